@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one list of events and the one list of reasons. Traces, counters,
+ * tools and the simulator's oracles all read these; nothing else is logged.
+ */
+#ifndef PLAIT_EVENTS_H
+#define PLAIT_EVENTS_H
+
+#include "plait/types.h"
+
+/* X(NAME, "name", names of the numeric arguments, NULL where unused) */
+#define PLAIT_EVENTS(X)                                                                            \
+    X(CONN_CREATED, "conn_created", "token", "peer_token", NULL, NULL)                             \
+    X(CONN_ESTABLISHED, "conn_established", "token", "multipath", "version", "checksum")           \
+    X(CONN_FALLBACK, "conn_fallback", NULL, NULL, NULL, NULL)                                      \
+    X(CONN_CLOSED, "conn_closed", "bytes_received", "bytes_acked", "error", NULL)                  \
+    X(SUBFLOW_CREATED, "subflow_created", "local_id", "remote_id", "backup", NULL)                 \
+    X(SUBFLOW_ESTABLISHED, "subflow_established", "local_id", "remote_id", "backup", NULL)         \
+    X(SUBFLOW_CLOSED, "subflow_closed", "error", "rst_reason", NULL, NULL)                         \
+    X(SUBFLOW_PRIORITY, "subflow_priority", "backup", "from_peer", NULL, NULL)                     \
+    X(SUBFLOW_STALE, "subflow_stale", "timeouts", NULL, NULL, NULL)                                \
+    X(SUBFLOW_RECOVERED, "subflow_recovered", NULL, NULL, NULL, NULL)                              \
+    X(JOIN_REFUSED, "join_refused", "token", NULL, NULL, NULL)                                     \
+    X(ADDR_LOCAL_ADDED, "addr_local_added", "id", "mtu", NULL, NULL)                               \
+    X(ADDR_LOCAL_REMOVED, "addr_local_removed", "id", NULL, NULL, NULL)                            \
+    X(ADDR_ANNOUNCED, "addr_announced", "id", "attempt", NULL, NULL)                               \
+    X(ADDR_RECEIVED, "addr_received", "id", "port", "echo", NULL)                                  \
+    X(ADDR_DROPPED, "addr_dropped", "id", NULL, NULL, NULL)                                        \
+    X(ADDR_WITHDRAWN, "addr_withdrawn", "id", "from_peer", NULL, NULL)                             \
+    X(REINJECTED, "reinjected", "dsn", "bytes", "from_subflow", NULL)                              \
+    X(LOSS, "loss", "cwnd_bytes", "in_flight_bytes", "timeout", NULL)                              \
+    X(SEGMENT_DROPPED, "segment_dropped", "error", "bytes", NULL, NULL)                            \
+    X(MAPPING_DROPPED, "mapping_dropped", "dsn", "ssn", "len", NULL)
+
+enum plait_event_type {
+#define X(id, name, a, b, c, d) PLAIT_EV_##id,
+    PLAIT_EVENTS(X)
+#undef X
+        PLAIT_EV_COUNT
+};
+
+/* X(NAME, "sentence") : why something was decided. */
+#define PLAIT_REASONS(X)                                                                           \
+    X(NONE, "no particular reason")                                                                \
+    X(PEER_NO_MPTCP, "the SYN/ACK carried no MP_CAPABLE: the peer or a middlebox has no MPTCP")    \
+    X(PEER_PLAIN_SYN, "the SYN carried no MP_CAPABLE: the client has no MPTCP")                    \
+    X(PEER_VERSION, "the peer offered an MPTCP version or form that is not spoken here")           \
+    X(PEER_CHECKSUM, "the peer requires DSS checksums and they are refused here")                  \
+    X(SYN_DROPPED, "SYNs with MP_CAPABLE were not answered; a plain SYN was sent")                 \
+    X(THIRD_ACK_PLAIN, "the client's third ACK and first data carried no MP_CAPABLE")              \
+    X(FIRST_DATA_PLAIN, "the first data carried no DSS")                                           \
+    X(FIRST_ACK_PLAIN, "data was acknowledged on the first subflow without a DATA_ACK")            \
+    X(OPTIONS_STRIPPED, "MPTCP options disappeared from a subflow")                                \
+    X(CHECKSUM_FAILED, "a DSS checksum did not match")                                             \
+    X(INFINITE_MAPPING, "the peer sent an infinite mapping")                                       \
+    X(MP_FAIL, "the peer sent MP_FAIL")                                                            \
+    X(DISABLED, "Multipath TCP was switched off for this connection")                              \
+    X(NO_TOKEN, "MP_JOIN named a token that no connection has")                                    \
+    X(BAD_HMAC, "an HMAC did not match")                                                           \
+    X(NO_JOIN_OPTION, "the answer to MP_JOIN carried no MP_JOIN")                                  \
+    X(NOT_CONFIRMED, "the connection is not confirmed yet")                                        \
+    X(LIMIT, "a limit was reached")                                                                \
+    X(POLICY, "policy forbids it")                                                                 \
+    X(NO_MEMORY, "memory was refused")                                                             \
+    X(DUPLICATE, "it exists already")                                                              \
+    X(BAD_ADDRESS, "the address cannot be used")                                                   \
+    X(TIMEOUT, "no answer after all retransmissions")                                              \
+    X(PEER_RESET, "the peer sent RST")                                                             \
+    X(PEER_FASTCLOSE, "the peer sent MP_FASTCLOSE")                                                \
+    X(PEER_REMOVED_ADDR, "the peer sent REMOVE_ADDR")                                              \
+    X(LOCAL_ADDR_GONE, "the local address disappeared")                                            \
+    X(LOCAL_ABORT, "closed here with data outstanding")                                            \
+    X(LOCAL_CLOSE, "closed here")                                                                  \
+    X(PEER_CLOSE, "closed by the peer")                                                            \
+    X(UNREACHABLE, "the network reported the destination unreachable")                             \
+    X(BAD_MAPPING, "a mapping contradicts an earlier one or the data it is on")                    \
+    X(UNMAPPED_DATA, "data arrived that no mapping covers")                                        \
+    X(SUBFLOW_TIMEOUT, "the subflow's retransmission timer expired")                               \
+    X(SUBFLOW_LOST, "the subflow ended before its data was acknowledged")                          \
+    X(PEER_CLOSED_SUBFLOW, "the peer closed the subflow")                                          \
+    X(SIMULTANEOUS_OPEN, "both ends sent a SYN at once: MPTCP has no answer to that")
+
+enum plait_reason {
+#define X(id, text) PLAIT_WHY_##id,
+    PLAIT_REASONS(X)
+#undef X
+        PLAIT_WHY_COUNT
+};
+
+struct plait_event {
+    uint64_t time_us;
+    enum plait_event_type type;
+    enum plait_reason why;
+    uint32_t conn_id;    /* unique in the stack's life; 0: none */
+    uint32_t subflow_id; /* unique in the connection's life, from 1; 0: none */
+    struct plait_endpoint local, remote;
+    uint64_t arg[4];
+};
+
+/* A place to put events. It must not call into the stack. */
+struct plait_event_sink {
+    void *ctx;
+    void (*emit)(void *ctx, const struct plait_event *event);
+};
+
+PLAIT_API const char *plait_event_name(enum plait_event_type type);
+/* Name of argument i (0..3) of a type, or NULL. */
+PLAIT_API const char *plait_event_arg_name(enum plait_event_type type, unsigned i);
+/* A sentence, and a short word for it (the enum's name in lower case). */
+PLAIT_API const char *plait_reason_text(enum plait_reason why);
+PLAIT_API const char *plait_reason_name(enum plait_reason why);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The engine: Multipath TCP (RFC 8684) as a function of packets and time.
+ *
+ * A stack does no I/O and reads no clock. Feed it packets with
+ * plait_stack_rx, pull packets with plait_stack_tx until it has none, call
+ * plait_stack_tick when plait_stack_deadline has come, then look at what
+ * became ready with plait_stack_ready. Time is absolute microseconds from any
+ * steady clock, never going backwards. Nothing here blocks, sleeps or calls
+ * back, except the event sink.
+ *
+ * A stack belongs to one thread at a time. Handles (listener, conn) belong to
+ * the caller until it closes them; closing gives the handle up.
+ */
+#ifndef PLAIT_PLAIT_H
+#define PLAIT_PLAIT_H
+
+#include "plait/events.h"
+#include "plait/plugin.h"
+#include "plait/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct plait_stack;
+struct plait_listener;
+struct plait_conn;
+
+/* ---- errors --------------------------------------------------------------- */
+
+/* X(NAME, value, errno's name, text). Functions return 0 or a count on
+ * success and one of these, negative, on failure. */
+#define PLAIT_ERRORS(X)                                                                            \
+    X(AGAIN, -1, EAGAIN, "not ready now: try again when the connection is ready")                  \
+    X(INVALID, -2, EINVAL, "invalid argument")                                                     \
+    X(NO_MEMORY, -3, ENOMEM, "out of memory or over the stack's memory limit")                     \
+    X(IN_USE, -4, EADDRINUSE, "the address and port are in use")                                   \
+    X(NO_ADDRESS, -5, EADDRNOTAVAIL, "no usable local address or port")                            \
+    X(NOT_CONNECTED, -6, ENOTCONN, "the connection is not established")                            \
+    X(SHUT_DOWN, -7, EPIPE, "this direction was shut down")                                        \
+    X(REFUSED, -8, ECONNREFUSED, "the peer refused the connection")                                \
+    X(RESET, -9, ECONNRESET, "the peer reset the connection")                                      \
+    X(TIMED_OUT, -10, ETIMEDOUT, "the peer did not answer")                                        \
+    X(UNREACHABLE, -11, EHOSTUNREACH, "the peer cannot be reached")                                \
+    X(ABORTED, -12, ECONNABORTED, "the connection was aborted here")                               \
+    X(LIMIT, -13, EMFILE, "a configured limit was reached")                                        \
+    X(UNKNOWN_NAME, -14, ENOENT, "no plug-in has this name")                                       \
+    X(NOT_MULTIPATH, -15, EOPNOTSUPP, "the connection fell back to TCP")                           \
+    X(PROTOCOL, -16, EPROTO, "the peer broke the protocol")
+
+enum plait_error {
+#define X(id, value, err, text) PLAIT_E_##id = value,
+    PLAIT_ERRORS(X)
+#undef X
+        PLAIT_E_LAST = -17
+};
+PLAIT_API const char *plait_error_text(int error);
+PLAIT_API int plait_error_errno(int error);
+
+/* ---- configuration -------------------------------------------------------- */
+
+/* Every field has a default (plait_config_default); limits are tested at the
+ * limit and one above. */
+struct plait_config {
+    struct plait_allocator allocator;
+    uint8_t secret[32];           /* all randomness comes from it; must be secret in real use */
+    struct plait_event_sink sink; /* emit NULL: none */
+
+    uint64_t memory_max_bytes;    /* whole stack; 0: no limit */
+    uint32_t conns_max;           /* connections, half-open ones included */
+    uint32_t backlog_max;         /* not yet accepted, a listener */
+    uint16_t subflows_max;        /* a connection */
+    uint16_t subflows_wanted;     /* additional subflows the path manager may open */
+    uint16_t addrs_accepted_max;  /* peer's announced addresses kept, a connection */
+    uint32_t send_buffer_bytes, send_buffer_max_bytes; /* initial; autotuned up to max */
+    uint32_t recv_buffer_bytes, recv_buffer_max_bytes;
+    uint32_t burst_max_bytes;     /* payload of a super-segment; 0: one MSS a packet */
+
+    bool multipath;               /* offer and accept MPTCP */
+    bool checksum;                /* require DSS checksums */
+    bool announce;                /* tell the peer our further addresses (server) */
+    bool joins_accepted;          /* from the peer */
+    bool dsn64, data_ack64;       /* always use the 8-byte forms */
+    bool nagle, timestamps, sack, pacing;
+    uint8_t capable_syn_retries;  /* SYNs with MP_CAPABLE before a plain one */
+    uint8_t syn_retries, data_retries;
+    uint8_t stale_timeouts;       /* consecutive RTOs after which a path is last resort */
+    uint16_t mss_max;             /* 0: from the MTU */
+    uint32_t rto_min_us, delack_us, time_wait_us;
+    uint32_t close_timeout_us;    /* after close() or with no subflow left */
+    uint32_t keepalive_idle_us;   /* 0: off */
+    uint32_t add_addr_timeout_us; /* until an ADD_ADDR is repeated */
+    const char *cc, *scheduler, *path_manager; /* names; see plait_cc_find etc. */
+};
+PLAIT_API void plait_config_default(struct plait_config *config);
+
+/* Plug-ins by name, or NULL; by index for listings. */
+PLAIT_API const struct plait_cc *plait_cc_find(const char *name);
+PLAIT_API const struct plait_sched *plait_sched_find(const char *name);
+PLAIT_API const struct plait_pm *plait_pm_find(const char *name);
+PLAIT_API const struct plait_cc *plait_cc_at(unsigned index);
+PLAIT_API const struct plait_sched *plait_sched_at(unsigned index);
+PLAIT_API const struct plait_pm *plait_pm_at(unsigned index);
+
+/* ---- stack ---------------------------------------------------------------- */
+
+/* 0, PLAIT_E_NO_MEMORY, PLAIT_E_INVALID or PLAIT_E_UNKNOWN_NAME. The
+ * configuration is copied. */
+PLAIT_API int plait_stack_new(const struct plait_config *config, uint64_t now_us,
+                              struct plait_stack **out);
+/* Frees everything, handles included, without sending. */
+PLAIT_API void plait_stack_free(struct plait_stack *stack);
+
+/* One packet in. References to p->chunk are taken where payload is kept. */
+PLAIT_API void plait_stack_rx(struct plait_stack *stack, const struct plait_packet_rx *p,
+                              uint64_t now_us);
+/* The next packet out. False: none now. Payload pieces stay valid until the
+ * next call that is not plait_stack_tx. */
+PLAIT_API bool plait_stack_tx(struct plait_stack *stack, uint64_t now_us,
+                              struct plait_packet_tx *p);
+/* When plait_stack_tick (and plait_stack_tx after it) is next needed;
+ * UINT64_MAX: not before something happens. */
+PLAIT_API uint64_t plait_stack_deadline(const struct plait_stack *stack);
+PLAIT_API void plait_stack_tick(struct plait_stack *stack, uint64_t now_us);
+/* A connection or listener whose readiness changed since it was last given
+ * out; false: no more. Exactly one of *conn and *listener is set. */
+PLAIT_API bool plait_stack_ready(struct plait_stack *stack, struct plait_conn **conn,
+                                 struct plait_listener **listener);
+
+/* A local address of this host came or went. mtu in IP bytes. Adding one
+ * that is there updates it. */
+struct plait_local {
+    struct plait_addr addr;
+    uint16_t mtu;
+    bool backup;       /* subflows from it are backup */
+    bool no_subflow;   /* reachable, but open nothing from it by ourselves */
+    bool no_announce;
+};
+PLAIT_API int plait_stack_add_addr(struct plait_stack *stack, const struct plait_local *local,
+                                   uint64_t now_us);
+PLAIT_API int plait_stack_remove_addr(struct plait_stack *stack, const struct plait_addr *addr,
+                                      uint64_t now_us);
+/* Local ports that outgoing subflows may use. While none was given, the
+ * dynamic range 49152 to 65535 (RFC 6335) is used. */
+PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
+
+/* X(name) : kernel MIB names where the kernel has the counter. */
+#define PLAIT_COUNTERS(X)                                                                          \
+    X(SegsIn) X(SegsOut) X(PacketsIn) X(PacketsOut)                                                \
+    X(DropShort) X(DropNotTcp) X(DropFragment) X(DropIpChecksum) X(DropChecksum)                   \
+    X(DropBadOption) X(DropNoSocket) X(DropListenerFull) X(DropMemory) X(DropLimit)                \
+    X(IcmpIn) X(OutRsts) X(ActiveOpens) X(PassiveOpens) X(AttemptFails) X(EstabResets)             \
+    X(RetransSegs) X(Timeouts) X(LossProbes) X(SpuriousRtos) X(ChallengeAck) X(PawsDrop)           \
+    X(MPCapableSYNRX) X(MPCapableSYNTX) X(MPCapableSYNACKRX) X(MPCapableACKRX)                     \
+    X(MPCapableFallbackACK) X(MPCapableFallbackSYNACK) X(MPCapableSYNTXDrop)                       \
+    X(MPCapableDataFallback) X(MPFallbackTokenInit) X(MPTCPRetrans)                                \
+    X(MPJoinNoTokenFound) X(MPJoinSynRx) X(MPJoinSynAckRx) X(MPJoinSynAckHMacFailure)              \
+    X(MPJoinSynAckNoMPJoin) X(MPJoinAckRx) X(MPJoinAckHMacFailure) X(MPJoinAckNoMPJoin)            \
+    X(MPJoinRejected) X(MPJoinNotEstablished) X(MPJoinSynTx)                                       \
+    X(DSSNotMatching) X(InfiniteMapTx) X(InfiniteMapRx) X(DSSNoMatchTCP) X(DataCsumErr)            \
+    X(OFOQueue) X(DuplicateData) X(NoDSSInWindow)                                                  \
+    X(AddAddr) X(AddAddrTx) X(EchoAdd) X(EchoAddTx) X(AddAddrDrop) X(RmAddr) X(RmAddrTx)           \
+    X(RmSubflow) X(MPPrioTx) X(MPPrioRx) X(MPFailTx) X(MPFailRx) X(MPFastcloseTx)                  \
+    X(MPFastcloseRx) X(MPRstTx) X(MPRstRx) X(SubflowStale) X(SubflowRecover) X(MPCurrEstab)        \
+    X(DssFallback) X(SimultConnectFallback) X(WinProbe)
+
+struct plait_counters {
+#define X(name) uint64_t name;
+    PLAIT_COUNTERS(X)
+#undef X
+};
+PLAIT_API const struct plait_counters *plait_stack_counters(const struct plait_stack *stack);
+/* Name of counter i in the order of the struct, or NULL past the last. */
+PLAIT_API const char *plait_counter_name(unsigned i);
+
+struct plait_memory {
+    uint64_t used_bytes, peak_bytes, limit_bytes, refused;
+    uint32_t conns, subflows;
+};
+PLAIT_API void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *out);
+
+/* Check every invariant; aborts with a message. For tests and simulation. */
+PLAIT_API void plait_stack_check(const struct plait_stack *stack);
+
+/* ---- connections ---------------------------------------------------------- */
+
+/* What may differ from the stack's configuration for one listener or
+ * connection. Zero means: as the stack. */
+struct plait_options {
+    enum { PLAIT_MULTIPATH_DEFAULT, PLAIT_MULTIPATH_ON, PLAIT_MULTIPATH_OFF } multipath;
+    const char *cc, *scheduler, *path_manager;
+    uint32_t backlog;
+    bool no_nagle;
+};
+
+/* Accept connections to this endpoint (PLAIT_NONE address: any of ours). */
+PLAIT_API int plait_listen(struct plait_stack *stack, const struct plait_endpoint *local,
+                           const struct plait_options *options, struct plait_listener **out);
+PLAIT_API void plait_listener_close(struct plait_listener *listener, uint64_t now_us);
+/* An established connection that nobody took yet, or NULL. */
+PLAIT_API struct plait_conn *plait_accept(struct plait_listener *listener);
+
+/* Open a connection. local may be NULL, or leave address or port open. The
+ * handle is valid at once; PLAIT_POLL_CONNECTED or _ERROR follows. */
+PLAIT_API int plait_connect(struct plait_stack *stack, const struct plait_endpoint *local,
+                            const struct plait_endpoint *remote,
+                            const struct plait_options *options, uint64_t now_us,
+                            struct plait_conn **out);
+
+/* Queue bytes: how many were taken (at least 1), or an error (_AGAIN: the
+ * send buffer is full). */
+PLAIT_API int64_t plait_conn_write(struct plait_conn *conn, const void *data, size_t len,
+                                   uint64_t now_us);
+/* Take received bytes: how many, 0 at the end of the stream, or an error
+ * (_AGAIN: none yet). An error of the connection comes after the last byte. */
+PLAIT_API int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len,
+                                  uint64_t now_us);
+/* No more writes: DATA_FIN after what is queued. Reading goes on. */
+PLAIT_API int plait_conn_shutdown(struct plait_conn *conn, uint64_t now_us);
+/* Give the handle up. What is queued is still delivered and the close
+ * handshake runs on; unread received data turns it into an abort. */
+PLAIT_API void plait_conn_close(struct plait_conn *conn, uint64_t now_us);
+/* Give the handle up at once: MP_FASTCLOSE, RST on every subflow. */
+PLAIT_API void plait_conn_abort(struct plait_conn *conn, uint64_t now_us);
+
+enum plait_poll {
+    PLAIT_POLL_READABLE = 1,   /* read returns bytes, end of stream or an error */
+    PLAIT_POLL_WRITABLE = 2,   /* write takes something, or returns an error */
+    PLAIT_POLL_CONNECTED = 4,
+    PLAIT_POLL_EOF = 8,        /* the peer sent all it will (it may be unread) */
+    PLAIT_POLL_FINISHED = 16,  /* all we wrote, and our end of stream, is acknowledged */
+    PLAIT_POLL_ERROR = 32      /* plait_conn_error says what */
+};
+PLAIT_API unsigned plait_conn_poll(const struct plait_conn *conn);
+PLAIT_API int plait_conn_error(const struct plait_conn *conn);
+PLAIT_API void plait_conn_set_user(struct plait_conn *conn, void *user);
+PLAIT_API void *plait_conn_user(const struct plait_conn *conn);
+
+struct plait_conn_info {
+    uint32_t id, token, peer_token;
+    uint8_t version;      /* 1 */
+    bool client, established, multipath, checksum;
+    enum plait_reason fallback_why; /* not multipath: why */
+    unsigned subflows, subflows_total; /* now, ever */
+    uint64_t bytes_written, bytes_acked;   /* application bytes, once each */
+    uint64_t bytes_received, bytes_read;
+    uint64_t bytes_reinjected;
+    uint64_t send_queued_bytes, recv_queued_bytes, ooo_bytes;
+    uint32_t send_buffer_bytes, recv_buffer_bytes;
+    uint64_t send_window_bytes, recv_window_bytes;
+    struct plait_endpoint local, remote; /* of the first subflow */
+    const char *scheduler, *path_manager, *cc;
+};
+PLAIT_API void plait_conn_info(const struct plait_conn *conn, struct plait_conn_info *out);
+
+struct plait_subflow_info {
+    uint32_t id;
+    struct plait_endpoint local, remote;
+    uint8_t local_id, remote_id;
+    bool established, closed, backup, stale, client;
+    const char *state; /* RFC 9293's name */
+    enum plait_reason why; /* closed: the reason */
+    uint32_t srtt_us, rttvar_us, rtt_min_us, rto_us, mss_bytes;
+    uint64_t cwnd_bytes, ssthresh_bytes, in_flight_bytes, pacing_rate;
+    uint64_t segs_in, segs_out, bytes_sent, bytes_received; /* payload on this subflow */
+    uint64_t bytes_retransmitted, bytes_reinjected_from; /* bytes moved to others */
+    uint32_t retransmits, timeouts, probes, recoveries, spurious;
+};
+/* Fill at most `max` entries, closed subflows included (their numbers outlive
+ * them); returns how many there are. */
+PLAIT_API unsigned plait_conn_subflows(const struct plait_conn *conn,
+                                       struct plait_subflow_info *out, unsigned max);
+
+/* Path management by hand. */
+PLAIT_API int plait_conn_open_subflow(struct plait_conn *conn, const struct plait_endpoint *local,
+                                      const struct plait_endpoint *remote, bool backup,
+                                      uint64_t now_us);
+PLAIT_API int plait_conn_close_subflow(struct plait_conn *conn, uint32_t subflow_id,
+                                       uint64_t now_us);
+PLAIT_API int plait_conn_set_backup(struct plait_conn *conn, uint32_t subflow_id, bool backup,
+                                    uint64_t now_us);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The three plug-in kinds: congestion control, packet scheduler, path
+ * manager. A plug-in is a constant table of functions and a name. It gets
+ * constant views and returns a value; it never sees a subflow, allocates,
+ * reads a clock or keeps state outside the block it is given. All sizes are
+ * bytes, all times microseconds. Calls come from the stack's own thread.
+ */
+#ifndef PLAIT_PLUGIN_H
+#define PLAIT_PLUGIN_H
+
+#include "plait/types.h"
+
+enum { PLAIT_PLUGIN_STATE_MAX = 96 }; /* bytes of state a plug-in may ask for */
+
+/* ---- congestion control -------------------------------------------------- */
+
+/* What a congestion control may know of a subflow, its own or a sibling's. */
+struct plait_cc_view {
+    uint64_t cwnd_bytes, ssthresh_bytes, in_flight_bytes;
+    uint64_t pacing_rate; /* bytes a second; 0: not paced */
+    uint32_t mss_bytes;   /* payload of a full segment */
+    uint32_t srtt_us;     /* 0: no sample yet */
+    uint32_t rtt_min_us;
+    bool usable;      /* established and not failed: counts as a sibling */
+    bool in_recovery; /* fast recovery or after a timeout */
+};
+
+struct plait_cc_group {
+    const struct plait_cc_view *views; /* every subflow of the connection */
+    unsigned count;
+    unsigned self; /* index of the caller's own */
+};
+
+/* One incoming ACK that delivered something. */
+struct plait_cc_ack {
+    uint64_t now_us;
+    uint32_t acked_bytes;    /* newly acknowledged, cumulatively or by SACK */
+    uint32_t rtt_us;         /* sample of this ACK; 0: none (Karn) */
+    uint64_t in_flight_bytes; /* before this ACK */
+    bool cwnd_limited;       /* the window was full: growth is warranted (RFC 7661) */
+    bool ecn_echo;
+};
+
+enum plait_cc_signal {
+    PLAIT_CC_LOSS,      /* recovery starts: at most once a window (RFC 5681 3.2) */
+    PLAIT_CC_RECOVERED, /* recovery is over; tcp has set cwnd by PRR */
+    PLAIT_CC_TIMEOUT,   /* RTO (RFC 5681 3.1 (4)) */
+    PLAIT_CC_SPURIOUS,  /* the last LOSS or TIMEOUT was wrong: undo it */
+    PLAIT_CC_IDLE       /* idle longer than an RTO: restart window (RFC 5681 4.1) */
+};
+
+/* In: the present values. Out: the wanted ones. */
+struct plait_cc_out {
+    uint64_t cwnd_bytes, ssthresh_bytes;
+    uint64_t pacing_rate; /* bytes a second; 0: tcp derives it from cwnd and srtt */
+};
+
+struct plait_cc {
+    const char *name, *summary;
+    size_t state_size; /* <= PLAIT_PLUGIN_STATE_MAX, zeroed before init */
+    void (*init)(void *state, const struct plait_cc_group *g, struct plait_cc_out *out);
+    void (*acked)(void *state, const struct plait_cc_group *g, const struct plait_cc_ack *ack,
+                  struct plait_cc_out *out);
+    void (*signal)(void *state, const struct plait_cc_group *g, enum plait_cc_signal what,
+                   uint64_t now_us, struct plait_cc_out *out);
+};
+
+/* ---- scheduler ------------------------------------------------------------ */
+
+struct plait_sched_path {
+    uint32_t subflow_id;
+    uint32_t srtt_us, rttvar_us, rto_us;
+    uint32_t mss_bytes;
+    uint64_t cwnd_bytes, in_flight_bytes;
+    uint64_t room_bytes;  /* may be sent at once: window, peer, pacing */
+    uint64_t pacing_rate;
+    bool backup; /* by either end's wish (RFC 8684 3.3.8) */
+    bool stale;  /* timed out without progress since: last resort */
+};
+
+struct plait_sched_view {
+    uint64_t now_us;
+    const struct plait_sched_path *paths; /* those that can carry data at all */
+    unsigned count;
+    uint64_t queued_bytes; /* waiting to be sent for the first time */
+    uint64_t window_bytes; /* the peer still accepts at connection level */
+    bool reinject;         /* the bytes were sent before, on another path */
+    uint32_t avoid_id;     /* reinject: the subflow that has them now */
+};
+
+enum { PLAIT_SCHED_WAIT = -1 };
+
+struct plait_sched_choice {
+    int path;       /* index into paths, or PLAIT_SCHED_WAIT */
+    uint64_t bytes; /* at most so many now; 0: as many as fit */
+};
+
+struct plait_sched {
+    const char *name, *summary;
+    size_t state_size;
+    void (*init)(void *state);
+    struct plait_sched_choice (*pick)(void *state, const struct plait_sched_view *view);
+};
+
+/* ---- path manager ---------------------------------------------------------- */
+
+struct plait_pm_addr {
+    struct plait_addr addr;
+    uint16_t port; /* remote: where it listens; 0: the connection's port */
+    uint8_t id;
+    bool backup;
+    bool usable; /* local: present and up now; remote: not withdrawn, joins allowed */
+};
+
+struct plait_pm_subflow {
+    uint32_t subflow_id;
+    uint8_t local_id, remote_id;
+    struct plait_endpoint local, remote;
+    bool established, backup;
+};
+
+struct plait_pm_view {
+    uint64_t now_us;
+    bool client;      /* we opened the connection */
+    bool confirmed;   /* fully established: joins are possible (RFC 8684 3.1) */
+    const struct plait_pm_addr *locals, *remotes;
+    unsigned local_count, remote_count;
+    const struct plait_pm_subflow *subflows;
+    unsigned subflow_count, subflow_max;
+};
+
+enum plait_pm_event {
+    PLAIT_PM_CONFIRMED,
+    PLAIT_PM_LOCAL_ADDED,
+    PLAIT_PM_LOCAL_REMOVED,
+    PLAIT_PM_REMOTE_ADDED,
+    PLAIT_PM_REMOTE_REMOVED,
+    PLAIT_PM_SUBFLOW_FAILED,
+    PLAIT_PM_TIMER
+};
+
+struct plait_pm_action {
+    enum { PLAIT_PM_OPEN, PLAIT_PM_CLOSE, PLAIT_PM_ANNOUNCE, PLAIT_PM_WITHDRAW } kind;
+    struct plait_pm_addr local;    /* OPEN, ANNOUNCE, WITHDRAW */
+    struct plait_endpoint remote;  /* OPEN */
+    uint8_t remote_id;             /* OPEN */
+    uint32_t subflow_id;           /* CLOSE */
+    bool backup;                   /* OPEN */
+};
+
+enum { PLAIT_PM_ACTIONS_MAX = 16 };
+
+struct plait_pm {
+    const char *name, *summary;
+    size_t state_size;
+    void (*init)(void *state);
+    /* Fill at most PLAIT_PM_ACTIONS_MAX actions; return how many. *wake_us:
+     * when to call again with PLAIT_PM_TIMER (UINT64_MAX: never). Called
+     * again at once, with PLAIT_PM_TIMER, after a full list. */
+    unsigned (*decide)(void *state, const struct plait_pm_view *view, enum plait_pm_event event,
+                       struct plait_pm_action *actions, uint64_t *wake_us);
+};
+
+#endif
