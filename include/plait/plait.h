@@ -67,30 +67,30 @@ struct plait_config {
     uint8_t secret[32];           /* all randomness comes from it; must be secret in real use */
     struct plait_event_sink sink; /* emit NULL: none */
 
-    uint64_t memory_max_bytes;    /* whole stack; 0: no limit */
-    uint32_t conns_max;           /* connections, half-open ones included */
-    uint32_t backlog_max;         /* not yet accepted, a listener */
-    uint16_t subflows_max;        /* a connection */
-    uint16_t subflows_wanted;     /* additional subflows the path manager may open */
-    uint16_t addrs_accepted_max;  /* peer's announced addresses kept, a connection */
+    uint64_t memory_max_bytes;   /* whole stack; 0: no limit */
+    uint32_t conns_max;          /* connections, half-open ones included */
+    uint32_t backlog_max;        /* not yet accepted, a listener */
+    uint16_t subflows_max;       /* a connection */
+    uint16_t subflows_wanted;    /* additional subflows the path manager may open */
+    uint16_t addrs_accepted_max; /* peer's announced addresses kept, a connection */
     uint32_t send_buffer_bytes, send_buffer_max_bytes; /* initial; autotuned up to max */
     uint32_t recv_buffer_bytes, recv_buffer_max_bytes;
-    uint32_t burst_max_bytes;     /* payload of a super-segment; 0: one MSS a packet */
+    uint32_t burst_max_bytes; /* payload of a super-segment; 0: one MSS a packet */
 
-    bool multipath;               /* offer and accept MPTCP */
-    bool checksum;                /* require DSS checksums */
-    bool announce;                /* tell the peer our further addresses (server) */
-    bool joins_accepted;          /* from the peer */
-    bool dsn64, data_ack64;       /* always use the 8-byte forms */
+    bool multipath;         /* offer and accept MPTCP */
+    bool checksum;          /* require DSS checksums */
+    bool announce;          /* tell the peer our further addresses (server) */
+    bool joins_accepted;    /* from the peer */
+    bool dsn64, data_ack64; /* always use the 8-byte forms */
     bool nagle, timestamps, sack, pacing;
-    uint8_t capable_syn_retries;  /* SYNs with MP_CAPABLE before a plain one */
+    uint8_t capable_syn_retries; /* SYNs with MP_CAPABLE before a plain one */
     uint8_t syn_retries, data_retries;
-    uint8_t stale_timeouts;       /* consecutive RTOs after which a path is last resort */
-    uint16_t mss_max;             /* 0: from the MTU */
+    uint8_t stale_timeouts; /* consecutive RTOs after which a path is last resort */
+    uint16_t mss_max;       /* 0: from the MTU */
     uint32_t rto_min_us, delack_us, time_wait_us;
-    uint32_t close_timeout_us;    /* after close() or with no subflow left */
-    uint32_t keepalive_idle_us;   /* 0: off */
-    uint32_t add_addr_timeout_us; /* until an ADD_ADDR is repeated */
+    uint32_t close_timeout_us;                 /* after close() or with no subflow left */
+    uint32_t keepalive_idle_us;                /* 0: off */
+    uint32_t add_addr_timeout_us;              /* until an ADD_ADDR is repeated */
     const char *cc, *scheduler, *path_manager; /* names; see plait_cc_find etc. */
 };
 PLAIT_API void plait_config_default(struct plait_config *config);
@@ -133,8 +133,8 @@ PLAIT_API bool plait_stack_ready(struct plait_stack *stack, struct plait_conn **
 struct plait_local {
     struct plait_addr addr;
     uint16_t mtu;
-    bool backup;       /* subflows from it are backup */
-    bool no_subflow;   /* reachable, but open nothing from it by ourselves */
+    bool backup;     /* subflows from it are backup */
+    bool no_subflow; /* reachable, but open nothing from it by ourselves */
     bool no_announce;
 };
 PLAIT_API int plait_stack_add_addr(struct plait_stack *stack, const struct plait_local *local,
@@ -146,6 +146,7 @@ PLAIT_API int plait_stack_remove_addr(struct plait_stack *stack, const struct pl
 PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
 
 /* X(name) : kernel MIB names where the kernel has the counter. */
+/* clang-format off */
 #define PLAIT_COUNTERS(X)                                                                          \
     X(SegsIn) X(SegsOut) X(PacketsIn) X(PacketsOut)                                                \
     X(DropShort) X(DropNotTcp) X(DropFragment) X(DropIpChecksum) X(DropChecksum)                   \
@@ -164,6 +165,7 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(RmSubflow) X(MPPrioTx) X(MPPrioRx) X(MPFailTx) X(MPFailRx) X(MPFastcloseTx)                  \
     X(MPFastcloseRx) X(MPRstTx) X(MPRstRx) X(SubflowStale) X(SubflowRecover) X(MPCurrEstab)        \
     X(DssFallback) X(SimultConnectFallback) X(WinProbe)
+/* clang-format on */
 
 struct plait_counters {
 #define X(name) uint64_t name;
@@ -214,8 +216,7 @@ PLAIT_API int64_t plait_conn_write(struct plait_conn *conn, const void *data, si
                                    uint64_t now_us);
 /* Take received bytes: how many, 0 at the end of the stream, or an error
  * (_AGAIN: none yet). An error of the connection comes after the last byte. */
-PLAIT_API int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len,
-                                  uint64_t now_us);
+PLAIT_API int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len, uint64_t now_us);
 /* No more writes: DATA_FIN after what is queued. Reading goes on. */
 PLAIT_API int plait_conn_shutdown(struct plait_conn *conn, uint64_t now_us);
 /* Give the handle up. What is queued is still delivered and the close
@@ -225,12 +226,12 @@ PLAIT_API void plait_conn_close(struct plait_conn *conn, uint64_t now_us);
 PLAIT_API void plait_conn_abort(struct plait_conn *conn, uint64_t now_us);
 
 enum plait_poll {
-    PLAIT_POLL_READABLE = 1,   /* read returns bytes, end of stream or an error */
-    PLAIT_POLL_WRITABLE = 2,   /* write takes something, or returns an error */
+    PLAIT_POLL_READABLE = 1, /* read returns bytes, end of stream or an error */
+    PLAIT_POLL_WRITABLE = 2, /* write takes something, or returns an error */
     PLAIT_POLL_CONNECTED = 4,
-    PLAIT_POLL_EOF = 8,        /* the peer sent all it will (it may be unread) */
-    PLAIT_POLL_FINISHED = 16,  /* all we wrote, and our end of stream, is acknowledged */
-    PLAIT_POLL_ERROR = 32      /* plait_conn_error says what */
+    PLAIT_POLL_EOF = 8,       /* the peer sent all it will (it may be unread) */
+    PLAIT_POLL_FINISHED = 16, /* all we wrote, and our end of stream, is acknowledged */
+    PLAIT_POLL_ERROR = 32     /* plait_conn_error says what */
 };
 PLAIT_API unsigned plait_conn_poll(const struct plait_conn *conn);
 PLAIT_API int plait_conn_error(const struct plait_conn *conn);
@@ -239,11 +240,11 @@ PLAIT_API void *plait_conn_user(const struct plait_conn *conn);
 
 struct plait_conn_info {
     uint32_t id, token, peer_token;
-    uint8_t version;      /* 1 */
+    uint8_t version; /* 1 */
     bool client, established, multipath, checksum;
-    enum plait_reason fallback_why; /* not multipath: why */
-    unsigned subflows, subflows_total; /* now, ever */
-    uint64_t bytes_written, bytes_acked;   /* application bytes, once each */
+    enum plait_reason fallback_why;      /* not multipath: why */
+    unsigned subflows, subflows_total;   /* now, ever */
+    uint64_t bytes_written, bytes_acked; /* application bytes, once each */
     uint64_t bytes_received, bytes_read;
     uint64_t bytes_reinjected;
     uint64_t send_queued_bytes, recv_queued_bytes, ooo_bytes;
@@ -259,12 +260,12 @@ struct plait_subflow_info {
     struct plait_endpoint local, remote;
     uint8_t local_id, remote_id;
     bool established, closed, backup, stale, client;
-    const char *state; /* RFC 9293's name */
+    const char *state;     /* RFC 9293's name */
     enum plait_reason why; /* closed: the reason */
     uint32_t srtt_us, rttvar_us, rtt_min_us, rto_us, mss_bytes;
     uint64_t cwnd_bytes, ssthresh_bytes, in_flight_bytes, pacing_rate;
     uint64_t segs_in, segs_out, bytes_sent, bytes_received; /* payload on this subflow */
-    uint64_t bytes_retransmitted, bytes_reinjected_from; /* bytes moved to others */
+    uint64_t bytes_retransmitted, bytes_reinjected_from;    /* bytes moved to others */
     uint32_t retransmits, timeouts, probes, recoveries, spurious;
 };
 /* Fill at most `max` entries, closed subflows included (their numbers outlive

@@ -35,10 +35,10 @@ struct plait_cc_group {
 /* One incoming ACK that delivered something. */
 struct plait_cc_ack {
     uint64_t now_us;
-    uint32_t acked_bytes;    /* newly acknowledged, cumulatively or by SACK */
-    uint32_t rtt_us;         /* sample of this ACK; 0: none (Karn) */
+    uint32_t acked_bytes;     /* newly acknowledged, cumulatively or by SACK */
+    uint32_t rtt_us;          /* sample of this ACK; 0: none (Karn) */
     uint64_t in_flight_bytes; /* before this ACK */
-    bool cwnd_limited;       /* the window was full: growth is warranted (RFC 7661) */
+    bool cwnd_limited;        /* the window was full: growth is warranted (RFC 7661) */
     bool ecn_echo;
 };
 
@@ -73,7 +73,7 @@ struct plait_sched_path {
     uint32_t srtt_us, rttvar_us, rto_us;
     uint32_t mss_bytes;
     uint64_t cwnd_bytes, in_flight_bytes;
-    uint64_t room_bytes;  /* may be sent at once: window, peer, pacing */
+    uint64_t room_bytes; /* may be sent at once: window, peer, pacing */
     uint64_t pacing_rate;
     bool backup; /* by either end's wish (RFC 8684 3.3.8) */
     bool stale;  /* timed out without progress since: last resort */
@@ -122,8 +122,8 @@ struct plait_pm_subflow {
 
 struct plait_pm_view {
     uint64_t now_us;
-    bool client;      /* we opened the connection */
-    bool confirmed;   /* fully established: joins are possible (RFC 8684 3.1) */
+    bool client;    /* we opened the connection */
+    bool confirmed; /* fully established: joins are possible (RFC 8684 3.1) */
     const struct plait_pm_addr *locals, *remotes;
     unsigned local_count, remote_count;
     const struct plait_pm_subflow *subflows;
@@ -142,11 +142,11 @@ enum plait_pm_event {
 
 struct plait_pm_action {
     enum { PLAIT_PM_OPEN, PLAIT_PM_CLOSE, PLAIT_PM_ANNOUNCE, PLAIT_PM_WITHDRAW } kind;
-    struct plait_pm_addr local;    /* OPEN, ANNOUNCE, WITHDRAW */
-    struct plait_endpoint remote;  /* OPEN */
-    uint8_t remote_id;             /* OPEN */
-    uint32_t subflow_id;           /* CLOSE */
-    bool backup;                   /* OPEN */
+    struct plait_pm_addr local;   /* OPEN, ANNOUNCE, WITHDRAW */
+    struct plait_endpoint remote; /* OPEN */
+    uint8_t remote_id;            /* OPEN */
+    uint32_t subflow_id;          /* CLOSE */
+    bool backup;                  /* OPEN */
 };
 
 enum { PLAIT_PM_ACTIONS_MAX = 16 };

@@ -11,7 +11,10 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint16_t get_be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
+static inline uint16_t get_be16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
 static inline uint32_t get_be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -41,7 +44,10 @@ struct writer {
     size_t cap, len; /* len > cap: it did not fit, nothing past cap was touched */
 };
 
-static inline bool writer_ok(const struct writer *w) { return w->len <= w->cap; }
+static inline bool writer_ok(const struct writer *w)
+{
+    return w->len <= w->cap;
+}
 
 static inline void write_bytes(struct writer *w, const void *src, size_t n)
 {
@@ -49,7 +55,10 @@ static inline void write_bytes(struct writer *w, const void *src, size_t n)
         memcpy(w->buf + w->len, src, n);
     w->len += n;
 }
-static inline void write_u8(struct writer *w, uint8_t v) { write_bytes(w, &v, 1); }
+static inline void write_u8(struct writer *w, uint8_t v)
+{
+    write_bytes(w, &v, 1);
+}
 static inline void write_be16(struct writer *w, uint16_t v)
 {
     uint8_t b[2];

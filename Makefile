@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+#
+# The commands people type, in front of Meson. `make help` lists them.
+# Everything a command needs is installed first (scripts/packages.txt) by those
+# that promise to work on a bare machine: demo, test, bench, interop, lint.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+SEEDS  ?= 2000
+ARGS   ?=
+
+MESON_FLAGS ?= --prefix=$(PREFIX) -Dwerror=true
+
+.DEFAULT_GOAL := all
+.PHONY: all demo test bench interop lint swarm install uninstall clean help deps
+
+all: $(BUILD)/build.ninja ## build plait, libplait and their tests into build/
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@scripts/install-packages --check build
+	@meson setup $(BUILD) $(MESON_FLAGS)
+
+deps: ## install what building and testing need (Debian packages)
+	@scripts/install-packages
+
+demo: ## a file over two emulated links, one of them cut half way (no root needed)
+	@scripts/install-packages build
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/plait demo $(ARGS)
+
+test: ## everything that CI runs: checks, gcc and clang, sanitizers, simulation, interop
+	@scripts/install-packages
+	@scripts/run-tests $(ARGS)
+
+bench: ## plait and kernel side by side over one veth (root)
+	@scripts/install-packages build test
+	@$(MAKE) --no-print-directory all
+	@tests/bench/bench.py --plait $(BUILD)/plait $(ARGS)
+
+interop: ## plait against the kernel over two emulated links, every case (root)
+	@scripts/install-packages build test
+	@$(MAKE) --no-print-directory all
+	@tests/interop/run.py --plait $(BUILD)/plait $(ARGS)
+
+swarm: ## random simulator runs against the oracles: make swarm SEEDS=10000
+	@scripts/install-packages build
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/plait sim swarm --seeds $(SEEDS) $(ARGS)
+
+lint: ## style, static analysis and the layout checks
+	@scripts/install-packages build lint
+	@scripts/lint $(ARGS)
+
+install: all ## install under PREFIX (default /usr/local); DESTDIR is honoured
+	@meson install -C $(BUILD) --no-rebuild
+
+uninstall: ## remove what install put there
+	@ninja -C $(BUILD) uninstall
+
+clean: ## remove every build directory
+	@rm -rf $(BUILD) build-asan build-clang
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
