@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The real world around one engine: a packet driver, the host's addresses, an
+ * event loop with timers, descriptors and signals. The loop is the only
+ * reader of the clock; everything it calls sees the same host_now.
+ *
+ * A program is: host_open, host_callbacks, host_listen or host_connect, then
+ * host_step until it is done, host_close. All calls come from one thread.
+ * Inside callbacks everything may be called but host_step and host_close.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include "io/driver.h"
+#include "plait/plait.h"
+
+struct host;
+
+enum { HOST_LOCALS_MAX = 16 };
+
+/* What went wrong, by the exit code that a command ends with. */
+enum host_failure {
+    HOST_OK = 0,
+    HOST_FAIL_OTHER = 1,       /* memory, an unexpected system error */
+    HOST_FAIL_USAGE = 2,       /* an option makes no sense */
+    HOST_FAIL_PERMISSION = 3,  /* a capability is missing; the text names it */
+    HOST_FAIL_ADDRESS = 4,     /* a given address is not this host's, or there is none */
+    HOST_FAIL_PORT = 5,        /* the port is in use */
+    HOST_FAIL_DRIVER = 6,      /* this system cannot run the driver */
+    HOST_FAIL_NAME = 7,        /* a host name does not resolve */
+    HOST_FAIL_UNREACHABLE = 8, /* no route, no answer, refused: see host_fail_of */
+    HOST_FAIL_TRANSFER = 9,    /* an established connection broke */
+    HOST_FAIL_FILE = 10        /* a file cannot be opened, read or written */
+};
+
+enum { HOST_ERROR_TEXT_MAX = 320 };
+
+struct host_error {
+    enum host_failure failure;
+    char text[HOST_ERROR_TEXT_MAX]; /* a sentence that says what to do */
+};
+
+struct host_options {
+    const char *driver;            /* NULL or "auto", "packet", "tun" */
+    struct plait_addr locals[HOST_LOCALS_MAX]; /* use only these of the host's addresses */
+    unsigned local_count;          /* 0: all of them */
+    unsigned ports;                /* held for outgoing subflows; 0: 32 */
+    struct plait_config engine;    /* secret and allocator are filled in when zero;
+                                    * its sink is called after the events file */
+    const char *pcap_path;         /* capture everything; NULL: nothing */
+    const char *events_path;       /* JSON lines; "-": standard error; NULL: nothing */
+    struct io_tun_config tun;      /* driver "tun" */
+    struct io_fault_config fault;  /* all zero: none */
+    bool signals;                  /* SIGINT and SIGTERM only set host_signal */
+};
+
+/* Everything at its default, the engine's configuration included. */
+void host_options_default(struct host_options *options);
+
+/* HOST_OK, or a failure that is also in err->failure with a sentence. */
+int host_open(const struct host_options *options, struct host **out, struct host_error *err);
+/* Ends everything at once. Say goodbye first: close connections and call
+ * host_drain. */
+void host_close(struct host *h);
+
+struct plait_stack *host_stack(struct host *h);
+/* Microseconds, CLOCK_MONOTONIC, as of the start of this step. */
+uint64_t host_now(const struct host *h);
+const struct io_driver *host_driver(const struct host *h);
+/* The usable local addresses of now; returns how many there are. */
+unsigned host_locals(const struct host *h, struct plait_local *out, unsigned max);
+
+/* Called for each connection or listener whose readiness changed. */
+struct host_callbacks {
+    void *ctx;
+    void (*conn)(void *ctx, struct plait_conn *conn);
+    void (*listener)(void *ctx, struct plait_listener *listener);
+};
+void host_callbacks(struct host *h, const struct host_callbacks *callbacks);
+
+/* One turn of the loop: wait at most max_wait_us (UINT64_MAX: as long as it
+ * takes) for packets, descriptors, timers or a signal, deal with what is
+ * there, send what is to be sent. A negative errno when waiting failed. */
+int host_step(struct host *h, uint64_t max_wait_us);
+/* The last signal taken (SIGINT, SIGTERM), 0: none yet. */
+int host_signal(const struct host *h);
+/* Step until no connection is left that could still send or receive (those
+ * in TIME_WAIT do not count), a second signal, or max_us has passed. True:
+ * nothing is left. */
+bool host_drain(struct host *h, uint64_t max_us);
+
+/* Hold the port, then listen. err may be NULL. */
+int host_listen(struct host *h, const struct plait_endpoint *local,
+                const struct plait_options *options, struct plait_listener **out,
+                struct host_error *err);
+/* Give a listener and its port up. */
+void host_unlisten(struct host *h, struct plait_listener *listener);
+/* local NULL: the address that the route to `remote` prefers. */
+int host_connect(struct host *h, const struct plait_endpoint *remote,
+                 const struct plait_endpoint *local, const struct plait_options *options,
+                 struct plait_conn **out, struct host_error *err);
+
+/* ---- descriptors ---------------------------------------------------------- */
+
+enum { HOST_IN = 1, HOST_OUT = 2, HOST_HUP = 4 }; /* HUP: closed or in error; always told */
+
+typedef void host_fd_fn(void *ctx, int fd, unsigned events);
+/* Call fn while fd is ready for `events`; again with other events changes
+ * them, 0 forgets the descriptor (do so before closing it). Plain files count
+ * as always ready. 0 or a negative errno. */
+int host_watch(struct host *h, int fd, unsigned events, host_fd_fn *fn, void *ctx);
+
+/* ---- timers --------------------------------------------------------------- */
+
+struct host_timer;
+typedef void host_timer_fn(void *ctx);
+/* NULL without memory. Unarmed at first. */
+struct host_timer *host_timer_new(struct host *h, host_timer_fn *fn, void *ctx);
+/* Fire once at `at_us` of host_now; UINT64_MAX disarms. */
+void host_timer_set(struct host *h, struct host_timer *t, uint64_t at_us);
+void host_timer_free(struct host *h, struct host_timer *t);
+
+/* ---- names ---------------------------------------------------------------- */
+
+/* Addresses of a name or literal, best first, at most max; blocks. `family`
+ * PLAIT_NONE: both. HOST_OK or HOST_FAIL_NAME with err filled; *count says
+ * how many. */
+int host_resolve(const char *name, enum plait_family family, struct plait_addr *out, unsigned max,
+                 unsigned *count, struct host_error *err);
+
+/* The failure that stands for an engine error (PLAIT_E_*), and its sentence
+ * about `remote` (may be NULL). */
+void host_fail_of(int engine_error, const struct plait_endpoint *remote, struct host_error *err);
+
+#endif
