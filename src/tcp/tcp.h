@@ -92,12 +92,12 @@ struct tcp_map {
  * needs it. Each holds a reference to the chunks its bytes lie in. */
 struct tcp_record {
     struct list link;      /* tcp.records */
-    struct list sent_link; /* tcp.sent_order: by time of last transmission (RACK) */
+    struct list sent_link; /* in flight: tcp.sent_order; lost: tcp.recovery.lost */
     uint32_t seq, len;     /* bytes; FIN and SYN are not records */
     uint64_t sent_us;      /* last transmission; 0: not sent yet */
     uint64_t first_sent_us;
-    uint64_t delivered_at_send;    /* tcp.delivered_bytes when sent */
-    uint32_t end_seq_sent;         /* tcp.snd_nxt after it was sent (RACK ordering) */
+    uint64_t delivered_at_send;    /* tcp.recovery.delivered_bytes when sent */
+    uint32_t segment_len;          /* payload of one wire segment when last sent */
     uint8_t transmissions;         /* saturates */
     bool sacked, lost, push;
     struct plait_chunk *chunk[2];  /* bytes lie at offset in [0], the rest in [1] */
@@ -159,11 +159,15 @@ enum tcp_plan_kind {
 
 /* What the owner says when it asks for a plan. Lengths are padded to 4. */
 struct tcp_ask {
-    uint32_t window_bytes;   /* receive window to advertise from rcv_nxt on */
+    uint32_t window_bytes;   /* receive window to advertise from rcv_nxt on, sent as it is
+                                (rounded to the scale): the owner keeps its own right edge,
+                                which with several subflows is not this subflow's */
     uint8_t syn_option_len;  /* its options on SYN and SYN/ACK */
     uint8_t data_option_len; /* on a segment with payload */
     uint8_t ack_option_len;  /* on a segment without */
     bool want_ack;           /* send an ACK now, its options need it */
+    bool shared_window;      /* window_bytes counts from the DATA_ACK and already never
+                              * shrinks there: send it as it is (RFC 8684 3.3.5) */
 };
 
 struct tcp_plan {
@@ -211,12 +215,12 @@ struct tcp {
     uint32_t snd_end;      /* end of what is bound: snd_nxt .. snd_end waits */
     uint32_t snd_wnd, snd_wnd_max; /* bytes, scaled */
     uint32_t rcv_nxt;
-    uint32_t rcv_adv;      /* right edge advertised so far: never shrinks */
+    uint32_t rcv_adv;      /* furthest right edge advertised: what is acceptable */
     uint8_t snd_wscale, rcv_wscale;
     bool timestamps, sack; /* both ends agreed */
 
     struct list records;    /* struct tcp_record, by sequence number */
-    struct list sent_order; /* the sent and unacknowledged ones, by sent_us */
+    struct list sent_order; /* those in flight (not sacked, not lost), by sent_us */
     struct tcp_stats stats;
 
     /* Written by tcp/ only, each part by one file (tcp/parts.h). */
@@ -289,7 +293,18 @@ unsigned tcp_record_iov(const struct tcp_record *rec, uint32_t skip, uint32_t le
 /* Wants from above. */
 void tcp_want_ack(struct tcp *t);                    /* acknowledge now */
 void tcp_close(struct tcp *t, uint64_t now_us);      /* FIN after what is bound */
-void tcp_abort(struct tcp *t);                       /* RST, then CLOSED once it was sent */
+/* RST, then CLOSED once it was sent; at once where the peer needs no RST
+ * (SYN_SENT, TIME_WAIT). */
+void tcp_abort(struct tcp *t);
+/* Nobody waits for the peer's FIN any more: bound the time in FIN_WAIT_2. */
+void tcp_orphan(struct tcp *t, uint64_t now_us);
+/* The owner has bytes that the peer's window (of the connection or of this
+ * subflow) keeps it from binding: probe it (RFC 9293 3.8.6.1) until told
+ * false. What is bound and held back by the window is probed for anyway. */
+void tcp_want_window(struct tcp *t, bool blocked, uint64_t now_us);
+/* The peer may fill `window_bytes` from rcv_nxt on, although this subflow
+ * never carried an ACK that says so: a window that all subflows share. */
+void tcp_accept_window(struct tcp *t, uint32_t window_bytes);
 
 /* Pick one thing to send, in this order: RST, SYN, retransmission, data, FIN,
  * probe, ACK. Returns kind != NONE. */
