@@ -33,6 +33,10 @@ char *endpoint_format(const struct plait_endpoint *e, char *buf);
 /* False when text is neither an IPv4 nor an IPv6 address. */
 bool addr_parse(const char *text, struct plait_addr *out);
 
+/* Both of one family and equal in their first prefix_len bits; false for
+ * prefix_len 0 (not known). */
+bool addr_same_network(const struct plait_addr *a, const struct plait_addr *b, uint8_t prefix_len);
+
 bool addr_is_loopback(const struct plait_addr *a);
 bool addr_is_link_local(const struct plait_addr *a);
 bool addr_is_multicast(const struct plait_addr *a); /* and broadcast */
