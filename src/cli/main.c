@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * plait: one program, a table of subcommands.
+ */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct cli_command commands[] = {
+    {"connect", cmd_connect, "connect to a host and carry standard input and output"},
+    {"listen", cmd_listen, "accept connections and carry standard input and output"},
+    {"perf", cmd_perf, "measure throughput between a client and a server"},
+    {"sim", cmd_sim, "run a scenario in the simulator"},
+    {"wire", cmd_wire, "join two interfaces through emulated links, in real time"},
+    {"demo", cmd_demo, "see a transfer survive the loss of a path; needs no root"},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *out)
+{
+    fputs("usage: plait COMMAND [OPTIONS] [ARGUMENTS]\n"
+          "\n"
+          "Multipath TCP (RFC 8684) in user space: one byte stream over several paths.\n"
+          "\n"
+          "Commands:\n",
+          out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n"
+          "  -h, --help     this text; plait COMMAND --help says more\n"
+          "  -V, --version  the version\n"
+          "\n"
+          "Try first:  plait demo\n",
+          out);
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[COMMANDS];
+
+    for (size_t i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *near = cli_nearest(word, names, COMMANDS);
+    if (near)
+        cli_error("there is no command '%s': did you mean '%s'?", word, near);
+    else
+        cli_error("there is no command '%s': plait --help lists them", word);
+    return HOST_FAIL_USAGE;
+}
+
+/* Standard output may be a full disk or a closed pipe: then success is not. */
+static int flushed(int code)
+{
+    if (fflush(stdout) != 0 && code == HOST_OK) {
+        cli_error("cannot write standard output");
+        return HOST_FAIL_FILE;
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return HOST_FAIL_USAGE;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        printf("plait %s\n", PLAIT_VERSION);
+        return flushed(HOST_OK);
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+        (strcmp(word, "help") == 0 && argc == 2)) {
+        print_help(stdout);
+        return flushed(HOST_OK);
+    }
+    static char help[] = "--help";
+    if (strcmp(word, "help") == 0) { /* plait help COMMAND */
+        word = argv[1] = argv[2];
+        argv[2] = help;
+        argc = 3;
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(word, commands[i].name) == 0) {
+            cli_set_name(word);
+            return flushed(commands[i].run(argc - 1, argv + 1));
+        }
+    }
+    return unknown_command(word);
+}
