@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running scenarios, and what they share: the lab, figures and checks.
+ */
+#include "sim/scenario.h"
+
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/hash.h"
+
+enum { MTU = 1500, RELEASE_S = 400 };
+
+const struct scenario *scenario_find(const char *name)
+{
+    for (unsigned t = 0; scenario_tables[t]; t++) {
+        for (const struct scenario *s = scenario_tables[t]; s->name; s++) {
+            if (strcmp(s->name, name) == 0)
+                return s;
+        }
+    }
+    return NULL;
+}
+
+/* ---- worlds ------------------------------------------------------------------------- */
+
+static void world_end(struct run *r)
+{
+    if (!r->worlds)
+        return;
+    struct pcap *pcap = NULL;
+    if (!list_empty(&r->sim.hosts))
+        pcap = list_first(&r->sim.hosts, struct host, node)->pcap;
+    const struct hash_key key = {r->hash, r->sim.now_us};
+    r->hash = siphash(&key, &r->sim.trace.hash, sizeof r->sim.trace.hash);
+    r->virtual_us += r->sim.now_us - r->sim.started_us;
+    sim_free(&r->sim);
+    if (pcap && !pcap_close(pcap))
+        sim_fail(&r->sim, "the capture could not be written");
+    if (!r->failure[0] && r->sim.failure[0])
+        memcpy(r->failure, r->sim.failure, sizeof r->failure);
+}
+
+/* A scenario with several worlds captures the first only. */
+static void world_begin(struct run *r)
+{
+    world_end(r);
+    sim_init(&r->sim, r->seed + r->worlds, 1000000);
+    r->sim.check = true;
+    r->sim.trace.events = r->events;
+    r->worlds++;
+}
+
+bool scenario_run(const struct scenario *s, struct run *r)
+{
+    r->worlds = r->figure_count = 0;
+    r->hash = r->virtual_us = 0;
+    r->failure[0] = '\0';
+    s->run(r);
+    world_end(r);
+    return !r->failure[0];
+}
+
+/* ---- the lab --------------------------------------------------------------------------- */
+
+void lab_init(struct lab *lab, struct run *r)
+{
+    memset(lab, 0, sizeof *lab);
+    world_begin(r);
+    lab->run = r;
+    lab->sim = &r->sim;
+    lab->mtu = MTU;
+    plait_config_default(&lab->client_config);
+    plait_config_default(&lab->server_config);
+}
+
+static struct iface *lab_iface(struct lab *lab, struct host *h, unsigned path, unsigned end)
+{
+    char text[ADDR_TEXT_MAX];
+    snprintf(text, sizeof text, lab->ipv6 ? "fd00:%u::%u" : "10.0.%u.%u", path + 1, end);
+    return host_iface(h, text, lab->mtu);
+}
+
+void lab_open(struct lab *lab, unsigned paths, const char *const *specs)
+{
+    struct run *r = lab->run;
+    lab->client = sim_host(lab->sim, "client", &lab->client_config);
+    lab->server = sim_host(lab->sim, "server", &lab->server_config);
+    if (r->pcap_path && r->worlds == 1) {
+        lab->client->pcap = pcap_open(r->pcap_path);
+        if (!lab->client->pcap)
+            sim_fail(lab->sim, "%s cannot be written", r->pcap_path);
+    }
+    lab->paths = paths;
+    for (unsigned i = 0; i < paths; i++) {
+        lab->client_if[i] = lab_iface(lab, lab->client, i, 1);
+        bool reuse = lab->one_server_address && i > 0;
+        lab->server_if[i] = reuse ? lab->server_if[0] : lab_iface(lab, lab->server, i, 2);
+        lab->path[i] = sim_path_spec(lab->sim, lab->client_if[i], lab->server_if[i], specs[i]);
+    }
+}
+
+void lab_open_two(struct lab *lab, const char *first, const char *second)
+{
+    const char *const specs[] = {first, second};
+    lab_open(lab, 2, specs);
+}
+
+struct stream *lab_stream(struct lab *lab, const struct side_config *client,
+                          const struct side_config *server)
+{
+    static const struct side_config quiet = {.end = END_AFTER_EOF};
+    return stream_new(lab->sim, lab->client, lab->client_if[0], lab->server_if[0],
+                      lab->sim->now_us, client ? client : &quiet, server ? server : &quiet, NULL,
+                      NULL);
+}
+
+uint64_t lab_at(const struct lab *lab, uint64_t us)
+{
+    return lab->sim->started_us + us;
+}
+
+static void finish(struct lab *lab, unsigned limit_s, bool must_succeed)
+{
+    const struct oracle o = {.deadline_us = lab_at(lab, limit_s * UINT64_C(1000000)),
+                             .release_us = RELEASE_S * UINT64_C(1000000),
+                             .must_succeed = must_succeed};
+    oracle_run(lab->sim, &o);
+}
+
+void lab_finish(struct lab *lab, unsigned limit_s)
+{
+    finish(lab, limit_s, true);
+}
+
+void lab_finish_any(struct lab *lab, unsigned limit_s)
+{
+    finish(lab, limit_s, false);
+}
+
+/* ---- figures and checks -------------------------------------------------------------------- */
+
+double side_mbps(const struct side *reader)
+{
+    uint64_t us = reader->last_read_us - reader->connected_us;
+    return us ? (double)reader->received * 8 / (double)us : 0;
+}
+
+double lab_lesser_share(const struct lab *lab, const struct host *sender)
+{
+    uint64_t first = 0, second = 0;
+    list_each(i, &sender->ifaces, struct iface, node) {
+        if (i->index == 1)
+            first = i->tx_bytes;
+        else if (i->index == 2)
+            second = i->tx_bytes;
+    }
+    (void)lab;
+    uint64_t sum = first + second;
+    return sum ? (double)(first < second ? first : second) / (double)sum : 0;
+}
+
+void run_figure(struct run *r, const char *what, const char *unit, double value, double published)
+{
+    if (r->figure_count == FIGURES_MAX) {
+        sim_fail(&r->sim, "more than %d figures", FIGURES_MAX);
+        return;
+    }
+    struct figure *f = &r->figures[r->figure_count++];
+    snprintf(f->what, sizeof f->what, "%s", what);
+    snprintf(f->unit, sizeof f->unit, "%s", unit);
+    f->value = value;
+    f->published = published;
+    f->low = false;
+}
+
+void run_require(struct run *r, bool holds)
+{
+    struct figure *f = &r->figures[r->figure_count - 1];
+    f->low = !holds;
+    if (!holds)
+        sim_fail(&r->sim, "%s: %.3f %s is not enough", f->what, f->value, f->unit);
+}
+
+void expect_eq(struct run *r, int line, const char *what, int64_t got, int64_t want)
+{
+    if (got != want)
+        sim_fail(&r->sim, "line %d: %s is %lld, not %lld", line, what, (long long)got,
+                 (long long)want);
+}
+
+void expect_range(struct run *r, int line, const char *what, int64_t got, int64_t least,
+                  int64_t most)
+{
+    if (got < least || got > most)
+        sim_fail(&r->sim, "line %d: %s is %lld, not %lld to %lld", line, what, (long long)got,
+                 (long long)least, (long long)most);
+}

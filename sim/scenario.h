@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Named scenarios: a small world each, something that happens in it, and what
+ * must come of it, told as checks on events, counters, packets and figures.
+ *
+ * A scenario builds its world in run->sim, runs it, checks, and returns;
+ * scenario_run does the rest (seed, captures, hash, leak check, report).
+ */
+#ifndef SIM_SCENARIO_H
+#define SIM_SCENARIO_H
+
+#include "sim/box.h"
+#include "sim/oracle.h"
+
+enum { FIGURES_MAX = 48, LAB_PATHS_MAX = 4 };
+
+/* A measured number, beside a published one where there is one. */
+struct figure {
+    char what[56];
+    char unit[12];
+    double value, published; /* published 0: none */
+    bool low;                /* worse than the scenario accepts */
+};
+
+struct run {
+    struct sim sim;
+    uint64_t seed;
+    const char *pcap_path;   /* NULL: none */
+    FILE *events;            /* NULL: none */
+    unsigned worlds;         /* built so far, by scenarios that need several */
+    uint64_t hash;           /* of all of them */
+    uint64_t virtual_us;
+    char failure[256];
+    struct figure figures[FIGURES_MAX];
+    unsigned figure_count;
+};
+
+struct scenario {
+    const char *name, *summary;
+    void (*run)(struct run *r);
+    bool dirty; /* its packets are meant to be broken: no decoder will like them */
+};
+
+/* All of them; the last has no name. */
+extern const struct scenario *const scenario_tables[];
+const struct scenario *scenario_find(const char *name);
+
+/* Run it. True: every check held. r->seed, pcap_path and events are the
+ * caller's, the rest is filled in. */
+bool scenario_run(const struct scenario *s, struct run *r);
+
+/* ---- for scenarios -------------------------------------------------------------- */
+
+/* A client and a server joined by disjoint paths. Interface i of the client
+ * is 10.0.i.1, of the server 10.0.i.2 (i from 1), or fd00:i::1 and ::2. The
+ * server has one interface for all paths if `one_server_address`. */
+struct lab {
+    struct run *run;
+    struct sim *sim;
+    struct plait_config client_config, server_config;
+    bool ipv6, one_server_address;
+    uint16_t mtu;
+    struct host *client, *server;
+    unsigned paths;
+    struct iface *client_if[LAB_PATHS_MAX], *server_if[LAB_PATHS_MAX];
+    struct path path[LAB_PATHS_MAX];
+};
+
+/* Begin a world (ending the previous one) with the defaults in the lab: the
+ * caller may change its configurations and flags, then opens it. */
+void lab_init(struct lab *lab, struct run *r);
+void lab_open(struct lab *lab, unsigned paths, const char *const *specs);
+/* lab_open with two paths. */
+void lab_open_two(struct lab *lab, const char *first, const char *second);
+/* A connection over the first path; sides as given, NULL: sends nothing and
+ * ends after the peer. Starts at once. */
+struct stream *lab_stream(struct lab *lab, const struct side_config *client,
+                          const struct side_config *server);
+/* Time from the world's start, as sim_at and its like want it. */
+uint64_t lab_at(const struct lab *lab, uint64_t us);
+/* Run to the end by the oracles; everything must succeed within limit_s. */
+void lab_finish(struct lab *lab, unsigned limit_s);
+/* The same, but errors are allowed. */
+void lab_finish_any(struct lab *lab, unsigned limit_s);
+
+/* Goodput in Mbit/s from connecting to the last byte read by this side. */
+double side_mbps(const struct side *reader);
+/* Share of the payload that went over the lesser of a lab's first two paths. */
+double lab_lesser_share(const struct lab *lab, const struct host *sender);
+
+void run_figure(struct run *r, const char *what, const char *unit, double value,
+                double published);
+/* The last figure is worse than accepted unless `holds`, which fails the run. */
+void run_require(struct run *r, bool holds);
+
+#define EXPECT(run, condition)                                                                     \
+    ((condition) ? (void)0 : sim_fail(&(run)->sim, "line %d: not so: %s", __LINE__, #condition))
+#define EXPECT_EQ(run, got, want)                                                                  \
+    expect_eq((run), __LINE__, #got, (int64_t)(got), (int64_t)(want))
+#define EXPECT_RANGE(run, got, least, most)                                                        \
+    expect_range((run), __LINE__, #got, (int64_t)(got), (int64_t)(least), (int64_t)(most))
+
+void expect_eq(struct run *r, int line, const char *what, int64_t got, int64_t want);
+void expect_range(struct run *r, int line, const char *what, int64_t got, int64_t least,
+                  int64_t most);
+
+/* A host's counters and tally, for checks: COUNT(h, MPJoinSynTx). */
+#define COUNT(host, name) (plait_stack_counters((host)->stack)->name)
+#define EVENTS(host, type) ((host)->tally.event[PLAIT_EV_##type])
+#define WHY(host, type, why) ((host)->tally.event_why[PLAIT_EV_##type][PLAIT_WHY_##why])
+#define SENT(host, option) ((host)->tally.option[__builtin_ctz(MPO_##option)])
+
+#endif

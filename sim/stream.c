@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Applications at the two ends of a connection. side_step does everything an
+ * end can do now: connect state, reading, writing, closing. It is called when
+ * the stack says ready and when a timer of its own (an interval, a reading
+ * rate) has come.
+ */
+#include "sim/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUFFER = 65536, FIRST_PORT = 5001 };
+
+/* ---- the pattern ------------------------------------------------------------------- */
+
+static uint64_t word_at(uint64_t key, uint64_t index)
+{
+    uint64_t z = key + index * 0x9e3779b97f4a7c15u; /* SplitMix64 */
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+void pattern_fill(uint64_t key, uint64_t offset, uint8_t *buf, size_t len)
+{
+    while (len) {
+        uint64_t word = word_at(key, offset / 8);
+        size_t skip = offset % 8, n = 8 - skip < len ? 8 - skip : len;
+        memcpy(buf, (const uint8_t *)&word + skip, n);
+        buf += n;
+        offset += n;
+        len -= n;
+    }
+}
+
+bool pattern_equal(uint64_t key, uint64_t offset, const uint8_t *buf, size_t len)
+{
+    uint8_t want[1024];
+    while (len) {
+        size_t n = len < sizeof want ? len : sizeof want;
+        pattern_fill(key, offset, want, n);
+        if (memcmp(buf, want, n) != 0)
+            return false;
+        buf += n;
+        offset += n;
+        len -= n;
+    }
+    return true;
+}
+
+/* ---- ending ------------------------------------------------------------------------- */
+
+static uint64_t now_of(const struct side *s)
+{
+    return s->stream->sim->now_us;
+}
+
+static void look(struct side *s)
+{
+    plait_conn_info(s->conn, &s->info);
+    s->multipath = s->info.multipath;
+    unsigned n = plait_conn_subflows(s->conn, s->subflows, 16);
+    s->subflow_count = n < 16 ? n : 16;
+}
+
+static void side_done(struct side *s, int error)
+{
+    s->error = error;
+    s->done = true;
+    s->done_us = now_of(s);
+    s->conn = NULL;
+    timers_set(&s->stream->sim->timers, &s->event.timer, TIMER_NEVER);
+}
+
+static void side_close(struct side *s, int error)
+{
+    struct plait_conn *conn = s->conn;
+    look(s);
+    plait_conn_set_user(conn, NULL);
+    side_done(s, error);
+    plait_conn_close(conn, now_of(s));
+}
+
+static void side_abort(struct side *s)
+{
+    struct plait_conn *conn = s->conn;
+    look(s);
+    plait_conn_set_user(conn, NULL);
+    s->aborted = true;
+    side_done(s, PLAIT_E_ABORTED);
+    plait_conn_abort(conn, now_of(s));
+}
+
+/* ---- reading -------------------------------------------------------------------------- */
+
+static void count_responses(struct side *s)
+{
+    const struct side_config *c = &s->config;
+    while (c->response_bytes && s->responses_seen < s->requests_sent &&
+           s->received >= (uint64_t)(s->responses_seen + 1) * c->response_bytes) {
+        s->delay_us[s->responses_seen] = now_of(s) - s->request_us[s->responses_seen];
+        s->responses_seen++;
+    }
+}
+
+static void took(struct side *s, const uint8_t *data, size_t len)
+{
+    struct side *peer = &s->stream->side[s == &s->stream->side[0]];
+    uint64_t now_us = now_of(s);
+    if (s->config.drain)
+        s->config.drain(s->config.ctx, s->received, data, len);
+    else if (!pattern_equal(peer->key, s->received, data, len))
+        sim_fail(s->stream->sim, "%s read wrong bytes between %llu and %llu", s->host->name,
+                 (unsigned long long)s->received, (unsigned long long)(s->received + len));
+    s->received += len;
+    if (s->received > peer->sent)
+        sim_fail(s->stream->sim, "%s read %llu bytes, only %llu were written", s->host->name,
+                 (unsigned long long)s->received, (unsigned long long)peer->sent);
+    if (!s->first_read_us)
+        s->first_read_us = now_us;
+    else if (now_us - s->last_read_us > s->pause_us)
+        s->pause_us = now_us - s->last_read_us;
+    s->last_read_us = now_us;
+    count_responses(s);
+}
+
+/* How much may be read now; less than all: the event says when to go on. */
+static uint64_t read_allowance(struct side *s)
+{
+    const struct side_config *c = &s->config;
+    uint64_t now_us = now_of(s), from_us = s->connected_us + c->read_after_us;
+    if (now_us < from_us) {
+        sim_event_at(s->stream->sim, &s->event, from_us);
+        return 0;
+    }
+    if (!c->read_bps)
+        return UINT64_MAX;
+    uint64_t earned = (now_us - from_us) * c->read_bps / 8000000;
+    if (earned > s->received)
+        return earned - s->received;
+    sim_event_at(s->stream->sim, &s->event, now_us + 10000);
+    return 0;
+}
+
+/* False: the connection is gone. */
+static bool side_read(struct side *s)
+{
+    uint8_t buf[BUFFER];
+    uint64_t most = s->config.read_max ? s->config.read_max : BUFFER;
+    if (most > BUFFER)
+        most = BUFFER;
+    while (!s->eof) {
+        uint64_t room = read_allowance(s);
+        if (room > most)
+            room = most;
+        if (!room)
+            return true;
+        int64_t n = plait_conn_read(s->conn, buf, (size_t)room, now_of(s));
+        if (n == PLAIT_E_AGAIN)
+            return true;
+        if (n < 0) {
+            side_close(s, (int)n);
+            return false;
+        }
+        if (n == 0)
+            s->eof = true;
+        else
+            took(s, buf, (size_t)n);
+        if (s->config.abort_at_read && s->received >= s->config.abort_at_read) {
+            side_abort(s);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- writing ---------------------------------------------------------------------------- */
+
+/* Up to which offset may be written now. */
+static uint64_t write_limit(struct side *s)
+{
+    const struct side_config *c = &s->config;
+    uint64_t now_us = now_of(s);
+    if (c->requests) {
+        while (s->requests_sent < c->requests) {
+            uint64_t at_us = s->connected_us + (uint64_t)s->requests_sent * c->interval_us;
+            if (at_us > now_us) {
+                sim_event_at(s->stream->sim, &s->event, at_us);
+                break;
+            }
+            s->request_us[s->requests_sent++] = now_us;
+        }
+        return (uint64_t)s->requests_sent * c->request_bytes;
+    }
+    if (c->respond_to)
+        return s->received / c->respond_to * c->respond_bytes;
+    if (c->stop_us && now_us >= c->stop_us)
+        return s->sent;
+    if (c->stop_us)
+        sim_event_at(s->stream->sim, &s->event, c->stop_us);
+    return c->send_bytes;
+}
+
+/* Nothing will ever be written again. */
+static bool wrote_all(const struct side *s)
+{
+    const struct side_config *c = &s->config;
+    if (c->source)
+        return s->source_done;
+    if (c->requests)
+        return s->sent == (uint64_t)c->requests * c->request_bytes;
+    if (c->respond_to)
+        return s->eof && s->sent == s->received / c->respond_to * c->respond_bytes;
+    return s->sent >= c->send_bytes || (c->stop_us && now_of(s) >= c->stop_us);
+}
+
+static size_t fetch(struct side *s, uint8_t *buf, size_t len)
+{
+    if (!s->config.source) {
+        pattern_fill(s->key, s->sent, buf, len);
+        return len;
+    }
+    size_t n = s->config.source(s->config.ctx, s->sent, buf, len);
+    if (n == 0)
+        s->source_done = true;
+    return n;
+}
+
+static bool side_write(struct side *s)
+{
+    uint8_t buf[BUFFER];
+    uint64_t most = s->config.write_max ? s->config.write_max : BUFFER;
+    while (!s->shut) {
+        uint64_t limit = s->config.source ? UINT64_MAX : write_limit(s);
+        uint64_t len = limit > s->sent ? limit - s->sent : 0;
+        if (len > most)
+            len = most;
+        if (len > BUFFER)
+            len = BUFFER;
+        if (len)
+            len = fetch(s, buf, (size_t)len);
+        if (!len)
+            return true;
+        int64_t n = plait_conn_write(s->conn, buf, (size_t)len, now_of(s));
+        if (n == PLAIT_E_AGAIN)
+            return true;
+        if (n < 0)
+            return false; /* reading tells the error, after the last byte */
+        s->sent += (uint64_t)n;
+    }
+    return true;
+}
+
+/* ---- the step ------------------------------------------------------------------------------ */
+
+static void side_end(struct side *s)
+{
+    unsigned poll = plait_conn_poll(s->conn);
+    if (!s->shut && wrote_all(s)) {
+        switch (s->config.end) {
+        case END_ABORT:
+            side_abort(s);
+            return;
+        case END_CLOSE:
+            side_close(s, 0);
+            return;
+        case END_AFTER_EOF:
+            if (!s->eof)
+                return;
+            break;
+        case END_SHUTDOWN:
+            break;
+        }
+        int error = plait_conn_shutdown(s->conn, now_of(s));
+        s->shut = true;
+        if (error) {
+            side_close(s, error);
+            return;
+        }
+        poll = plait_conn_poll(s->conn);
+    }
+    if (s->shut && s->eof && (poll & PLAIT_POLL_FINISHED))
+        side_close(s, 0);
+}
+
+static void side_step(struct side *s)
+{
+    unsigned poll = plait_conn_poll(s->conn);
+    if ((poll & PLAIT_POLL_CONNECTED) && !s->connected) {
+        s->connected = true;
+        s->connected_us = now_of(s);
+    }
+    if (!s->connected) {
+        if (poll & PLAIT_POLL_ERROR)
+            side_close(s, plait_conn_error(s->conn));
+        return;
+    }
+    if (!side_read(s))
+        return;
+    bool writable = side_write(s);
+    if (s->conn && (!writable || (poll & PLAIT_POLL_ERROR))) {
+        int error = plait_conn_error(s->conn);
+        if (error && s->eof) /* else the next read brings it, after the data */
+            side_close(s, error);
+        return;
+    }
+    if (s->conn)
+        side_end(s);
+}
+
+void stream_ready(struct plait_conn *conn)
+{
+    struct side *s = plait_conn_user(conn);
+    if (s && s->conn == conn)
+        side_step(s);
+}
+
+static void side_fire(struct sim *sim, struct sim_event *e)
+{
+    struct side *s = list_entry(e, struct side, event);
+    (void)sim;
+    if (s->conn)
+        side_step(s);
+    host_service(s->host);
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void adopt(struct side *s, struct plait_conn *conn)
+{
+    s->conn = conn;
+    s->opened = true;
+    plait_conn_set_user(conn, s);
+}
+
+void stream_accept(struct sim *sim, struct host *h, struct plait_listener *listener)
+{
+    list_each(s, &sim->streams, struct stream, node) {
+        if (s->listener != listener || s->side[1].host != h)
+            continue;
+        struct plait_conn *conn = plait_accept(listener);
+        if (!conn)
+            return;
+        if (s->side[1].opened) {
+            sim_fail(sim, "%s accepted port %u twice", h->name, s->port);
+            return;
+        }
+        adopt(&s->side[1], conn);
+        plait_listener_close(listener, sim->now_us);
+        s->listener = NULL;
+        side_step(&s->side[1]);
+        return;
+    }
+}
+
+static void stream_start(struct sim *sim, struct sim_event *e)
+{
+    struct stream *s = list_entry(e, struct stream, start);
+    struct side *c = &s->side[0];
+    struct plait_conn *conn;
+    int error = plait_connect(c->host->stack, &s->local, &s->remote, &s->client_options,
+                              sim->now_us, &conn);
+    if (error)
+        side_done(c, error);
+    else
+        adopt(c, conn);
+    host_service(c->host);
+}
+
+static void side_init(struct side *s, struct stream *stream, struct host *h,
+                      const struct side_config *config)
+{
+    struct sim *sim = stream->sim;
+    s->stream = stream;
+    s->host = h;
+    s->key = prng_next(&sim->prng);
+    if (config)
+        s->config = *config;
+    if (s->config.requests) {
+        s->request_us = sim_alloc(s->config.requests * sizeof(uint64_t));
+        s->delay_us = sim_alloc(s->config.requests * sizeof(uint64_t));
+    }
+    sim_event_init(sim, &s->event, side_fire);
+}
+
+struct stream *stream_new(struct sim *sim, struct host *client, struct iface *from,
+                          struct iface *to, uint64_t start_us, const struct side_config *c,
+                          const struct side_config *s, const struct plait_options *client_options,
+                          const struct plait_options *server_options)
+{
+    struct stream *stream = sim_alloc(sizeof *stream);
+    stream->sim = sim;
+    stream->port = FIRST_PORT;
+    if (!list_empty(&sim->streams))
+        stream->port = (uint16_t)(list_last(&sim->streams, struct stream, node)->port + 1);
+    list_append(&sim->streams, &stream->node);
+    if (from)
+        stream->local.addr = from->local.addr;
+    stream->remote = (struct plait_endpoint){to->local.addr, stream->port};
+    if (client_options)
+        stream->client_options = *client_options;
+    if (server_options)
+        stream->server_options = *server_options;
+    side_init(&stream->side[0], stream, client, c);
+    side_init(&stream->side[1], stream, to->host, s);
+    struct plait_endpoint any = {.port = stream->port};
+    int error = plait_listen(to->host->stack, &any, &stream->server_options, &stream->listener);
+    if (error)
+        sim_fail(sim, "%s cannot listen: %s", to->host->name, plait_error_text(error));
+    sim_event_init(sim, &stream->start, stream_start);
+    sim_event_at(sim, &stream->start, start_us);
+    return stream;
+}
+
+void stream_free(struct stream *s)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        sim_event_free(s->sim, &s->side[i].event);
+        free(s->side[i].request_us);
+        free(s->side[i].delay_us);
+    }
+    sim_event_free(s->sim, &s->start);
+    list_remove(&s->node);
+    free(s);
+}
+
+bool stream_done(void *ctx)
+{
+    const struct stream *s = ctx;
+    bool never_met = s->side[0].error && !s->side[1].opened;
+    return s->side[0].done && (s->side[1].done || never_met);
+}
+
+bool stream_all_done(void *ctx)
+{
+    struct sim *sim = ctx;
+    list_each(s, &sim->streams, struct stream, node) {
+        if (!stream_done(s))
+            return false;
+    }
+    return true;
+}
