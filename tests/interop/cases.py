@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""The rows of the table."""
+import itertools
+
+from transfer import Case
+
+# Who sends to whom: client, server, which of them sends. Each pair with plait
+# as client and as server.
+PAIRS = (
+    ("plait", "plait", "client"), ("plait", "plait", "server"),
+    ("plait", "kernel", "client"), ("kernel", "plait", "server"),
+    ("kernel", "plait", "client"), ("plait", "kernel", "server"))
+REFERENCE = (("kernel", "kernel", "client"), ("kernel", "kernel", "server"))
+TCP = (
+    ("plait", "tcp", "client"), ("plait", "tcp", "server"),
+    ("tcp", "plait", "client"), ("tcp", "plait", "server"))
+
+MB = 1_000_000
+
+
+def moves(group, pairs, families=(4, 6), checksums=(False, True), **more):
+    for checksum, family, (client, server, sender) in itertools.product(checksums, families, pairs):
+        yield Case(group, client, server, sender, family, checksum, **more)
+
+
+def full():
+    return [
+        *moves("move", REFERENCE, (4, 6), (False,)),
+        *moves("move", PAIRS),
+        *moves("cut", REFERENCE, cut=True),
+        *moves("cut", PAIRS, cut=True),
+        *moves("tcp", TCP, checksums=(False,), size=50 * MB),
+        *moves("capture", PAIRS, capture=True, size=10 * MB),
+    ]
+
+
+def quick():
+    return [
+        *moves("move", PAIRS, (4,), (False,), capture=True, size=10 * MB),
+        *moves("move", PAIRS[2:5:2], (6,), (True,), capture=True, size=10 * MB),
+        *moves("cut", PAIRS[::2], (4,), (False,), cut=True, size=10 * MB),
+        *moves("tcp", TCP[::2], (4,), (False,), capture=True, size=10 * MB),
+    ]
