@@ -16,6 +16,7 @@ struct io_watch_addr {
     struct plait_addr addr;
     uint32_t ifindex;
     uint16_t mtu; /* IP bytes */
+    uint8_t prefix_len;
     bool loopback;
 };
 

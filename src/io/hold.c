@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/hold.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int attach_drop_all(int fd)
+{
+    struct sock_filter code[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+    struct sock_fprog program = {1, code};
+
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+/* Bound, filtered, then listening: a SYN never meets it without its filter. */
+static int hold_open(int af, uint16_t *port)
+{
+    struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = htons(*port)};
+    struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = htons(*port)};
+    struct sockaddr *any = af == AF_INET6 ? (struct sockaddr *)&any6 : (struct sockaddr *)&any4;
+    socklen_t len = af == AF_INET6 ? sizeof any6 : sizeof any4;
+    int fd = socket(af, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+    int off = 0;
+
+    if (fd < 0)
+        return -errno;
+    if ((af == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0) ||
+        bind(fd, any, len) < 0 || attach_drop_all(fd) < 0 || listen(fd, 1) < 0 ||
+        getsockname(fd, any, &len) < 0) {
+        int err = -errno;
+        close(fd);
+        return err;
+    }
+    *port = ntohs(af == AF_INET6 ? any6.sin6_port : any4.sin_port);
+    return fd;
+}
+
+static struct hold *find(struct holds *h, uint16_t port)
+{
+    for (unsigned i = 0; i < h->count; i++)
+        if (h->items[i].port == port)
+            return &h->items[i];
+    return NULL;
+}
+
+int holds_add(struct holds *h, uint16_t *port)
+{
+    struct hold *known = *port ? find(h, *port) : NULL;
+
+    if (known) {
+        known->users++;
+        return 0;
+    }
+    if (h->count == h->capacity) {
+        unsigned capacity = h->capacity ? 2 * h->capacity : 64;
+        struct hold *items = realloc(h->items, capacity * sizeof *items);
+        if (!items)
+            return -ENOMEM;
+        h->items = items;
+        h->capacity = capacity;
+    }
+    int fd = hold_open(AF_INET6, port);
+    if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) /* a host without IPv6 */
+        fd = hold_open(AF_INET, port);
+    if (fd < 0)
+        return fd;
+    h->items[h->count++] = (struct hold){.port = *port, .users = 1, .fd = fd};
+    return 0;
+}
+
+void holds_remove(struct holds *h, uint16_t port)
+{
+    struct hold *known = find(h, port);
+
+    if (!known || --known->users > 0)
+        return;
+    close(known->fd);
+    *known = h->items[--h->count];
+}
+
+void holds_free(struct holds *h)
+{
+    for (unsigned i = 0; i < h->count; i++)
+        close(h->items[i].fd);
+    free(h->items);
+    *h = (struct holds){0};
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Local TCP ports taken from the kernel without a firewall rule: a listening
+ * socket whose filter throws everything away. The kernel finds an owner for
+ * each packet, so it sends no RST, and the owner never answers. The socket
+ * dies with the process, and so does the claim.
+ */
+#ifndef IO_HOLD_H
+#define IO_HOLD_H
+
+#include <stdint.h>
+
+struct hold {
+    uint16_t port;
+    uint16_t users;
+    int fd;
+};
+
+struct holds {
+    struct hold *items;
+    unsigned count, capacity;
+};
+
+/* *port 0: any, filled in. Holding a held port again adds a user. 0,
+ * -EADDRINUSE when a kernel socket has it, or another error. */
+int holds_add(struct holds *h, uint16_t *port);
+void holds_remove(struct holds *h, uint16_t port);
+void holds_free(struct holds *h);
+
+#endif
