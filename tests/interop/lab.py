@@ -376,7 +376,7 @@ class Lab:
         """Cut a path, silently: packets vanish, no link goes down. Or mend it."""
         word = "up" if up else "down"
         if self.emulator == "wire":
-            run(self.plait, "wire", "--control", self.control_path(), word, str(path))
+            run(self.plait, "wire", "--tell", self.control_path(), word, str(path))
         else:
             self.shell(self.middle, f"ip link set y{path} {'master br%d' % path if up else 'nomaster'}")
 
