@@ -11,6 +11,9 @@
 
 enum { MTU = 1500, RELEASE_S = 400 };
 
+const struct scenario *const scenario_tables[] = {scenarios_tcp, scenarios_mptcp,
+                                                  scenarios_figures, NULL};
+
 const struct scenario *scenario_find(const char *name)
 {
     for (unsigned t = 0; scenario_tables[t]; t++) {
@@ -146,18 +149,15 @@ double side_mbps(const struct side *reader)
     return us ? (double)reader->received * 8 / (double)us : 0;
 }
 
-double lab_lesser_share(const struct lab *lab, const struct host *sender)
+double lab_lesser_share(const struct lab *lab, bool to_server)
 {
-    uint64_t first = 0, second = 0;
-    list_each(i, &sender->ifaces, struct iface, node) {
-        if (i->index == 1)
-            first = i->tx_bytes;
-        else if (i->index == 2)
-            second = i->tx_bytes;
+    uint64_t bytes[2];
+    for (unsigned i = 0; i < 2; i++) {
+        const struct path *p = &lab->path[i];
+        bytes[i] = (to_server ? p->there : p->back)->link.stats.delivered_bytes;
     }
-    (void)lab;
-    uint64_t sum = first + second;
-    return sum ? (double)(first < second ? first : second) / (double)sum : 0;
+    uint64_t sum = bytes[0] + bytes[1];
+    return sum ? (double)(bytes[0] < bytes[1] ? bytes[0] : bytes[1]) / (double)sum : 0;
 }
 
 void run_figure(struct run *r, const char *what, const char *unit, double value, double published)

@@ -41,7 +41,9 @@ struct scenario {
     bool dirty; /* its packets are meant to be broken: no decoder will like them */
 };
 
-/* All of them; the last has no name. */
+/* The tables, one a file; each ends with a row without a name. */
+extern const struct scenario scenarios_tcp[], scenarios_mptcp[], scenarios_figures[];
+/* All of them, ended by NULL. */
 extern const struct scenario *const scenario_tables[];
 const struct scenario *scenario_find(const char *name);
 
@@ -85,8 +87,9 @@ void lab_finish_any(struct lab *lab, unsigned limit_s);
 
 /* Goodput in Mbit/s from connecting to the last byte read by this side. */
 double side_mbps(const struct side *reader);
-/* Share of the payload that went over the lesser of a lab's first two paths. */
-double lab_lesser_share(const struct lab *lab, const struct host *sender);
+/* Share of the bytes delivered one way that the lesser of the first two paths
+ * carried. */
+double lab_lesser_share(const struct lab *lab, bool to_server);
 
 void run_figure(struct run *r, const char *what, const char *unit, double value,
                 double published);
@@ -108,6 +111,6 @@ void expect_range(struct run *r, int line, const char *what, int64_t got, int64_
 #define COUNT(host, name) (plait_stack_counters((host)->stack)->name)
 #define EVENTS(host, type) ((host)->tally.event[PLAIT_EV_##type])
 #define WHY(host, type, why) ((host)->tally.event_why[PLAIT_EV_##type][PLAIT_WHY_##why])
-#define SENT(host, option) ((host)->tally.option[__builtin_ctz(MPO_##option)])
+#define SENT(host, form) ((host)->tally.option[__builtin_ctz(MPO_##form)])
 
 #endif
