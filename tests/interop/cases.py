@@ -3,6 +3,7 @@
 import itertools
 
 from transfer import Case
+from web import WebCase
 
 # Who sends to whom: client, server, which of them sends. Each pair with plait
 # as client and as server.
@@ -30,6 +31,7 @@ def full():
         *moves("cut", REFERENCE, cut=True),
         *moves("cut", PAIRS, cut=True),
         *moves("tcp", TCP, checksums=(False,), size=50 * MB),
+        *(WebCase(kind, family) for kind in ("nginx", "curl") for family in (4, 6)),
         *moves("capture", PAIRS, capture=True, size=10 * MB),
     ]
 
@@ -40,4 +42,5 @@ def quick():
         *moves("move", PAIRS[2:5:2], (6,), (True,), capture=True, size=10 * MB),
         *moves("cut", PAIRS[::2], (4,), (False,), cut=True, size=10 * MB),
         *moves("tcp", TCP[::2], (4,), (False,), capture=True, size=10 * MB),
+        WebCase("nginx", 4, 10 * MB), WebCase("curl", 6, 10 * MB),
     ]

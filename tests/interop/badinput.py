@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Wrong use of plait: each a clear sentence on standard error and the exit code
+that --help documents. Rows that need namespaces are skipped without root.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import lab as laboratory
+from lab import Lab, LabError, Path
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+OK, CONNECTION, USAGE, PERMISSION, ADDRESS, FILE = 0, 1, 2, 3, 4, 5
+
+# Arguments, exit code, what standard error must say (or standard output, for 0).
+ANYWHERE = (
+    ("--help", OK, r"connect.*listen.*perf.*sim.*wire.*demo"),
+    ("--version", OK, r"\d+\.\d+"),
+    ("connect --help", OK, r"usage: plait connect.*Exit codes"),
+    ("listen --help", OK, r"usage: plait listen.*Exit codes"),
+    ("perf --help", OK, r"usage: plait perf"),
+    ("sim --help", OK, r"usage: plait sim"),
+    ("wire --help", OK, r"usage: plait wire.*Exit codes"),
+    ("demo --help", OK, r"usage: plait demo"),
+    ("", USAGE, r"usage|command"),
+    ("frobnicate", USAGE, r"frobnicate"),
+    ("conect", USAGE, r"connect"),
+    ("connect", USAGE, r"missing"),
+    ("connect 127.0.0.1", USAGE, r"missing"),
+    ("connect 127.0.0.1 80 81", USAGE, r"too many"),
+    ("connect 127.0.0.1 notaport", USAGE, r"notaport"),
+    ("connect 127.0.0.1 65536", USAGE, r"65536"),
+    ("connect 127.0.0.1 0", USAGE, r"'?0'?"),
+    ("connect --chekcsum 127.0.0.1 80", USAGE, r"--checksum"),
+    ("connect --cc nosuch 127.0.0.1 80", (USAGE, ADDRESS), r"nosuch"),
+    ("connect --scheduler nosuch 127.0.0.1 80", (USAGE, ADDRESS), r"nosuch"),
+    ("connect --driver nosuch 127.0.0.1 80", (USAGE, ADDRESS), r"nosuch"),
+    ("connect --local elsewhere 127.0.0.1 80", (USAGE, ADDRESS), r"elsewhere"),
+    ("listen", USAGE, r"missing"),
+    ("listen http-like", USAGE, r"http-like"),
+    ("perf", USAGE, r"server|client"),
+    ("perf nosuch", USAGE, r"nosuch"),
+    ("perf client", USAGE, r"missing"),
+    ("wire", USAGE, r"\w"),
+    ("wire a b --link rate=fast", USAGE, r"fast"),
+    ("sim nosuch", USAGE, r"nosuch"),
+    ("demo --nosuch", USAGE, r"nosuch"),
+)
+
+# The same with two hosts: {host} is the server's address, port 4712 is held by
+# the server's kernel, and nothing listens on 4713.
+HOSTS = (
+    ("client", "connect --send /nosuch/file {host} 4713", FILE, r"/nosuch/file"),
+    ("client", "connect --recv /nosuch/file {host} 4713", FILE, r"/nosuch/file"),
+    ("client", "connect --pcap /nosuch/file {host} 4713", FILE, r"/nosuch/file"),
+    ("client", "connect --local 192.0.2.77 {host} 4713", ADDRESS, r"192\.0\.2\.77"),
+    ("client", "connect no-such-host.invalid 4713", ADDRESS, r"no-such-host\.invalid"),
+    ("client", "connect {host} 4713", CONNECTION, r"refused"),
+    ("client", "connect 203.0.113.9 4713", CONNECTION, r"203\.0\.113\.9.*(reach|route)"),
+    ("server", "listen 4712", ADDRESS, r"4712.*in use|in use.*4712"),
+    ("client", "perf client {host} --port 4713", CONNECTION, r"refused"),
+    ("client", "wire nosuch0 a1 --link rate=1mbit", (ADDRESS, USAGE, 6), r"nosuch0"),
+)
+WITHOUT_CAPABILITY = (
+    ("client", "connect {host} 4713", PERMISSION, r"CAP_NET_RAW.*setcap"),
+    ("server", "listen 4713", PERMISSION, r"CAP_NET_RAW.*setcap"),
+)
+
+
+def judge(words, wanted, pattern, done):
+    """What is wrong with how a command ended."""
+    codes = wanted if isinstance(wanted, tuple) else (wanted,)
+    text = done.stdout if wanted == OK else done.stderr
+    if done.returncode not in codes:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        return f"exit code {done.returncode}, not {wanted}: {said[:1]}"
+    if not re.search(pattern, text, re.DOTALL):
+        return f"it said: {text.strip()[:200]!r}"
+    if wanted != OK and len(text.strip().splitlines()) > 4:
+        return f"it said too much: {len(text.splitlines())} lines"
+    return None
+
+
+def show(words, complaint):
+    verdict = "FAIL" if complaint else "PASS"
+    print(f"{verdict}  plait {' '.join(words)}" + (f"\n      {complaint}" if complaint else ""),
+          flush=True)
+    return bool(complaint)
+
+
+def attempt(prefix, words, wanted, pattern):
+    try:
+        done = subprocess.run([*prefix, *words], capture_output=True, text=True, timeout=60,
+                              stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return show(words, "it did not end within 60 s")
+    return show(words, judge(words, wanted, pattern, done))
+
+
+def anywhere(plait):
+    return sum(attempt([plait], line.split(), wanted, pattern)
+               for line, wanted, pattern in ANYWHERE)
+
+
+def on_hosts(plait):
+    failed = 0
+    with Lab(plait, [Path(0, 0, 0)], emulator=None) as lab:
+        host = lab.v4(1, 2)
+        holder = lab.start(lab.server, laboratory.HERE / "peer.py", "listen", "0.0.0.0", 4712)
+        holder.event("ready", 10)
+        # An ordinary user's copy, where an ordinary user can reach it.
+        copy = lab.file("plait")
+        shutil.copy(plait, copy)
+        os.chmod(lab.folder.name, 0o755)
+        plain = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                 "--bounding-set=-all"]
+        for rows, prefix, program in ((HOSTS, [], plait), (WITHOUT_CAPABILITY, plain, copy)):
+            for side, line, wanted, pattern in rows:
+                words = line.format(host=host).split()
+                ns = lab.client if side == "client" else lab.server
+                failed += attempt(["ip", "netns", "exec", ns, *prefix, program], words, wanted,
+                                  pattern)
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--plait", default=str(ROOT / "build/plait"))
+    args = parser.parse_args()
+    plait = os.path.abspath(args.plait)
+    failed = anywhere(plait)
+    if os.geteuid() == 0:
+        laboratory.exit_on_signals()
+        laboratory.remove_leftovers()
+        try:
+            failed += on_hosts(plait)
+        except LabError as error:
+            print(f"FAIL  the lab: {error}")
+            failed += 1
+    else:
+        print("SKIP  rows with two hosts: they need root")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
