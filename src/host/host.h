@@ -93,7 +93,7 @@ bool host_drain(struct host *h, uint64_t max_us);
 int host_listen(struct host *h, const struct plait_endpoint *local,
                 const struct plait_options *options, struct plait_listener **out,
                 struct host_error *err);
-/* Give a listener and its port up. */
+/* Give a listener up. Its port stays reserved until host_close. */
 void host_unlisten(struct host *h, struct plait_listener *listener);
 /* local NULL: the address that the route to `remote` prefers. */
 int host_connect(struct host *h, const struct plait_endpoint *remote,

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Local ports: the kernel must know that they are taken before the engine
+ * uses them. A pool of them is held for outgoing subflows from the start, for
+ * the engine chooses a port in the middle of its work and cannot wait.
+ */
+#include <errno.h>
+
+#include "base/addr.h"
+#include "host/fail.h"
+#include "host/state.h"
+
+enum { PORTS_MORE = 32 };
+
+static int hold(struct host *h, uint16_t *port)
+{
+    return h->driver->ops->hold_port(h->driver, port);
+}
+
+static void release(struct host *h, uint16_t port)
+{
+    h->driver->ops->release_port(h->driver, port);
+}
+
+int ports_add(struct host *h, unsigned count, struct host_error *err)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint16_t port = 0;
+        int error = hold(h, &port);
+
+        if (error)
+            return fail_port(err, port, error);
+        error = plait_stack_add_port(h->stack, port);
+        if (error) {
+            release(h, port);
+            return fail_engine(err, error, NULL);
+        }
+    }
+    return HOST_OK;
+}
+
+int host_listen(struct host *h, const struct plait_endpoint *local,
+                const struct plait_options *options, struct plait_listener **out,
+                struct host_error *err)
+{
+    struct plait_endpoint at = *local;
+    int error;
+
+    h->now_us = loop_clock();
+    if (at.addr.family != PLAIT_NONE && !locals_have(h, &at.addr))
+        return fail_address(err, &at.addr);
+    error = hold(h, &at.port);
+    if (error)
+        return fail_port(err, at.port, error);
+    error = plait_listen(h->stack, &at, options, out);
+    if (!error)
+        return HOST_OK;
+    release(h, at.port);
+    return error == PLAIT_E_IN_USE ? fail_port(err, at.port, -EADDRINUSE)
+                                   : fail_engine(err, error, NULL);
+}
+
+void host_unlisten(struct host *h, struct plait_listener *listener)
+{
+    /* The port stays held: connections that came by it still use it. */
+    plait_listener_close(listener, h->now_us);
+}
+
+static int pick_local(struct host *h, const struct plait_endpoint *remote,
+                      const struct plait_endpoint *local, struct plait_endpoint *from,
+                      struct host_error *err)
+{
+    char text[ADDR_TEXT_MAX];
+    int error;
+
+    *from = local ? *local : (struct plait_endpoint){0};
+    if (from->addr.family != PLAIT_NONE && !locals_have(h, &from->addr))
+        return fail_address(err, &from->addr);
+    if (from->addr.family == PLAIT_NONE && !locals_pick(h, &remote->addr, &from->addr))
+        return host_fail(err, HOST_FAIL_ADDRESS, "this host has no IPv%d address to reach %s from",
+                         remote->addr.family, addr_format(&remote->addr, text));
+    if (from->port) {
+        error = hold(h, &from->port);
+        if (error)
+            return fail_port(err, from->port, error);
+    }
+    return HOST_OK;
+}
+
+int host_connect(struct host *h, const struct plait_endpoint *remote,
+                 const struct plait_endpoint *local, const struct plait_options *options,
+                 struct plait_conn **out, struct host_error *err)
+{
+    struct plait_endpoint from;
+    int error;
+
+    h->now_us = loop_clock();
+    error = pick_local(h, remote, local, &from, err);
+    if (error)
+        return error;
+    error = plait_connect(h->stack, &from, remote, options, h->now_us, out);
+    if (error == PLAIT_E_NO_ADDRESS && !from.port && ports_add(h, PORTS_MORE, NULL) == HOST_OK)
+        error = plait_connect(h->stack, &from, remote, options, h->now_us, out);
+    if (error && from.port)
+        release(h, from.port);
+    return error ? fail_engine(err, error, remote) : HOST_OK;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a host is made of; for the files of this folder only.
+ *
+ *   host.c     opening, closing, one turn of the loop
+ *   locals.c   which of the host's addresses the engine has
+ *   ports.c    local ports; listening and connecting
+ *   loop.c     descriptors and timers    unsent.c  packets a driver did not take
+ *   events.c   the file of events        fail.c    sentences     resolve.c  names
+ */
+#ifndef HOST_STATE_H
+#define HOST_STATE_H
+
+#include <signal.h>
+
+#include "host/events.h"
+#include "host/host.h"
+#include "host/loop.h"
+#include "host/unsent.h"
+#include "io/watch.h"
+
+enum { LOCALS_KEPT_MAX = 64 };
+
+struct locals {
+    struct plait_addr only[HOST_LOCALS_MAX]; /* when only_count > 0 */
+    unsigned only_count;
+    struct plait_local list[LOCALS_KEPT_MAX]; /* those the engine has now */
+    unsigned count;
+    struct io_watch *watch; /* NULL: the driver brings its own addresses */
+};
+
+struct host {
+    struct loop loop;
+    struct plait_stack *stack;
+    struct io_driver *driver;
+    struct locals locals;
+    struct event_file events;
+    struct host_callbacks callbacks;
+    uint64_t now_us;
+    bool packets_waiting;  /* the driver's descriptors said so */
+    bool more_to_send;     /* the engine was not asked to the end */
+    int signal_fd;         /* -1: not watched */
+    int signal;            /* the last one taken */
+    unsigned signal_count;
+    sigset_t signals_before;
+    struct unsent unsent;
+    struct plait_packet_rx rx[IO_BATCH];
+    struct plait_packet_tx tx[IO_BATCH];
+};
+
+/* locals.c */
+int locals_open(struct host *h, const struct host_options *options, struct host_error *err);
+void locals_close(struct host *h);
+bool locals_have(const struct host *h, const struct plait_addr *addr);
+/* The address to reach `remote` from. */
+bool locals_pick(const struct host *h, const struct plait_addr *remote, struct plait_addr *out);
+
+/* ports.c */
+/* Hold `count` more ports for outgoing subflows. */
+int ports_add(struct host *h, unsigned count, struct host_error *err);
+
+#endif
