@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Life of connections and subflows: how they come to be, how they end, and
+ * the one place where they are freed (conn_finish).
+ */
+#include "mptcp/conn.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/addr.h"
+
+void conn_event(struct plait_conn *c, struct subflow *sf, enum plait_event_type type,
+                enum plait_reason why, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+    if (!c->env->config.sink.emit)
+        return;
+    struct plait_event e = { .time_us = c->env->now_us,
+                             .type = type,
+                             .why = why,
+                             .conn_id = c->id,
+                             .subflow_id = sf ? sf->id : 0,
+                             .local = sf ? sf->tcp.local : c->local,
+                             .remote = sf ? sf->tcp.remote : c->remote,
+                             .arg = { a0, a1, a2, a3 } };
+    env_event(c->env, &e);
+}
+
+void conn_touch(struct plait_conn *c)
+{
+    if (!list_linked(&c->finished_link))
+        list_append(&c->env->finished, &c->finished_link);
+    if (!list_linked(&c->sending_link))
+        list_append(&c->env->sending, &c->sending_link);
+    list_each (sf, &c->subflows, struct subflow, link)
+        sf->quiet = false;
+}
+
+static void conn_init_lists(struct plait_conn *c)
+{
+    list_init(&c->link);
+    list_init(&c->sending_link);
+    list_init(&c->ready_link);
+    list_init(&c->finished_link);
+    list_init(&c->accept_link);
+    list_init(&c->subflows);
+    list_init(&c->send_queue);
+    list_init(&c->reinject);
+    list_init(&c->recv_queue);
+    list_init(&c->ooo_queue);
+}
+
+struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setup, int *error)
+{
+    struct plait_conn *c = NULL;
+    *error = PLAIT_E_LIMIT;
+    if (env->conn_count < env->config.conns_max) {
+        c = mem_alloc(&env->mem, sizeof *c);
+        *error = PLAIT_E_NO_MEMORY;
+    }
+    if (!c)
+        return NULL;
+    conn_init_lists(c);
+    c->env = env;
+    if (!timers_reserve(&env->timers, &c->timer)) {
+        mem_free(&env->mem, c, sizeof *c);
+        return NULL;
+    }
+    c->id = ++env->next_conn_id;
+    c->client = setup->client;
+    c->multipath = setup->multipath;
+    c->nagle = setup->nagle;
+    c->version = MPTCP_VERSION;
+    c->cc = setup->cc;
+    c->sched = setup->sched;
+    c->pm = setup->pm;
+    c->send_buffer = env->config.send_buffer_bytes;
+    c->recv_buffer = env->config.recv_buffer_bytes;
+    c->fallback_why = setup->multipath ? PLAIT_WHY_NONE : PLAIT_WHY_DISABLED;
+    c->data_rto_us = c->give_up_us = TIMER_NEVER;
+    c->pm_wake_us = c->pace_us = TIMER_NEVER;
+    if (c->sched->init)
+        c->sched->init(c->sched_state);
+    if (c->pm->init)
+        c->pm->init(c->pm_state);
+    list_append(&env->conns, &c->link);
+    env->conn_count++;
+    *error = 0;
+    return c;
+}
+
+/* ---- subflows --------------------------------------------------------------- */
+
+bool subflow_usable(const struct subflow *sf)
+{
+    return !sf->gone && sf->joined && tcp_can_send(&sf->tcp);
+}
+
+static void arrays_free(struct plait_conn *c)
+{
+    struct mem *m = &c->env->mem;
+    mem_free(m, c->cc_views, c->cc_capacity * sizeof *c->cc_views);
+    mem_free(m, c->cc_groups, c->cc_capacity * sizeof *c->cc_groups);
+    mem_free(m, c->paths, c->cc_capacity * sizeof *c->paths);
+    mem_free(m, c->path_subflows, c->cc_capacity * sizeof *c->path_subflows);
+}
+
+/* Room in the arrays that plug-ins see for as many subflows as there are. */
+static bool arrays_grow(struct plait_conn *c)
+{
+    struct plait_conn grown = { .env = c->env, .cc_capacity = c->cc_capacity * 2 + 2 };
+    struct mem *m = &c->env->mem;
+    grown.cc_views = mem_alloc(m, grown.cc_capacity * sizeof *c->cc_views);
+    grown.cc_groups = mem_alloc(m, grown.cc_capacity * sizeof *c->cc_groups);
+    grown.paths = mem_alloc(m, grown.cc_capacity * sizeof *c->paths);
+    grown.path_subflows = mem_alloc(m, grown.cc_capacity * sizeof *c->path_subflows);
+    if (!grown.cc_views || !grown.cc_groups || !grown.paths || !grown.path_subflows) {
+        arrays_free(&grown);
+        return false;
+    }
+    arrays_free(c);
+    c->cc_views = grown.cc_views;
+    c->cc_groups = grown.cc_groups;
+    c->paths = grown.paths;
+    c->path_subflows = grown.path_subflows;
+    c->cc_capacity = grown.cc_capacity;
+    return true;
+}
+
+/* Give each subflow its slot in the arrays that congestion controls see. */
+bool conn_regroup(struct plait_conn *c)
+{
+    if (c->subflow_count > c->cc_capacity && !arrays_grow(c))
+        return false;
+    unsigned i = 0;
+    list_each (sf, &c->subflows, struct subflow, link) {
+        c->cc_groups[i] = (struct plait_cc_group){ c->cc_views, c->subflow_count, i };
+        tcp_set_group(&sf->tcp, &c->cc_views[i], &c->cc_groups[i]);
+        i++;
+    }
+    return true;
+}
+
+static uint16_t local_mtu(const struct mptcp_env *env, const struct plait_addr *addr)
+{
+    const struct local_addr *l = local_find(env, addr);
+    return l && l->local.mtu ? l->local.mtu : 1500;
+}
+
+static void subflow_release(struct subflow *sf)
+{
+    struct mptcp_env *env = sf->conn->env;
+    receive_free_subflow(sf);
+    hash_remove(&env->flows, &sf->flow);
+    tcp_free(&sf->tcp);
+    list_remove(&sf->link);
+    sf->conn->subflow_count--;
+    env->subflow_count--;
+    pool_put(&env->subflows, sf);
+}
+
+struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
+                            const struct plait_endpoint *local,
+                            const struct plait_endpoint *remote, uint64_t now_us)
+{
+    struct mptcp_env *env = c->env;
+    if (c->subflow_count >= env->config.subflows_max || flow_find(env, local, remote))
+        return NULL;
+    struct subflow *sf = pool_get(&env->subflows);
+    if (!sf)
+        return NULL;
+    sf->conn = c;
+    sf->kind = kind;
+    sf->id = ++c->next_subflow_id;
+    sf->join_ack_us = TIMER_NEVER;
+    sf->created_us = now_us;
+    list_init(&sf->mappings);
+    list_init(&sf->held);
+    tcp_init(&sf->tcp, &env->tcp, &env->tcp_config, c->cc, local, remote,
+             local_mtu(env, &local->addr), now_us);
+    hash_insert(&env->flows, &sf->flow, flow_hash(env, local, remote));
+    list_append(&c->subflows, &sf->link);
+    c->subflow_count++;
+    env->subflow_count++;
+    if (!conn_regroup(c)) {
+        tcp_set_group(&sf->tcp, NULL, NULL);
+        subflow_release(sf);
+        return NULL;
+    }
+    c->subflow_total++;
+    conn_touch(c);
+    return sf;
+}
+
+/* Keep the numbers of a subflow that ends. */
+static void subflow_remember(struct subflow *sf)
+{
+    struct plait_conn *c = sf->conn;
+    if (!c->history)
+        c->history = mem_alloc(&c->env->mem, SUBFLOWS_HISTORY_MAX * sizeof *c->history);
+    if (!c->history || c->detached)
+        return;
+    struct plait_subflow_info *slot;
+    if (c->history_count < SUBFLOWS_HISTORY_MAX) {
+        slot = &c->history[c->history_count++];
+    } else {
+        memmove(c->history, c->history + 1, (SUBFLOWS_HISTORY_MAX - 1) * sizeof *c->history);
+        slot = &c->history[SUBFLOWS_HISTORY_MAX - 1];
+    }
+    subflow_info(sf, slot);
+    slot->closed = true;
+    slot->established = false;
+    slot->why = sf->why;
+}
+
+static enum plait_reason tcp_error_reason(enum tcp_error e)
+{
+    switch (e) {
+    case TCP_REFUSED:
+    case TCP_RESET:
+        return PLAIT_WHY_PEER_RESET;
+    case TCP_TIMED_OUT:
+        return PLAIT_WHY_TIMEOUT;
+    case TCP_UNREACHABLE:
+        return PLAIT_WHY_UNREACHABLE;
+    case TCP_NO_MEMORY:
+        return PLAIT_WHY_NO_MEMORY;
+    case TCP_ABORTED:
+    case TCP_NO_ERROR:
+        break;
+    }
+    return PLAIT_WHY_LOCAL_CLOSE;
+}
+
+static int tcp_error_public(enum tcp_error e)
+{
+    switch (e) {
+    case TCP_REFUSED:
+        return PLAIT_E_REFUSED;
+    case TCP_TIMED_OUT:
+        return PLAIT_E_TIMED_OUT;
+    case TCP_UNREACHABLE:
+        return PLAIT_E_UNREACHABLE;
+    case TCP_NO_MEMORY:
+        return PLAIT_E_NO_MEMORY;
+    case TCP_ABORTED:
+        return PLAIT_E_ABORTED;
+    case TCP_RESET:
+    case TCP_NO_ERROR:
+        break;
+    }
+    return PLAIT_E_RESET;
+}
+
+void subflow_failed(struct subflow *sf, enum tcp_error error, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    enum plait_reason why = sf->why ? sf->why : tcp_error_reason(error);
+    bool last_hope = sf->kind == SUBFLOW_JOIN_OUT && !sf->joined && error == TCP_REFUSED &&
+                     c->subflow_count == 1; /* the peer has forgotten the connection */
+    if (c->state == CONN_OPENING)
+        c->env->counters.AttemptFails++;
+    else
+        c->env->counters.EstabResets++;
+    if (c->state == CONN_OPENING || conn_is_tcp(c) || last_hope)
+        conn_fail(c, tcp_error_public(error), why, now_us);
+}
+
+static void subflow_reap(struct subflow *sf, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    if (sf->why == PLAIT_WHY_NONE)
+        sf->why = tcp_error_reason(sf->tcp.error);
+    subflow_reinject(sf, PLAIT_WHY_SUBFLOW_LOST, now_us);
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_CLOSED, sf->why, sf->tcp.error, sf->rst_reason, 0, 0);
+    c->env->counters.RmSubflow++;
+    bool failed = sf->tcp.error != TCP_NO_ERROR || sf->gone;
+    if (c->initial == sf)
+        c->initial = NULL;
+    subflow_remember(sf);
+    tcp_set_group(&sf->tcp, NULL, NULL);
+    subflow_release(sf);
+    conn_regroup(c);
+    if (failed && !c->closing)
+        addresses_decide(c, PLAIT_PM_SUBFLOW_FAILED, now_us);
+}
+
+void subflow_drop(struct subflow *sf, enum plait_reason why, uint64_t now_us)
+{
+    (void)now_us;
+    if (sf->gone)
+        return;
+    sf->gone = true;
+    if (sf->why == PLAIT_WHY_NONE)
+        sf->why = why;
+    conn_touch(sf->conn);
+}
+
+void subflow_reset(struct subflow *sf, enum rst_reason reason, bool transient,
+                   enum plait_reason why)
+{
+    if (sf->gone || sf->tcp.state == TCP_CLOSED)
+        return;
+    sf->rst_set = true;
+    sf->rst_reason = reason;
+    sf->rst_transient = transient;
+    sf->why = why;
+    sf->quiet = false;
+    tcp_abort(&sf->tcp);
+    conn_touch(sf->conn);
+}
+
+/* ---- end of the connection ---------------------------------------------------- */
+
+void conn_fail(struct plait_conn *c, int error, enum plait_reason why, uint64_t now_us)
+{
+    (void)now_us;
+    if (c->state == CONN_CLOSED)
+        return;
+    c->state = CONN_CLOSED;
+    if (!c->error)
+        c->error = error;
+    list_each (sf, &c->subflows, struct subflow, link)
+        subflow_reset(sf, RST_MPTCP, false, why);
+    conn_event(c, NULL, PLAIT_EV_CONN_CLOSED, why, c->rcv_nxt - c->remote_idsn - 1,
+               c->snd_una - c->local_idsn - 1, (uint64_t)(uint32_t)-c->error, 0);
+    conn_notify(c);
+    conn_touch(c);
+}
+
+void conn_free(struct plait_conn *c)
+{
+    struct mptcp_env *env = c->env;
+    list_each (sf, &c->subflows, struct subflow, link) {
+        tcp_set_group(&sf->tcp, NULL, NULL);
+        subflow_release(sf);
+    }
+    send_free(c);
+    reinject_free(c);
+    receive_free(c);
+    addresses_free(c);
+    if (c->token_listed)
+        hash_remove(&env->tokens, &c->token_node);
+    mem_free(&env->mem, c->history, SUBFLOWS_HISTORY_MAX * sizeof *c->history);
+    arrays_free(c);
+    timers_forget(&env->timers, &c->timer);
+    list_remove(&c->link);
+    list_remove(&c->sending_link);
+    list_remove(&c->ready_link);
+    list_remove(&c->finished_link);
+    list_remove(&c->accept_link);
+    env->conn_count--;
+    mem_free(&env->mem, c, sizeof *c);
+}
+
+static uint64_t conn_deadline(const struct plait_conn *c)
+{
+    uint64_t at = c->pace_us < c->data_rto_us ? c->pace_us : c->data_rto_us;
+    uint64_t closing = closing_deadline(c), addresses = addresses_deadline(c);
+    at = closing < at ? closing : at;
+    at = addresses < at ? addresses : at;
+    list_each (sf, &c->subflows, struct subflow, link) {
+        uint64_t tcp = tcp_deadline(&sf->tcp);
+        at = tcp < at ? tcp : at;
+        at = sf->join_ack_us < at ? sf->join_ack_us : at;
+    }
+    return at;
+}
+
+void conn_finish(struct plait_conn *c, uint64_t now_us)
+{
+    list_remove(&c->finished_link);
+    closing_step(c, now_us);
+    list_each (sf, &c->subflows, struct subflow, link)
+        if (sf->gone || sf->tcp.state == TCP_CLOSED)
+            subflow_reap(sf, now_us);
+    closing_step(c, now_us);
+    reinject_arm(c, now_us);
+    if (c->state == CONN_CLOSED && c->detached && c->subflow_count == 0) {
+        conn_free(c);
+        return;
+    }
+    timers_set(&c->env->timers, &c->timer, conn_deadline(c));
+    unsigned poll = conn_poll(c);
+    c->poll_shown &= poll; /* what went away is news when it comes back */
+    if (poll != c->poll_shown)
+        conn_notify(c);
+    list_remove(&c->finished_link); /* closing may have touched it again */
+}
+
+/* ---- readiness ------------------------------------------------------------------ */
+
+void conn_notify(struct plait_conn *c)
+{
+    if (!c->detached && !c->listener && !list_linked(&c->ready_link))
+        list_append(&c->env->ready, &c->ready_link);
+}
+
+unsigned conn_poll(const struct plait_conn *c)
+{
+    unsigned p = 0;
+    if (c->recv_bytes || c->fin_received || c->error)
+        p |= PLAIT_POLL_READABLE;
+    if (c->state == CONN_ESTABLISHED)
+        p |= PLAIT_POLL_CONNECTED;
+    if (c->error || (c->state == CONN_ESTABLISHED && !c->fin_queued &&
+                     c->snd_end - c->snd_una < c->send_buffer))
+        p |= PLAIT_POLL_WRITABLE;
+    if (c->fin_received)
+        p |= PLAIT_POLL_EOF;
+    if (c->fin_acked)
+        p |= PLAIT_POLL_FINISHED;
+    if (c->error)
+        p |= PLAIT_POLL_ERROR;
+    return p;
+}

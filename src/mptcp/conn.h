@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One connection and its subflows: the structures, and the functions by which
+ * the files of mptcp/ and the stack above use each other.
+ *
+ * A connection is plain TCP when it has one subflow and an infinite mapping:
+ * there is no second code path for it (RFC 8684 3.7). Data sequence numbers
+ * (DSN, 64 bit) count the connection's bytes; subflow sequence numbers (SSN,
+ * 32 bit, relative to the ISN) a subflow's.
+ *
+ * Who writes what: each group of fields below names its file. Connections and
+ * subflows are freed by conn_finish alone, which runs once at the end of each
+ * entry point of the stack.
+ */
+#ifndef MPTCP_CONN_H
+#define MPTCP_CONN_H
+
+#include "base/addr.h"
+#include "mptcp/env.h"
+#include "mptcp/keys.h"
+
+enum {
+    MPTCP_VERSION = 1,
+    SUBFLOWS_HISTORY_MAX = 32,   /* closed subflows whose numbers are kept */
+    REMOTES_MAX = 32,            /* bound of addrs_accepted_max */
+    ANNOUNCE_ATTEMPTS_MAX = 6,   /* ADD_ADDR without echo (RFC 8684 3.4.1) */
+    DATA_RTO_MAX_US = 60 * 1000 * 1000
+};
+
+/* MP_TCPRST reasons (RFC 8684 7.4). */
+enum rst_reason {
+    RST_UNSPECIFIED = 0,
+    RST_MPTCP = 1,
+    RST_RESOURCES = 2,
+    RST_POLICY = 3,
+    RST_OUTSTANDING = 4,
+    RST_PERFORMANCE = 5,
+    RST_MIDDLEBOX = 6
+};
+
+/* A received mapping (RFC 8684 3.3.1), kept until its bytes have come. */
+struct rx_mapping {
+    struct list link; /* subflow.mappings, by ssn */
+    uint64_t dsn;
+    uint32_t ssn, len;
+    uint16_t wire_len; /* len and, where it was on the mapping, a DATA_FIN */
+    uint16_t checksum;
+};
+
+/* Received bytes with their place in the connection. */
+struct recv_piece {
+    struct list link;
+    struct plait_chunk *chunk;
+    const uint8_t *data;
+    uint64_t dsn;
+    uint32_t len;
+};
+
+/* Sent bytes that another subflow should carry again. */
+struct dsn_range {
+    struct list link;
+    uint64_t dsn;
+    uint32_t len;
+    uint32_t from_id; /* subflow that has them now */
+};
+
+/* A chunk of the send queue. */
+struct send_chunk {
+    struct list link;
+    struct plait_chunk *chunk;
+    uint64_t dsn; /* of its first byte */
+    uint32_t len; /* bytes in use */
+};
+
+enum subflow_kind { SUBFLOW_INITIAL, SUBFLOW_JOIN_OUT, SUBFLOW_JOIN_IN };
+
+/* tcp_map.kind bits. */
+enum { MAP_REINJECTED = 1, MAP_DATA_FIN = 2, MAP_MOVED = 4, MAP_FIRST = 8 };
+
+struct subflow {
+    struct tcp tcp;
+    struct plait_conn *conn;
+    struct list link; /* conn->subflows */
+    struct hash_node flow;
+    uint32_t id; /* in the connection, from 1 */
+    enum subflow_kind kind;
+    uint8_t local_id, remote_id;
+    bool backup_local, backup_remote;
+    bool quiet; /* tcp_plan said none and nothing happened since */
+    bool gone;  /* over: reaped by conn_finish */
+
+    /* handshake.c */
+    uint32_t nonce_local, nonce_remote;
+    bool joined;            /* MP_JOIN complete: may carry data */
+    bool join_ack_confirmed; /* JOIN_OUT: the peer reacted to our third ACK */
+    uint8_t syn_attempts, join_ack_attempts;
+    uint64_t join_ack_us;   /* when to repeat it; TIMER_NEVER: not */
+    bool saw_dss;           /* the peer sent a DSS here: options pass */
+
+    /* receive.c */
+    struct list mappings; /* struct rx_mapping */
+    struct list held;     /* struct recv_piece: unmapped or unverified bytes; .dsn is the SSN */
+    uint32_t held_bytes;
+    struct recv_piece *place_hint; /* where its last out-of-order bytes went */
+
+    /* reinject.c */
+    uint8_t timeouts; /* RTOs since the last progress */
+    bool stale;       /* last resort for the scheduler */
+    bool suspect;     /* a loss probe fired, no progress since */
+    uint64_t bytes_reinjected_from;
+
+    /* options_out.c: one-shot signals waiting for room */
+    bool prio_pending;
+    bool rst_set, rst_transient;
+    enum rst_reason rst_reason;
+    enum plait_reason why; /* of its end */
+    bool fin_pending; /* a DATA_FIN of its own */
+    uint64_t created_us;
+};
+
+/* Our address on its way to the peer (addresses.c). */
+struct announcement {
+    uint8_t id;
+    uint8_t attempts;
+    bool acked;    /* echo received */
+    bool pending;  /* to be sent now */
+    bool withdraw; /* REMOVE_ADDR to be sent, then the slot is free */
+    uint64_t resend_us;
+};
+
+/* The peer's address (addresses.c). */
+struct remote_addr {
+    struct plait_addr addr;
+    uint16_t port;
+    uint8_t id;
+    bool echo_pending;
+};
+
+enum conn_state {
+    CONN_OPENING,     /* first subflow's handshake */
+    CONN_ESTABLISHED, /* data may flow */
+    CONN_CLOSED       /* over: error says how */
+};
+
+struct plait_conn {
+    struct mptcp_env *env;
+    struct list link, sending_link, ready_link, finished_link;
+    uint32_t id;
+    enum conn_state state;
+    int error; /* enum plait_error */
+    bool client, detached; /* detached: the application gave the handle up */
+    void *user;
+
+    /* stack/listen.c */
+    struct plait_listener *listener; /* not accepted yet */
+    struct list accept_link;
+
+    struct list subflows; /* struct subflow */
+    unsigned subflow_count, subflow_total;
+    uint32_t next_subflow_id;
+    struct subflow *initial; /* NULL once gone */
+    struct plait_endpoint local, remote; /* of the first subflow */
+    struct plait_subflow_info *history; /* SUBFLOWS_HISTORY_MAX, on demand */
+    unsigned history_count;
+
+    /* handshake.c, fallback.c */
+    bool multipath;  /* negotiated, or still being negotiated */
+    bool checksum;   /* negotiated */
+    bool confirmed;  /* a DSS passed both ways: fully established */
+    bool peer_no_join_initial; /* C flag */
+    bool key_known;  /* the peer's key */
+    uint8_t version;
+    bool fail_pending; /* MP_FAIL for fail_dsn is to be sent */
+    uint64_t fail_dsn;
+    enum plait_reason fallback_why;
+    uint64_t local_key, remote_key;
+    uint32_t local_token, remote_token;
+    uint64_t local_idsn, remote_idsn;
+    struct hash_node token_node;
+    bool token_listed;
+
+    /* send.c */
+    struct list send_queue;  /* struct send_chunk, from snd_una on */
+    uint64_t snd_una, snd_nxt, snd_end; /* DATA_ACKed; next to bind; written */
+    uint64_t snd_edge;       /* highest DATA_ACK + window */
+    uint32_t send_buffer;    /* bytes, autotuned */
+    struct list reinject;    /* struct dsn_range */
+    uint64_t bytes_reinjected;
+    bool nagle, write_blocked;
+    bool fin_queued, fin_bound, fin_sent, fin_acked; /* DATA_FIN takes snd_end */
+    uint64_t data_rto_us; /* DATA_ACK overdue though every subflow was acknowledged */
+    uint8_t data_rto_count;
+
+    /* receive.c, window.c */
+    struct list recv_queue;  /* struct recv_piece, in order, unread */
+    struct list ooo_queue;   /* struct recv_piece, beyond rcv_nxt */
+    uint64_t recv_bytes, ooo_bytes;
+    uint64_t rcv_nxt, rcv_read; /* next expected; next the application reads */
+    uint64_t rcv_edge;       /* right edge advertised */
+    uint32_t recv_buffer;    /* bytes, autotuned */
+    uint64_t tune_start_us, tune_read;
+    bool fin_received, fin_known;
+    uint64_t fin_dsn;        /* the peer's DATA_FIN */
+    bool peer_dsn64;         /* the peer uses 64-bit DSNs: answer likewise */
+    struct subflow *last_recv; /* brought data last: window updates go there */
+
+    /* addresses.c */
+    struct announcement *announcements; /* LOCALS_MAX, on demand */
+    unsigned announcement_count;
+    struct remote_addr *remotes; /* addrs_accepted_max, on demand */
+    unsigned remote_count;
+    const struct plait_pm *pm;
+    uint64_t pm_wake_us;
+    uint64_t pm_state[PLAIT_PLUGIN_STATE_MAX / 8];
+
+    /* output.c */
+    const struct plait_sched *sched;
+    const struct plait_cc *cc;
+    uint64_t sched_state[PLAIT_PLUGIN_STATE_MAX / 8];
+    struct plait_cc_view *cc_views; /* one a subflow */
+    struct plait_cc_group *cc_groups;
+    struct plait_sched_path *paths; /* room for one a subflow: the scheduler's view */
+    struct subflow **path_subflows;
+    unsigned cc_capacity;
+    uint64_t pace_us; /* when a path's pacing gate opens for waiting data */
+
+    /* closing.c */
+    bool closing;           /* subflows are being closed */
+    bool fastclose;         /* aborted: the RSTs carry MP_FASTCLOSE (RFC 8684 3.5, option R) */
+    uint64_t give_up_us;    /* close or no-subflow deadline */
+
+    struct timer timer; /* the earliest deadline of the connection and its subflows */
+    unsigned poll_shown; /* readiness as last given out */
+};
+
+/* ---- conn.c: life ---------------------------------------------------------- */
+
+struct conn_setup {
+    bool client, multipath, nagle;
+    const struct plait_cc *cc;
+    const struct plait_sched *sched;
+    const struct plait_pm *pm;
+};
+/* A connection without subflows, not yet listed by token. NULL: no memory or
+ * over the stack's limit (*error says). */
+struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setup, int *error);
+/* Add a subflow between two endpoints, listed by 4-tuple; its tcp is CLOSED.
+ * NULL: no memory, limit, or the 4-tuple exists. */
+struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
+                            const struct plait_endpoint *local,
+                            const struct plait_endpoint *remote, uint64_t now_us);
+/* End a subflow without sending anything more; what it carried is reinjected. */
+void subflow_drop(struct subflow *sf, enum plait_reason why, uint64_t now_us);
+/* Reset a subflow: RST with MP_TCPRST. */
+void subflow_reset(struct subflow *sf, enum rst_reason reason, bool transient,
+                   enum plait_reason why);
+/* The whole connection is over. Subflows that still live are reset. */
+void conn_fail(struct plait_conn *c, int error, enum plait_reason why, uint64_t now_us);
+/* Something changed: ask every subflow for output again, and look at the
+ * connection at the end of this entry. */
+void conn_touch(struct plait_conn *c);
+/* End of an entry point: arm timers, reap subflows, free what is over. */
+void conn_finish(struct plait_conn *c, uint64_t now_us);
+/* Free at once, whatever it is doing (the stack is being freed). */
+void conn_free(struct plait_conn *c);
+/* Mark readable, writable: the stack will give the connection out. */
+void conn_notify(struct plait_conn *c);
+/* A subflow's tcp reached CLOSED by an error. */
+void subflow_failed(struct subflow *sf, enum tcp_error error, uint64_t now_us);
+unsigned conn_poll(const struct plait_conn *c);
+void conn_event(struct plait_conn *c, struct subflow *sf, enum plait_event_type type,
+                enum plait_reason why, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3);
+void conn_check(const struct plait_conn *c);
+/* addr is the one the first subflow uses here: its address ID is 0. */
+static inline bool endpoint_is_initial(const struct plait_conn *c, const struct plait_addr *addr)
+{
+    return addr_equal(&c->local.addr, addr);
+}
+static inline bool conn_is_tcp(const struct plait_conn *c) { return !c->multipath; }
+/* A subflow that can carry data. */
+bool subflow_usable(const struct subflow *sf);
+
+/* ---- handshake.c ------------------------------------------------------------ */
+
+/* Draw key, token and IDSN and list the token. False: no memory. */
+bool conn_draw_key(struct plait_conn *c);
+void conn_learn_key(struct plait_conn *c, uint64_t key);
+/* Start the first subflow of a client. */
+int conn_open(struct plait_conn *c, const struct plait_endpoint *local,
+              const struct plait_endpoint *remote, uint64_t now_us);
+/* First subflow of a server, from the SYN. */
+int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us);
+/* Client side of MP_JOIN. */
+int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
+              const struct plait_endpoint *remote, uint8_t remote_id, bool backup,
+              uint64_t now_us);
+/* Server side: seg is a SYN with MP_JOIN for this connection. */
+int conn_join_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us);
+/* Handshake options of a segment. False: the subflow ended, stop here. */
+bool handshake_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
+                  uint64_t now_us);
+/* Handshake options for a segment about to be sent. */
+void handshake_out(const struct subflow *sf, const struct tcp_plan *plan,
+                   struct mptcp_options *out);
+/* Data may be put on this subflow (RFC 8684 3.2: not before MP_JOIN is done). */
+void subflow_established(struct subflow *sf, uint64_t now_us);
+/* The first subflow became plain TCP. */
+void conn_fallback(struct plait_conn *c, enum plait_reason why);
+/* A DSS proves that the peer has both keys (RFC 8684 3.1). */
+void conn_confirm(struct plait_conn *c, uint64_t now_us);
+
+/* ---- input.c ------------------------------------------------------------------ */
+
+void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_us);
+void subflow_tick(struct subflow *sf, uint64_t now_us);
+void subflow_icmp(struct subflow *sf, const struct icmp_error *e, uint64_t now_us);
+void conn_tick(struct plait_conn *c, uint64_t now_us);
+/* What a tcp entry returned, whoever called it. */
+void subflow_result(struct subflow *sf, const struct tcp_result *r, uint64_t now_us);
+
+/* ---- options_in.c, options_out.c ------------------------------------------------ */
+
+void conn_options_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
+                     uint64_t now_us);
+/* What a segment of each kind will carry: the lengths tcp_plan asks for. */
+void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask *ask);
+void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
+                      struct mptcp_options *out);
+/* The segment was sent: one-shot signals in it are done. */
+void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t now_us);
+
+/* ---- send.c, reinject.c, output.c -------------------------------------------------- */
+
+int64_t conn_write(struct plait_conn *c, const void *data, size_t len, uint64_t now_us);
+/* DATA_ACK up to dsn; window to dsn + window. */
+void conn_acked(struct plait_conn *c, uint64_t dsn, uint64_t now_us);
+void conn_window(struct plait_conn *c, uint64_t edge);
+/* Bind [dsn, dsn+len) to sf. Returns bytes bound (a chunk border may cut). */
+uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint32_t len,
+                   uint8_t map_kind);
+void conn_tune_send_buffer(struct plait_conn *c);
+void send_free(struct plait_conn *c);
+/* All that sf still holds without DATA_ACK is to go over other subflows. */
+void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us);
+/* Data-level retransmission timer: everything was acknowledged by the
+ * subflows, but the DATA_ACK does not come. */
+void reinject_arm(struct plait_conn *c, uint64_t now_us);
+void reinject_tick(struct plait_conn *c, uint64_t now_us);
+/* Drop what is DATA_ACKed from the front of the reinjection queue. */
+void reinject_trim(struct plait_conn *c);
+void reinject_free(struct plait_conn *c);
+bool conn_output(struct plait_conn *c, uint64_t now_us, struct plait_packet_tx *p);
+/* Where sf's congestion view is; called when the set of subflows changed. */
+bool conn_regroup(struct plait_conn *c);
+
+/* ---- receive.c, window.c ---------------------------------------------------------- */
+
+/* A DSS mapping arrived on sf (dsn already 64 bit): len bytes of data;
+ * wire_len is the length field, which also counts a DATA_FIN. */
+void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len,
+                     uint32_t wire_len, uint16_t checksum, uint64_t now_us);
+/* Take what tcp has in order on sf. */
+void conn_receive(struct subflow *sf, uint64_t now_us);
+void receive_data_fin(struct plait_conn *c, uint64_t dsn, uint64_t now_us);
+/* The connection became plain TCP: what was held for a mapping needs none. */
+void receive_unmapped(struct subflow *sf);
+void receive_free_subflow(struct subflow *sf);
+void receive_free(struct plait_conn *c);
+int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us);
+/* Window to advertise from rcv_nxt on, bytes. */
+uint32_t conn_recv_window(const struct plait_conn *c);
+void conn_window_sent(struct plait_conn *c, uint32_t window);
+/* The application read: grow the buffer, tell the peer when it matters. */
+void conn_window_read(struct plait_conn *c, uint64_t now_us);
+
+/* ---- addresses.c -------------------------------------------------------------------- */
+
+void addresses_in(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us);
+/* Local address came (or changed) or went. */
+void addresses_local(struct plait_conn *c, const struct local_addr *local, bool added,
+                     uint64_t now_us);
+void addresses_tick(struct plait_conn *c, uint64_t now_us);
+uint64_t addresses_deadline(const struct plait_conn *c);
+/* Ask the path manager. */
+void addresses_decide(struct plait_conn *c, enum plait_pm_event event, uint64_t now_us);
+/* An address signal for a pure ACK on sf; false: none. */
+bool addresses_out(const struct subflow *sf, struct mptcp_options *out);
+void addresses_sent(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us);
+void addresses_free(struct plait_conn *c);
+
+/* ---- closing.c ---------------------------------------------------------------------- */
+
+int conn_shutdown(struct plait_conn *c, uint64_t now_us);
+void conn_detach(struct plait_conn *c, uint64_t now_us);
+void conn_abort(struct plait_conn *c, enum plait_reason why, uint64_t now_us);
+/* Move the closing handshake on after anything that matters to it. */
+void closing_step(struct plait_conn *c, uint64_t now_us);
+void closing_tick(struct plait_conn *c, uint64_t now_us);
+uint64_t closing_deadline(const struct plait_conn *c);
+void closing_fastclose_in(struct subflow *sf, uint64_t key, uint64_t now_us);
+/* The peer's FIN on a subflow, and the acknowledgment of ours. */
+void closing_subflow_fin(struct subflow *sf, uint64_t now_us);
+void closing_subflow_fin_acked(struct subflow *sf);
+
+/* ---- info.c --------------------------------------------------------------------------- */
+
+void conn_info(const struct plait_conn *c, struct plait_conn_info *out);
+void subflow_info(const struct subflow *sf, struct plait_subflow_info *out);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shared part of a stack: tables, addresses, ports; see env.h.
+ */
+#include "mptcp/env.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/bytes.h"
+#include "mptcp/conn.h"
+
+enum { PORT_DYNAMIC_FIRST = 49152, PORT_DYNAMIC_COUNT = 16384, GATHER_CHUNK = 64 * 1024 };
+
+static void env_tcp_config(struct mptcp_env *env)
+{
+    const struct plait_config *c = &env->config;
+    struct tcp_config *t = &env->tcp_config;
+    *t = tcp_config_default;
+    t->rto_min_us = c->rto_min_us;
+    t->delack_us = c->delack_us;
+    t->time_wait_us = c->time_wait_us;
+    t->keepalive_idle_us = c->keepalive_idle_us;
+    t->syn_retries = c->syn_retries;
+    t->data_retries = c->data_retries;
+    t->timestamps = c->timestamps;
+    t->sack = c->sack;
+    t->pacing = c->pacing;
+    t->nagle = false; /* decided for the connection's bytes, in output.c */
+    t->mss_max = c->mss_max;
+    t->burst_max_bytes = c->burst_max_bytes;
+    t->rcv_wscale = 0;
+    while (t->rcv_wscale < 14 && (c->recv_buffer_max_bytes >> t->rcv_wscale) > 0xffff)
+        t->rcv_wscale++;
+}
+
+int env_init(struct mptcp_env *env, const struct plait_config *config)
+{
+    memset(env, 0, sizeof *env);
+    env->config = *config;
+    mem_init(&env->mem, &config->allocator, config->memory_max_bytes);
+    env_tcp_config(env);
+    tcp_env_init(&env->tcp, &env->mem);
+    timers_init(&env->timers, &env->mem);
+    secure_init(&env->secure, config->secret);
+    env->hash_key.k0 = secure_u64(&env->secure);
+    env->hash_key.k1 = secure_u64(&env->secure);
+    list_init(&env->conns);
+    list_init(&env->sending);
+    list_init(&env->ready);
+    list_init(&env->finished);
+    pool_init(&env->subflows, &env->mem, sizeof(struct subflow));
+    pool_init(&env->ranges, &env->mem, sizeof(struct recv_piece));
+    if (!hash_init(&env->flows, &env->mem))
+        return PLAIT_E_NO_MEMORY;
+    if (!hash_init(&env->tokens, &env->mem)) {
+        hash_free(&env->flows);
+        return PLAIT_E_NO_MEMORY;
+    }
+    return 0;
+}
+
+void env_free(struct mptcp_env *env)
+{
+    list_each (c, &env->conns, struct plait_conn, link)
+        conn_free(c);
+    chunk_unref(env->small);
+    mem_free(&env->mem, env->ports, env->port_capacity * sizeof *env->ports);
+    hash_free(&env->flows);
+    hash_free(&env->tokens);
+    pool_free(&env->subflows);
+    pool_free(&env->ranges);
+    tcp_env_free(&env->tcp);
+    timers_free(&env->timers);
+}
+
+void env_event(struct mptcp_env *env, struct plait_event *event)
+{
+    if (env->config.sink.emit)
+        env->config.sink.emit(env->config.sink.ctx, event);
+}
+
+static size_t endpoint_bytes(const struct plait_endpoint *e, uint8_t out[19])
+{
+    out[0] = e->addr.family;
+    memcpy(out + 1, e->addr.bytes, 16);
+    put_be16(out + 17, e->port);
+    return 19;
+}
+
+uint64_t flow_hash(const struct mptcp_env *env, const struct plait_endpoint *local,
+                   const struct plait_endpoint *remote)
+{
+    uint8_t key[38];
+    size_t len = endpoint_bytes(local, key);
+    len += endpoint_bytes(remote, key + len);
+    return siphash(&env->hash_key, key, len);
+}
+
+struct subflow *flow_find(const struct mptcp_env *env, const struct plait_endpoint *local,
+                          const struct plait_endpoint *remote)
+{
+    struct hash_node *n = hash_find(&env->flows, flow_hash(env, local, remote));
+    for (; n; n = hash_next(n)) {
+        struct subflow *sf = list_entry(n, struct subflow, flow);
+        if (endpoint_equal(&sf->tcp.local, local) && endpoint_equal(&sf->tcp.remote, remote))
+            return sf;
+    }
+    return NULL;
+}
+
+struct plait_conn *token_find(const struct mptcp_env *env, uint32_t token)
+{
+    struct hash_node *n = hash_find(&env->tokens, siphash(&env->hash_key, &token, sizeof token));
+    for (; n; n = hash_next(n)) {
+        struct plait_conn *c = list_entry(n, struct plait_conn, token_node);
+        if (c->local_token == token)
+            return c;
+    }
+    return NULL;
+}
+
+const struct local_addr *local_find(const struct mptcp_env *env, const struct plait_addr *addr)
+{
+    for (unsigned i = 0; i < env->local_count; i++)
+        if (addr_equal(&env->locals[i].local.addr, addr))
+            return &env->locals[i];
+    return NULL;
+}
+
+const struct local_addr *local_by_id(const struct mptcp_env *env, uint8_t id)
+{
+    for (unsigned i = 0; i < env->local_count; i++)
+        if (env->locals[i].id == id)
+            return &env->locals[i];
+    return NULL;
+}
+
+const struct local_addr *local_for(const struct mptcp_env *env, const struct plait_addr *remote)
+{
+    const struct local_addr *best = NULL;
+    for (unsigned i = 0; i < env->local_count; i++) {
+        const struct local_addr *l = &env->locals[i];
+        if (l->local.addr.family != remote->family)
+            continue;
+        if (addr_same_network(&l->local.addr, remote, l->local.prefix_len))
+            return l;
+        if (!best || (best->local.backup && !l->local.backup))
+            best = l;
+    }
+    return best;
+}
+
+static uint16_t port_candidate(const struct mptcp_env *env, uint32_t i)
+{
+    if (env->port_count)
+        return env->ports[i % env->port_count];
+    return (uint16_t)(PORT_DYNAMIC_FIRST + i % PORT_DYNAMIC_COUNT);
+}
+
+uint16_t port_choose(struct mptcp_env *env, const struct plait_addr *local,
+                     const struct plait_endpoint *remote)
+{
+    uint32_t count = env->port_count ? env->port_count : PORT_DYNAMIC_COUNT;
+    uint32_t start = secure_u32(&env->secure) % count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct plait_endpoint own = { *local, port_candidate(env, start + i) };
+        if (!flow_find(env, &own, remote))
+            return own.port;
+    }
+    return 0;
+}
+
+uint32_t isn_choose(struct mptcp_env *env, const struct plait_endpoint *local,
+                    const struct plait_endpoint *remote, uint64_t now_us)
+{
+    return (uint32_t)(flow_hash(env, local, remote) >> 16) + (uint32_t)(now_us / 4);
+}
+
+struct plait_chunk *env_gather(struct mptcp_env *env, const uint8_t *bytes, uint32_t len,
+                               const uint8_t **data)
+{
+    if (!env->small || env->small->size - env->small_used < len) {
+        struct plait_chunk *fresh = chunk_new(&env->mem, len > GATHER_CHUNK ? len : GATHER_CHUNK);
+        if (!fresh)
+            return NULL;
+        chunk_unref(env->small);
+        env->small = fresh;
+        env->small_used = 0;
+    }
+    uint8_t *place = env->small->data + env->small_used;
+    memcpy(place, bytes, len);
+    env->small_used += len;
+    *data = place;
+    return chunk_ref(env->small);
+}

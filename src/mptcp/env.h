@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the connections of one stack share: memory, tables, timers, the
+ * host's addresses and ports, counters, and the lists by which a connection
+ * tells the stack that it has something to send or that its readiness
+ * changed. The stack owns it; connections reach it through conn->env.
+ */
+#ifndef MPTCP_ENV_H
+#define MPTCP_ENV_H
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/prng.h"
+#include "base/timers.h"
+#include "plait/plait.h"
+#include "tcp/tcp.h"
+
+enum { LOCALS_MAX = 64, PORTS_MAX = 4096, LOCAL_ID_MAX = 255 };
+
+/* An address of this host. */
+struct local_addr {
+    struct plait_local local;
+    uint8_t id; /* 1..255, the same in every connection; 0 is the initial address */
+};
+
+struct mptcp_env {
+    struct plait_config config;
+    struct tcp_config tcp_config;
+    struct mem mem;
+    struct tcp_env tcp;
+    struct timers timers;
+    struct secure secure;
+    struct hash_key hash_key;
+    struct hash_table flows;  /* struct subflow by 4-tuple */
+    struct hash_table tokens; /* struct plait_conn by local token */
+    struct plait_counters counters;
+    uint64_t now_us; /* of the present entry */
+
+    struct local_addr locals[LOCALS_MAX];
+    unsigned local_count;
+    uint16_t *ports; /* given by the host for outgoing subflows, or NULL */
+    unsigned port_count, port_capacity;
+
+    struct list conns;    /* every connection */
+    struct list sending;  /* those that may have something to send */
+    struct list ready;    /* those whose readiness changed */
+    struct list finished; /* those to be looked at before the entry returns */
+    uint32_t conn_count, subflow_count, next_conn_id;
+    struct pool subflows;
+    struct pool ranges; /* struct dsn_range, struct rx_mapping, struct recv_piece */
+    struct plait_chunk *small; /* where small received payload is gathered */
+    uint32_t small_used;
+
+    const struct plait_cc *cc;
+    const struct plait_sched *sched;
+    const struct plait_pm *pm;
+};
+
+int env_init(struct mptcp_env *env, const struct plait_config *config);
+void env_free(struct mptcp_env *env);
+
+/* Hand an event to the sink; conn may be NULL, subflow_id 0. */
+struct plait_conn;
+struct subflow;
+void env_event(struct mptcp_env *env, struct plait_event *event);
+
+/* The 4-tuple table. */
+uint64_t flow_hash(const struct mptcp_env *env, const struct plait_endpoint *local,
+                   const struct plait_endpoint *remote);
+struct subflow *flow_find(const struct mptcp_env *env, const struct plait_endpoint *local,
+                          const struct plait_endpoint *remote);
+
+/* The connection with this local token, or NULL. */
+struct plait_conn *token_find(const struct mptcp_env *env, uint32_t token);
+
+const struct local_addr *local_find(const struct mptcp_env *env, const struct plait_addr *addr);
+const struct local_addr *local_by_id(const struct mptcp_env *env, uint8_t id);
+/* A local address to reach `remote` from when the caller named none: same
+ * family, on the same network if there is one, else the first. */
+const struct local_addr *local_for(const struct mptcp_env *env, const struct plait_addr *remote);
+
+/* A free local port towards remote (RFC 6056 3.3.3), or 0. */
+uint16_t port_choose(struct mptcp_env *env, const struct plait_addr *local,
+                     const struct plait_endpoint *remote);
+
+/* An initial sequence number (RFC 6528 3): keyed hash of the 4-tuple plus a
+ * clock of 4 us ticks. */
+uint32_t isn_choose(struct mptcp_env *env, const struct plait_endpoint *local,
+                    const struct plait_endpoint *remote, uint64_t now_us);
+
+/* A chunk that holds a copy of a few bytes; the returned reference is the
+ * caller's and *data points at the copy. NULL: no memory. */
+struct plait_chunk *env_gather(struct mptcp_env *env, const uint8_t *bytes, uint32_t len,
+                               const uint8_t **data);
+
+#endif

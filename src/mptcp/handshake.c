@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * MP_CAPABLE and MP_JOIN: RFC 8684 3.1 and 3.2, both ends. Decides when a
+ * subflow may carry data and when the connection has become plain TCP.
+ *
+ *   MP_CAPABLE   SYN            ->  offers v1
+ *                SYN/ACK key B  <-
+ *                ACK keys A, B  ->  B knows A's key; repeated on first data
+ *   MP_JOIN      SYN token, nonce A     ->
+ *                SYN/ACK HMAC B, nonce B <-
+ *                ACK HMAC A             ->  repeated until anything comes back
+ *                ACK                    <-  only now data may flow
+ */
+#include "mptcp/conn.h"
+
+#include <string.h>
+
+enum { KEY_DRAWS_MAX = 64 };
+
+bool conn_draw_key(struct plait_conn *c)
+{
+    struct mptcp_env *env = c->env;
+    struct key_derived d;
+    for (int i = 0;; i++) {
+        c->local_key = secure_u64(&env->secure);
+        d = key_derive(c->version, c->local_key);
+        if (!token_find(env, d.token))
+            break;
+        env->counters.MPFallbackTokenInit++;
+        if (i == KEY_DRAWS_MAX)
+            return false;
+    }
+    c->local_token = d.token;
+    c->local_idsn = d.idsn;
+    hash_insert(&env->tokens, &c->token_node, siphash(&env->hash_key, &d.token, sizeof d.token));
+    c->token_listed = true;
+    return true;
+}
+
+void conn_learn_key(struct plait_conn *c, uint64_t key)
+{
+    struct key_derived d = key_derive(c->version, key);
+    c->remote_key = key;
+    c->key_known = true;
+    c->remote_token = d.token;
+    c->remote_idsn = d.idsn;
+    uint64_t window = c->rcv_edge - c->rcv_nxt;
+    c->rcv_nxt = c->rcv_read = d.idsn + 1;
+    c->rcv_edge = c->rcv_nxt + window;
+}
+
+static void conn_start_sequences(struct plait_conn *c)
+{
+    c->snd_una = c->snd_nxt = c->snd_end = c->local_idsn + 1;
+    c->snd_edge = c->snd_una;
+    c->rcv_nxt = c->rcv_read = c->rcv_edge = c->remote_idsn + 1;
+}
+
+void conn_fallback(struct plait_conn *c, enum plait_reason why)
+{
+    if (!c->multipath)
+        return;
+    c->multipath = false;
+    c->checksum = false;
+    c->fallback_why = why;
+    conn_event(c, c->initial, PLAIT_EV_CONN_FALLBACK, why, 0, 0, 0, 0);
+    list_each (sf, &c->subflows, struct subflow, link)
+        if (sf != c->initial)
+            subflow_reset(sf, RST_MPTCP, false, why);
+    if (c->initial)
+        receive_unmapped(c->initial);
+    conn_touch(c);
+}
+
+void conn_confirm(struct plait_conn *c, uint64_t now_us)
+{
+    if (c->confirmed || !c->multipath || !c->key_known)
+        return;
+    c->confirmed = true;
+    addresses_decide(c, PLAIT_PM_CONFIRMED, now_us);
+}
+
+void subflow_established(struct subflow *sf, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    sf->joined = true;
+    sf->quiet = false;
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_ESTABLISHED, PLAIT_WHY_NONE, sf->local_id, sf->remote_id,
+               sf->backup_local || sf->backup_remote, 0);
+    if (sf->kind == SUBFLOW_INITIAL && c->state == CONN_OPENING) {
+        c->state = CONN_ESTABLISHED;
+        c->tune_start_us = now_us;
+        c->env->counters.MPCurrEstab += c->multipath;
+        conn_event(c, sf, PLAIT_EV_CONN_ESTABLISHED, c->fallback_why, c->local_token,
+                   c->multipath, c->version, c->checksum);
+    }
+    list_each (other, &c->subflows, struct subflow, link)
+        if (other != sf && (other->stale || other->suspect))
+            subflow_reinject(other, PLAIT_WHY_SUBFLOW_TIMEOUT, now_us);
+    conn_touch(c);
+}
+
+/* ---- opening -------------------------------------------------------------------- */
+
+int conn_open(struct plait_conn *c, const struct plait_endpoint *local,
+              const struct plait_endpoint *remote, uint64_t now_us)
+{
+    struct mptcp_env *env = c->env;
+    c->local = *local;
+    c->remote = *remote;
+    if (c->multipath && !conn_draw_key(c))
+        c->multipath = false;
+    conn_start_sequences(c);
+    c->checksum = c->multipath && env->config.checksum;
+    struct subflow *sf = subflow_new(c, SUBFLOW_INITIAL, local, remote, now_us);
+    if (!sf)
+        return flow_find(env, local, remote) ? PLAIT_E_IN_USE : PLAIT_E_NO_MEMORY;
+    c->initial = sf;
+    const struct local_addr *l = local_find(env, &local->addr);
+    sf->backup_local = l && l->local.backup;
+    env->counters.ActiveOpens++;
+    tcp_connect(&sf->tcp, isn_choose(env, local, remote, now_us), now_us);
+    conn_event(c, sf, PLAIT_EV_CONN_CREATED, PLAIT_WHY_NONE, c->local_token, 0, 0, 0);
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, 0, 0, sf->backup_local, 0);
+    return 0;
+}
+
+/* A SYN's MP_CAPABLE that version 1 can answer (RFC 8684 3.1). */
+static bool capable_syn_ok(const struct mptcp_options *o)
+{
+    return (o->present & MPO_CAPABLE_SYN) && o->capable.version >= 1 &&
+           !(o->capable.flags & MPC_EXTENDED) && (o->capable.flags & MPC_HMAC);
+}
+
+int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us)
+{
+    struct mptcp_env *env = c->env;
+    const struct mptcp_options *o = &syn->mptcp;
+    c->local = syn->dst;
+    c->remote = syn->src;
+    if (o->present & MPO_CAPABLE_ANY)
+        env->counters.MPCapableSYNRX++;
+    if (c->multipath && !capable_syn_ok(o)) {
+        c->multipath = false;
+        c->fallback_why = (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION
+                                                         : PLAIT_WHY_PEER_PLAIN_SYN;
+    }
+    if (c->multipath && !conn_draw_key(c)) {
+        c->multipath = false;
+        c->fallback_why = PLAIT_WHY_NO_MEMORY;
+    }
+    conn_start_sequences(c);
+    if (c->multipath) {
+        c->checksum = env->config.checksum || (o->capable.flags & MPC_CHECKSUM);
+        c->peer_no_join_initial = (o->capable.flags & MPC_NO_JOIN) != 0;
+    }
+    struct subflow *sf = subflow_new(c, SUBFLOW_INITIAL, &c->local, &c->remote, now_us);
+    if (!sf)
+        return PLAIT_E_NO_MEMORY;
+    c->initial = sf;
+    env->counters.PassiveOpens++;
+    tcp_accept(&sf->tcp, syn, isn_choose(env, &c->local, &c->remote, now_us), now_us);
+    conn_event(c, sf, PLAIT_EV_CONN_CREATED, PLAIT_WHY_NONE, c->local_token, 0, 0, 0);
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, 0, 0, 0, 0);
+    return 0;
+}
+
+int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
+              const struct plait_endpoint *remote, uint8_t remote_id, bool backup,
+              uint64_t now_us)
+{
+    struct mptcp_env *env = c->env;
+    const struct local_addr *l = local_find(env, &local->addr);
+    if (!c->multipath)
+        return PLAIT_E_NOT_MULTIPATH;
+    if (!c->confirmed)
+        return PLAIT_E_NOT_CONNECTED;
+    if (!l)
+        return PLAIT_E_NO_ADDRESS;
+    struct plait_endpoint own = *local;
+    if (own.port == 0)
+        own.port = port_choose(env, &own.addr, remote);
+    if (own.port == 0)
+        return PLAIT_E_NO_ADDRESS;
+    struct subflow *sf = subflow_new(c, SUBFLOW_JOIN_OUT, &own, remote, now_us);
+    if (!sf)
+        return flow_find(env, &own, remote) ? PLAIT_E_IN_USE : PLAIT_E_LIMIT;
+    sf->local_id = endpoint_is_initial(c, &own.addr) ? 0 : l->id;
+    sf->remote_id = remote_id;
+    sf->backup_local = backup || l->local.backup;
+    sf->nonce_local = secure_u32(&env->secure);
+    tcp_connect(&sf->tcp, isn_choose(env, &own, remote, now_us), now_us);
+    env->counters.MPJoinSynTx++;
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, sf->local_id, sf->remote_id,
+               sf->backup_local, 0);
+    return 0;
+}
+
+static enum plait_reason join_refusal(const struct plait_conn *c)
+{
+    const struct plait_config *config = &c->env->config;
+    if (!c->multipath || !c->key_known || c->state != CONN_ESTABLISHED)
+        return PLAIT_WHY_NOT_CONFIRMED;
+    if (c->closing || c->fastclose || !config->joins_accepted)
+        return PLAIT_WHY_POLICY;
+    if (c->subflow_count >= config->subflows_max)
+        return PLAIT_WHY_LIMIT;
+    return PLAIT_WHY_NONE;
+}
+
+int conn_join_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us)
+{
+    struct mptcp_env *env = c->env;
+    enum plait_reason why = join_refusal(c);
+    struct subflow *sf = NULL;
+    if (why == PLAIT_WHY_NONE) {
+        sf = subflow_new(c, SUBFLOW_JOIN_IN, &syn->dst, &syn->src, now_us);
+        why = sf ? why : PLAIT_WHY_NO_MEMORY;
+    }
+    if (!sf) {
+        env->counters.MPJoinRejected++;
+        conn_event(c, NULL, PLAIT_EV_JOIN_REFUSED, why, c->local_token, 0, 0, 0);
+        return PLAIT_E_LIMIT;
+    }
+    const struct local_addr *l = local_find(env, &syn->dst.addr);
+    sf->local_id = endpoint_is_initial(c, &syn->dst.addr) || !l ? 0 : l->id;
+    sf->remote_id = syn->mptcp.join.addr_id;
+    sf->backup_remote = syn->mptcp.join.backup;
+    sf->backup_local = l && l->local.backup;
+    sf->nonce_remote = syn->mptcp.join.nonce;
+    sf->nonce_local = secure_u32(&env->secure);
+    tcp_accept(&sf->tcp, syn, isn_choose(env, &syn->dst, &syn->src, now_us), now_us);
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, sf->local_id, sf->remote_id,
+               sf->backup_local || sf->backup_remote, 0);
+    return 0;
+}
+
+/* ---- options in ------------------------------------------------------------------- */
+
+static void capable_synack_in(struct plait_conn *c, const struct mptcp_options *o)
+{
+    const struct mptcp_capable *m = &o->capable;
+    if (!c->multipath)
+        return;
+    if (!(o->present & MPO_CAPABLE_KEY) || m->version != MPTCP_VERSION ||
+        (m->flags & MPC_EXTENDED) || !(m->flags & MPC_HMAC)) {
+        c->env->counters.MPCapableFallbackSYNACK++;
+        conn_fallback(c, (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION
+                         : c->initial->syn_attempts > c->env->config.capable_syn_retries
+                             ? PLAIT_WHY_SYN_DROPPED
+                             : PLAIT_WHY_PEER_NO_MPTCP);
+        return;
+    }
+    c->env->counters.MPCapableSYNACKRX++;
+    c->checksum = c->checksum || (m->flags & MPC_CHECKSUM);
+    c->peer_no_join_initial = (m->flags & MPC_NO_JOIN) != 0;
+    conn_learn_key(c, m->sender_key);
+}
+
+static void capable_ack_in(struct plait_conn *c, const struct mptcp_options *o)
+{
+    const struct mptcp_capable *m = &o->capable;
+    if (!c->multipath || c->key_known)
+        return;
+    if (!(o->present & (MPO_CAPABLE_KEYS | MPO_CAPABLE_DATA)) || m->receiver_key != c->local_key) {
+        c->env->counters.MPCapableFallbackACK++;
+        conn_fallback(c, PLAIT_WHY_THIRD_ACK_PLAIN);
+        return;
+    }
+    c->env->counters.MPCapableACKRX++;
+    c->checksum = c->checksum || (m->flags & MPC_CHECKSUM);
+    conn_learn_key(c, m->sender_key);
+}
+
+static bool initial_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
+                       uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    if (sf->tcp.state == TCP_SYN_RECEIVED && c->client) {
+        c->env->counters.SimultConnectFallback++;
+        conn_fallback(c, PLAIT_WHY_SIMULTANEOUS_OPEN);
+    }
+    if (!(r->flags & TCP_R_ESTABLISHED))
+        return true;
+    if (c->client)
+        capable_synack_in(c, &seg->mptcp);
+    else
+        capable_ack_in(c, &seg->mptcp);
+    subflow_established(sf, now_us);
+    return true;
+}
+
+static bool join_synack_in(struct subflow *sf, const struct segment *seg, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    const struct mptcp_join *j = &seg->mptcp.join;
+    uint8_t expected[HMAC_SYNACK_LEN];
+    if (!(seg->mptcp.present & MPO_JOIN_SYNACK)) {
+        c->env->counters.MPJoinSynAckNoMPJoin++;
+        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_NO_JOIN_OPTION);
+        return false;
+    }
+    c->env->counters.MPJoinSynAckRx++;
+    sf->nonce_remote = j->nonce;
+    join_hmac(c->version, c->remote_key, c->local_key, j->nonce, sf->nonce_local, expected,
+              sizeof expected);
+    if (!hmac_equal(expected, j->hmac, sizeof expected)) {
+        c->env->counters.MPJoinSynAckHMacFailure++;
+        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_BAD_HMAC);
+        return false;
+    }
+    sf->remote_id = j->addr_id;
+    sf->backup_remote = j->backup;
+    sf->join_ack_us = now_us; /* due at once; conn_options_sent sets the next */
+    tcp_want_ack(&sf->tcp);
+    return true;
+}
+
+static bool join_ack_in(struct subflow *sf, const struct segment *seg, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    uint8_t expected[HMAC_ACK_LEN];
+    if (!(seg->mptcp.present & MPO_JOIN_ACK)) {
+        c->env->counters.MPJoinAckNoMPJoin++;
+        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_NO_JOIN_OPTION);
+        return false;
+    }
+    join_hmac(c->version, c->remote_key, c->local_key, sf->nonce_remote, sf->nonce_local, expected,
+              sizeof expected);
+    if (!hmac_equal(expected, seg->mptcp.join.hmac, sizeof expected)) {
+        c->env->counters.MPJoinAckHMacFailure++;
+        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_BAD_HMAC);
+        return false;
+    }
+    c->env->counters.MPJoinAckRx++;
+    tcp_want_ack(&sf->tcp); /* the fourth segment, which lets the client send */
+    subflow_established(sf, now_us);
+    return true;
+}
+
+bool handshake_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
+                  uint64_t now_us)
+{
+    switch (sf->kind) {
+    case SUBFLOW_INITIAL:
+        return initial_in(sf, seg, r, now_us);
+    case SUBFLOW_JOIN_IN:
+        if (r->flags & TCP_R_ESTABLISHED)
+            return join_ack_in(sf, seg, now_us);
+        if (sf->joined && (seg->mptcp.present & MPO_JOIN_ACK))
+            tcp_want_ack(&sf->tcp); /* our fourth segment was lost */
+        return true;
+    case SUBFLOW_JOIN_OUT:
+        if (r->flags & TCP_R_ESTABLISHED)
+            return join_synack_in(sf, seg, now_us);
+        if (!sf->join_ack_confirmed && tcp_can_send(&sf->tcp) && !(seg->flags & TCP_SYN)) {
+            sf->join_ack_confirmed = true;
+            sf->join_ack_us = TIMER_NEVER;
+            subflow_established(sf, now_us);
+        }
+        return true;
+    }
+    return true;
+}
+
+/* ---- options out -------------------------------------------------------------------- */
+
+static void capable_out(const struct plait_conn *c, bool syn, bool data, const struct tcp_plan *p,
+                        struct mptcp_options *o)
+{
+    struct mptcp_capable *m = &o->capable;
+    m->version = MPTCP_VERSION;
+    m->flags = (uint8_t)(MPC_HMAC | (c->checksum ? MPC_CHECKSUM : 0));
+    m->sender_key = c->local_key;
+    m->receiver_key = c->remote_key;
+    m->has_checksum = false;
+    if (syn) {
+        o->present |= c->client ? MPO_CAPABLE_SYN : MPO_CAPABLE_KEY;
+    } else if (data) {
+        o->present |= MPO_CAPABLE_DATA;
+        m->data_len = p->record->map.len;
+        m->has_checksum = c->checksum;
+        m->checksum = p->record->map.checksum;
+    } else {
+        o->present |= MPO_CAPABLE_KEYS;
+    }
+}
+
+static void join_out(const struct subflow *sf, bool syn, struct mptcp_options *o)
+{
+    const struct plait_conn *c = sf->conn;
+    struct mptcp_join *j = &o->join;
+    j->addr_id = sf->local_id;
+    j->backup = sf->backup_local;
+    j->nonce = sf->nonce_local;
+    j->token = c->remote_token;
+    if (syn && sf->kind == SUBFLOW_JOIN_OUT) {
+        o->present |= MPO_JOIN_SYN;
+        return;
+    }
+    o->present |= syn ? MPO_JOIN_SYNACK : MPO_JOIN_ACK;
+    join_hmac(c->version, c->local_key, c->remote_key, sf->nonce_local, sf->nonce_remote, j->hmac,
+              syn ? HMAC_SYNACK_LEN : HMAC_ACK_LEN);
+}
+
+/* MP_CAPABLE is offered on the first SYNs only: some middleboxes drop a SYN
+ * with an option they do not know. */
+static bool capable_offered(const struct subflow *sf)
+{
+    return sf->conn->multipath && (!sf->conn->client ||
+           sf->syn_attempts < sf->conn->env->config.capable_syn_retries);
+}
+
+void handshake_out(const struct subflow *sf, const struct tcp_plan *plan, struct mptcp_options *o)
+{
+    const struct plait_conn *c = sf->conn;
+    if (plan->kind == TCP_PLAN_SYN) {
+        if (sf->kind != SUBFLOW_INITIAL)
+            join_out(sf, true, o);
+        else if (capable_offered(sf))
+            capable_out(c, true, false, plan, o);
+        return;
+    }
+    if (sf->kind == SUBFLOW_JOIN_OUT && !sf->join_ack_confirmed) {
+        join_out(sf, false, o);
+        return;
+    }
+    bool client_initial = sf->kind == SUBFLOW_INITIAL && c->client && c->multipath;
+    if (!client_initial || !c->key_known)
+        return;
+    if (plan->payload_len) {
+        if ((plan->record->map.kind & MAP_FIRST) && !c->confirmed)
+            capable_out(c, false, true, plan, o);
+    } else if (!c->confirmed && plan->kind == TCP_PLAN_ACK) {
+        capable_out(c, false, false, plan, o);
+    }
+}

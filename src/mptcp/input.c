@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one coordinator of what comes in: a segment, a timer, an ICMP error.
+ * Always in the same order: tcp, handshake options, other options, what tcp's
+ * result means here, payload, FIN.
+ */
+#include "mptcp/conn.h"
+
+static void progress(struct subflow *sf)
+{
+    struct plait_conn *c = sf->conn;
+    sf->timeouts = 0;
+    sf->suspect = false;
+    if (!sf->stale)
+        return;
+    sf->stale = false;
+    c->env->counters.SubflowRecover++;
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_RECOVERED, PLAIT_WHY_NONE, 0, 0, 0, 0);
+}
+
+static void timed_out(struct subflow *sf, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    c->env->counters.Timeouts++;
+    if (sf->timeouts < UINT8_MAX)
+        sf->timeouts++;
+    const struct plait_cc_view *v = sf->tcp.control.own;
+    conn_event(c, sf, PLAIT_EV_LOSS, PLAIT_WHY_SUBFLOW_TIMEOUT, v->cwnd_bytes, v->in_flight_bytes,
+               1, 0);
+    if (!sf->stale && sf->timeouts >= c->env->config.stale_timeouts && sf->joined) {
+        sf->stale = true;
+        c->env->counters.SubflowStale++;
+        conn_event(c, sf, PLAIT_EV_SUBFLOW_STALE, PLAIT_WHY_SUBFLOW_TIMEOUT, sf->timeouts, 0, 0, 0);
+    }
+    subflow_reinject(sf, PLAIT_WHY_SUBFLOW_TIMEOUT, now_us);
+}
+
+void subflow_result(struct subflow *sf, const struct tcp_result *r, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    if (r->flags == 0)
+        return;
+    if (r->flags & TCP_R_ACKED)
+        progress(sf);
+    if (r->flags & TCP_R_TIMEOUT)
+        timed_out(sf, now_us);
+    if (r->flags & TCP_R_PROBE) { /* silence for two round trips: others take over */
+        c->env->counters.LossProbes++;
+        sf->suspect = true;
+        subflow_reinject(sf, PLAIT_WHY_SUBFLOW_TIMEOUT, now_us);
+    }
+    if (r->flags & TCP_R_LOSS) {
+        const struct plait_cc_view *v = sf->tcp.control.own;
+        conn_event(c, sf, PLAIT_EV_LOSS, PLAIT_WHY_NONE, v->cwnd_bytes, v->in_flight_bytes, 0, 0);
+    }
+    if (r->flags & TCP_R_FIN_ACKED)
+        closing_subflow_fin_acked(sf);
+    if ((r->flags & TCP_R_CLOSED) && r->error != TCP_NO_ERROR && r->error != TCP_ABORTED)
+        subflow_failed(sf, r->error, now_us);
+}
+
+void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_us)
+{
+    struct tcp_result r = { 0 };
+    if (sf->gone)
+        return;
+    tcp_input(&sf->tcp, seg, now_us, &r);
+    conn_touch(sf->conn);
+    if ((r.flags & TCP_R_ACCEPTABLE) && handshake_in(sf, seg, &r, now_us))
+        conn_options_in(sf, seg, &r, now_us);
+    subflow_result(sf, &r, now_us);
+    if (r.flags & TCP_R_READABLE)
+        conn_receive(sf, now_us);
+    if (r.flags & TCP_R_FIN)
+        closing_subflow_fin(sf, now_us);
+}
+
+void subflow_icmp(struct subflow *sf, const struct icmp_error *e, uint64_t now_us)
+{
+    struct tcp_result r = { 0 };
+    if (sf->gone)
+        return;
+    tcp_icmp(&sf->tcp, e, now_us, &r);
+    subflow_result(sf, &r, now_us);
+    conn_touch(sf->conn);
+}
+
+void subflow_tick(struct subflow *sf, uint64_t now_us)
+{
+    struct tcp_result r = { 0 };
+    if (sf->gone)
+        return;
+    if (tcp_deadline(&sf->tcp) <= now_us) {
+        tcp_tick(&sf->tcp, now_us, &r);
+        subflow_result(sf, &r, now_us);
+    }
+    if (sf->join_ack_us <= now_us && sf->join_ack_attempts > sf->tcp.config->syn_retries)
+        subflow_reset(sf, RST_UNSPECIFIED, true, PLAIT_WHY_TIMEOUT);
+}
+
+void conn_tick(struct plait_conn *c, uint64_t now_us)
+{
+    conn_touch(c);
+    list_each (sf, &c->subflows, struct subflow, link)
+        subflow_tick(sf, now_us);
+    reinject_tick(c, now_us);
+    addresses_tick(c, now_us);
+    closing_tick(c, now_us);
+}

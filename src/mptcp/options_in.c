@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the MPTCP options of an acceptable segment mean for the connection.
+ * Runs after tcp_input and before the segment's payload is placed. The
+ * handshake's own options are handshake.c's.
+ */
+#include "mptcp/conn.h"
+
+/* DSN of a subflow sequence number under the infinite mapping that plain TCP
+ * amounts to: the first byte is IDSN + 1 (RFC 8684 3.7). */
+static uint64_t linear_dsn(uint64_t idsn, uint64_t near, uint32_t ssn)
+{
+    return dsn_expand(near, (uint32_t)idsn + ssn);
+}
+
+/* Bytes of data, not SYN or FIN, that the subflow has had acknowledged. */
+static uint64_t linear_acked(const struct subflow *sf)
+{
+    const struct plait_conn *c = sf->conn;
+    const struct tcp *t = &sf->tcp;
+    uint32_t ssn = t->snd_una - t->iss;
+    if (ssn == 0)
+        ssn = 1; /* our SYN is not acknowledged yet */
+    uint64_t dsn = linear_dsn(c->local_idsn, c->snd_una, ssn);
+    return dsn_gt(dsn, c->snd_nxt) ? c->snd_nxt : dsn; /* the FIN is not data */
+}
+
+static uint32_t segment_window(const struct subflow *sf, const struct segment *seg)
+{
+    return (seg->flags & TCP_SYN) ? seg->window : (uint32_t)seg->window << sf->tcp.snd_wscale;
+}
+
+static void dss_ack_in(struct subflow *sf, const struct segment *seg, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    const struct mptcp_dss *d = &seg->mptcp.dss;
+    uint64_t ack = d->ack64 ? d->data_ack : dsn_expand(c->snd_una, (uint32_t)d->data_ack);
+    uint64_t end = c->snd_nxt + (c->fin_sent ? 1 : 0);
+    if (dsn_gt(ack, end))
+        return; /* acknowledges what was never sent: a lie or an old wrap */
+    conn_window(c, ack + segment_window(sf, seg));
+    conn_acked(c, ack, now_us);
+}
+
+static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    uint64_t dsn = d->dsn64 ? d->dsn : dsn_expand(c->rcv_nxt, (uint32_t)d->dsn);
+    uint32_t len = d->data_len;
+    c->peer_dsn64 = d->dsn64;
+    if (len == 0) { /* infinite mapping (RFC 8684 3.7) */
+        c->env->counters.InfiniteMapRx++;
+        if (c->subflow_count == 1 && sf == c->initial)
+            conn_fallback(c, PLAIT_WHY_INFINITE_MAPPING);
+        else
+            subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_INFINITE_MAPPING);
+        return;
+    }
+    if (d->has_checksum != c->checksum) { /* RFC 8684 3.3.1 */
+        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_BAD_MAPPING);
+        return;
+    }
+    if (d->data_fin) {
+        receive_data_fin(c, dsn + len - 1, now_us);
+        tcp_want_ack(&sf->tcp);
+    }
+    if (!d->data_fin || len > 1)
+        receive_mapping(sf, dsn, d->ssn, len - d->data_fin, len, d->checksum, now_us);
+}
+
+/* MP_CAPABLE with data: DSN IDSN + 1, SSN 1 (RFC 8684 3.1). */
+static void capable_data_in(struct subflow *sf, const struct mptcp_capable *m, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    if (!c->key_known || c->client || m->sender_key != c->remote_key ||
+        m->receiver_key != c->local_key)
+        return;
+    if (m->has_checksum != c->checksum) {
+        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_BAD_MAPPING);
+        return;
+    }
+    if (m->data_len)
+        receive_mapping(sf, c->remote_idsn + 1, 1, m->data_len, m->data_len, m->checksum, now_us);
+    sf->saw_dss = true;
+    conn_confirm(c, now_us);
+}
+
+/* Before a DSS was seen, data or an acknowledgment of data without one means
+ * that options do not pass: plain TCP from here on (RFC 8684 3.7). */
+static void first_data_check(struct subflow *sf, const struct segment *seg,
+                             const struct tcp_result *r)
+{
+    struct plait_conn *c = sf->conn;
+    if (!c->multipath || c->confirmed || sf != c->initial || !sf->joined)
+        return;
+    if (seg->mptcp.present & (MPO_DSS | MPO_CAPABLE_ANY))
+        return;
+    if (seg->payload_len) {
+        c->env->counters.MPCapableDataFallback++;
+        conn_fallback(c, PLAIT_WHY_FIRST_DATA_PLAIN);
+    } else if ((r->flags & TCP_R_ACKED) && seq_gt(sf->tcp.snd_una, sf->tcp.iss + 1)) {
+        c->env->counters.DssFallback++;
+        conn_fallback(c, PLAIT_WHY_FIRST_ACK_PLAIN);
+    }
+}
+
+static void signals_in(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    if (o->present & MPO_PRIO) {
+        c->env->counters.MPPrioRx++;
+        sf->backup_remote = o->prio.backup;
+        conn_event(c, sf, PLAIT_EV_SUBFLOW_PRIORITY, PLAIT_WHY_NONE, o->prio.backup, 1, 0, 0);
+    }
+    if (o->present & MPO_FAIL) {
+        c->env->counters.MPFailRx++;
+        if (c->subflow_count == 1 && sf == c->initial)
+            conn_fallback(c, PLAIT_WHY_MP_FAIL);
+        else
+            subflow_reset(sf, RST_MIDDLEBOX, true, PLAIT_WHY_MP_FAIL);
+    }
+    if (o->present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR))
+        addresses_in(sf, o, now_us);
+}
+
+void conn_options_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
+                     uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    const struct mptcp_options *o = &seg->mptcp;
+    if (o->present & MPO_TCPRST) {
+        c->env->counters.MPRstRx++;
+        sf->rst_reason = o->tcprst.reason;
+    }
+    if (o->present & MPO_FASTCLOSE)
+        closing_fastclose_in(sf, o->fastclose_key, now_us);
+    if (c->state == CONN_CLOSED || (seg->flags & TCP_RST))
+        return;
+    first_data_check(sf, seg, r);
+    if (conn_is_tcp(c)) {
+        if (sf == c->initial && (seg->flags & TCP_ACK)) {
+            conn_window(c, linear_acked(sf) + segment_window(sf, seg));
+            conn_acked(c, linear_acked(sf), now_us);
+        }
+        return;
+    }
+    if (!sf->joined)
+        return;
+    if ((o->present & MPO_CAPABLE_DATA) && sf == c->initial)
+        capable_data_in(sf, &o->capable, now_us);
+    if (o->present & MPO_DSS) {
+        sf->saw_dss = true;
+        conn_confirm(c, now_us);
+        if (o->dss.has_ack)
+            dss_ack_in(sf, seg, now_us);
+        if (o->dss.has_map)
+            dss_map_in(sf, &o->dss, now_us);
+    } else if (!c->confirmed && (seg->flags & TCP_ACK)) {
+        conn_window(c, c->snd_una + segment_window(sf, seg));
+    }
+    signals_in(sf, o, now_us);
+}

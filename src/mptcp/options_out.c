@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which MPTCP options go on which segment. Three questions, one answer each:
+ * how much room will a segment of this kind need (ask), what exactly goes on
+ * it (out), and what is therefore done (sent). One-shot signals are cleared
+ * only in sent, so a packet that was not sent loses nothing.
+ *
+ *   plan         options
+ *   RST          MP_TCPRST, MP_FASTCLOSE when the connection is aborted
+ *   SYN          MP_CAPABLE or MP_JOIN
+ *   data         MP_CAPABLE with data (the client's first), else DSS
+ *   FIN, PROBE   DSS with DATA_ACK
+ *   ACK          MP_FAIL or the handshake ACK alone; else an address signal;
+ *                MP_PRIO and the DSS with DATA_ACK and DATA_FIN where room is left
+ */
+#include "mptcp/conn.h"
+
+#include "wire/checksum.h"
+
+enum { MPC_DATA_LEN = 24 };
+
+static bool ack_is_64(const struct plait_conn *c)
+{
+    return c->peer_dsn64 || c->env->config.data_ack64;
+}
+
+/* Length of a DSS, padded to 4 (RFC 8684 3.3). */
+static uint8_t dss_len(const struct plait_conn *c, bool map)
+{
+    unsigned len = 4 + (ack_is_64(c) ? 8 : 4);
+    if (map)
+        len += (c->env->config.dsn64 ? 8 : 4) + 4 + 2 + (c->checksum ? 2 : 0);
+    return (uint8_t)((len + 3) & ~3u);
+}
+
+static void dss_ack_out(const struct plait_conn *c, struct mptcp_options *o)
+{
+    o->present |= MPO_DSS;
+    o->dss = (struct mptcp_dss){ .has_ack = true, .ack64 = ack_is_64(c), .data_ack = c->rcv_nxt };
+}
+
+static void dss_map_out(const struct plait_conn *c, const struct tcp_map *m,
+                        struct mptcp_options *o)
+{
+    struct mptcp_dss *d = &o->dss;
+    dss_ack_out(c, o);
+    d->has_map = true;
+    d->dsn64 = c->env->config.dsn64;
+    d->dsn = m->dsn;
+    d->ssn = m->ssn;
+    d->data_len = m->len;
+    d->has_checksum = c->checksum;
+    d->checksum = m->checksum;
+    d->data_fin = (m->kind & MAP_DATA_FIN) != 0;
+}
+
+/* A DATA_FIN without data is mapped on SSN 0, length 1 (RFC 8684 3.3.3). */
+static void dss_fin_out(const struct plait_conn *c, struct mptcp_options *o)
+{
+    struct tcp_map m = { .dsn = c->snd_end, .ssn = 0, .len = 1, .kind = MAP_DATA_FIN };
+    if (c->checksum)
+        m.checksum = csum_dss(m.dsn, 0, 1, 0);
+    dss_map_out(c, &m, o);
+}
+
+static void rst_out(const struct subflow *sf, struct mptcp_options *o)
+{
+    const struct plait_conn *c = sf->conn;
+    if (!c->multipath || !sf->rst_set || !c->key_known)
+        return;
+    if (c->fastclose) {
+        o->present |= MPO_FASTCLOSE;
+        o->fastclose_key = c->remote_key;
+        return;
+    }
+    o->present |= MPO_TCPRST;
+    o->tcprst.transient = sf->rst_transient;
+    o->tcprst.flags = sf->rst_transient ? 1 : 0;
+    o->tcprst.reason = (uint8_t)sf->rst_reason;
+}
+
+/* What a pure ACK carries. `room` is what the TCP options leave. */
+static void ack_out(const struct subflow *sf, const struct tcp_plan *plan, unsigned room,
+                    struct mptcp_options *o)
+{
+    const struct plait_conn *c = sf->conn;
+    if (c->fail_pending && sf == c->initial) {
+        o->present |= MPO_FAIL;
+        o->fail_dsn = c->fail_dsn;
+        return;
+    }
+    handshake_out(sf, plan, o);
+    if (o->present || !c->key_known || !c->multipath)
+        return;
+    if (sf->joined)
+        addresses_out(sf, o);
+    if (sf->prio_pending && mptcp_options_len(o) + 4 <= room) {
+        o->present |= MPO_PRIO;
+        o->prio.backup = sf->backup_local;
+        o->prio.has_addr_id = false;
+    }
+    unsigned used = mptcp_options_len(o);
+    if (sf->fin_pending && used + dss_len(c, true) <= room)
+        dss_fin_out(c, o);
+    else if (used + dss_len(c, false) <= room)
+        dss_ack_out(c, o);
+}
+
+static unsigned ack_room(const struct subflow *sf)
+{
+    return TCP_OPTIONS_MAX - (sf->tcp.timestamps ? 12u : 0u);
+}
+
+static bool ack_wanted(const struct subflow *sf)
+{
+    const struct plait_conn *c = sf->conn;
+    struct mptcp_options none = { 0 };
+    if (c->fail_pending && sf == c->initial)
+        return true;
+    if (!c->multipath || !sf->joined)
+        return false;
+    return sf->prio_pending || sf->fin_pending || addresses_out(sf, &none);
+}
+
+void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask *ask)
+{
+    const struct plait_conn *c = sf->conn;
+    ask->window_bytes = conn_recv_window(c);
+    ask->want_ack = ack_wanted(sf) || sf->join_ack_us <= now_us;
+    ask->syn_option_len = ask->data_option_len = ask->ack_option_len = 0;
+    if (sf->tcp.state == TCP_SYN_SENT || sf->tcp.state == TCP_SYN_RECEIVED) {
+        struct tcp_plan syn = { .kind = TCP_PLAN_SYN };
+        syn.seg.mptcp.present = 0;
+        handshake_out(sf, &syn, &syn.seg.mptcp);
+        ask->syn_option_len = (uint8_t)mptcp_options_len(&syn.seg.mptcp);
+    }
+    if (!c->multipath && !c->fail_pending)
+        return;
+    ask->data_option_len = dss_len(c, true);
+    if (c->client && !c->confirmed && sf == c->initial && ask->data_option_len < MPC_DATA_LEN)
+        ask->data_option_len = MPC_DATA_LEN;
+    struct tcp_plan ack = { .kind = TCP_PLAN_ACK };
+    ack.seg.mptcp.present = 0;
+    ack_out(sf, &ack, ack_room(sf), &ack.seg.mptcp);
+    ask->ack_option_len = (uint8_t)mptcp_options_len(&ack.seg.mptcp);
+}
+
+void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
+                      struct mptcp_options *o)
+{
+    const struct plait_conn *c = sf->conn;
+    o->present = 0;
+    o->add_addr_count = o->remove_addr_count = 0;
+    switch (plan->kind) {
+    case TCP_PLAN_NONE:
+        return;
+    case TCP_PLAN_RST:
+        rst_out(sf, o);
+        return;
+    case TCP_PLAN_SYN:
+        handshake_out(sf, plan, o);
+        return;
+    case TCP_PLAN_RETRANSMIT:
+    case TCP_PLAN_DATA:
+        handshake_out(sf, plan, o);
+        if (!o->present && c->multipath)
+            dss_map_out(c, &plan->record->map, o);
+        return;
+    case TCP_PLAN_FIN:
+    case TCP_PLAN_PROBE:
+        if (c->multipath && c->key_known)
+            dss_ack_out(c, o);
+        return;
+    case TCP_PLAN_ACK:
+        ack_out(sf, plan, ack_room(sf), o);
+        return;
+    }
+}
+
+void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    struct plait_counters *n = &c->env->counters;
+    const struct mptcp_options *o = &plan->seg.mptcp;
+    if (plan->kind == TCP_PLAN_SYN) {
+        if (sf->kind == SUBFLOW_INITIAL && c->client)
+            *((o->present & MPO_CAPABLE_ANY) ? &n->MPCapableSYNTX : &n->MPCapableSYNTXDrop) +=
+                c->multipath;
+        if (sf->syn_attempts < UINT8_MAX)
+            sf->syn_attempts++;
+    }
+    if (o->present & MPO_JOIN_ACK) {
+        uint64_t wait = sf->tcp.config->rto_initial_us;
+        sf->join_ack_us = now_us + (wait << sf->join_ack_attempts);
+        sf->join_ack_attempts++;
+    }
+    if (o->present & MPO_PRIO) {
+        sf->prio_pending = false;
+        n->MPPrioTx++;
+    }
+    if (o->present & MPO_FAIL) {
+        c->fail_pending = false;
+        n->MPFailTx++;
+    }
+    if (o->present & MPO_TCPRST)
+        n->MPRstTx++;
+    if (o->present & MPO_FASTCLOSE)
+        n->MPFastcloseTx++;
+    if ((o->present & MPO_DSS) && o->dss.has_map && o->dss.data_fin) {
+        sf->fin_pending = false;
+        c->fin_sent = true;
+    }
+    if (o->present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR))
+        addresses_sent(sf, o, now_us);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sending: ask the scheduler which subflow carries the next bytes, bind them
+ * there, and turn one plan of one subflow into one packet. Bytes are bound
+ * only when they can leave at once, so that nothing waits in a subflow's
+ * queue that another could have sent.
+ */
+#include "mptcp/conn.h"
+
+/* ---- scheduling ----------------------------------------------------------------- */
+
+static void path_fill(struct plait_sched_path *p, const struct subflow *sf, uint64_t now_us)
+{
+    const struct tcp *t = &sf->tcp;
+    const struct plait_cc_view *v = t->control.own;
+    *p = (struct plait_sched_path){ .subflow_id = sf->id,
+                                    .srtt_us = t->rtt.srtt_us,
+                                    .rttvar_us = t->rtt.rttvar_us,
+                                    .rto_us = t->rtt.rto_us,
+                                    .mss_bytes = v->mss_bytes,
+                                    .cwnd_bytes = v->cwnd_bytes,
+                                    .in_flight_bytes = v->in_flight_bytes,
+                                    .room_bytes = tcp_room(t, now_us),
+                                    .pacing_rate = v->pacing_rate,
+                                    .backup = sf->backup_local || sf->backup_remote,
+                                    .stale = sf->stale || sf->suspect };
+}
+
+/* The subflows that may carry data, without the one to avoid. */
+static unsigned paths_collect(struct plait_conn *c, uint32_t avoid_id, uint64_t now_us)
+{
+    unsigned n = 0;
+    list_each (sf, &c->subflows, struct subflow, link) {
+        if (!subflow_usable(sf) || (avoid_id && sf->id == avoid_id))
+            continue;
+        c->path_subflows[n] = sf;
+        path_fill(&c->paths[n++], sf, now_us);
+    }
+    return n;
+}
+
+static void pace_wait(struct plait_conn *c, unsigned count, uint64_t now_us)
+{
+    c->pace_us = TIMER_NEVER;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t at = tcp_pace_at(&c->path_subflows[i]->tcp);
+        if (at > now_us && at < c->pace_us)
+            c->pace_us = at;
+    }
+}
+
+static uint8_t data_option_len(const struct subflow *sf, uint64_t now_us)
+{
+    struct tcp_ask ask;
+    conn_options_ask(sf, now_us, &ask);
+    return ask.data_option_len;
+}
+
+/* How many of `avail` bytes to bind now to sf, 0: wait. Whole segments while
+ * more is to come; a last short one under Nagle's algorithm (RFC 1122
+ * 4.2.3.4), taken over the connection's bytes. */
+static uint32_t bind_len(const struct plait_conn *c, const struct subflow *sf, uint64_t avail,
+                         uint64_t limit, bool hold_tail, uint64_t now_us)
+{
+    uint8_t options = data_option_len(sf, now_us);
+    uint32_t seg = tcp_segment_payload(&sf->tcp, options);
+    uint64_t len = avail < limit ? avail : limit;
+    uint32_t burst = tcp_burst(&sf->tcp, options);
+    len = len < burst ? len : burst;
+    if (c->client && c->multipath && sf == c->initial && c->snd_nxt == c->local_idsn + 1 &&
+        len > seg)
+        len = seg; /* MP_CAPABLE with data stays on one packet */
+    if (len < seg && len < avail && list_linked(&sf->tcp.records))
+        return 0; /* a silly segment; more window is on its way (RFC 9293 3.8.6.2.1) */
+    if (len > seg && (len < avail || hold_tail))
+        len -= len % seg;
+    if (len < seg && hold_tail)
+        return 0;
+    return (uint32_t)len;
+}
+
+static struct subflow *pick(struct plait_conn *c, const struct dsn_range *again, uint64_t window,
+                            uint64_t *limit, uint64_t now_us)
+{
+    unsigned count = paths_collect(c, again ? again->from_id : 0, now_us);
+    bool probe = !again && window == 0 && c->snd_una == c->snd_nxt;
+    for (unsigned i = 0; probe && i < count; i++)
+        c->paths[i].room_bytes = c->paths[i].mss_bytes;
+    struct plait_sched_view view = { .now_us = now_us,
+                                     .paths = c->paths,
+                                     .count = count,
+                                     .queued_bytes = c->snd_end - c->snd_nxt,
+                                     .window_bytes = window,
+                                     .reinject = again != NULL,
+                                     .avoid_id = again ? again->from_id : 0 };
+    struct plait_sched_choice choice = c->sched->pick(c->sched_state, &view);
+    pace_wait(c, count, now_us);
+    if (choice.path < 0 || (unsigned)choice.path >= count)
+        return NULL;
+    uint64_t room = c->paths[choice.path].room_bytes;
+    *limit = choice.bytes && choice.bytes < room ? choice.bytes : room;
+    return c->path_subflows[choice.path];
+}
+
+static bool schedule_reinjection(struct plait_conn *c, uint64_t now_us)
+{
+    if (list_empty(&c->reinject))
+        return false;
+    struct dsn_range *r = list_first(&c->reinject, struct dsn_range, link);
+    uint64_t limit;
+    struct subflow *sf = pick(c, r, r->len, &limit, now_us);
+    uint32_t len = sf ? bind_len(c, sf, r->len, limit, false, now_us) : 0;
+    uint32_t n = len ? conn_bind(c, sf, r->dsn, len, MAP_REINJECTED) : 0;
+    if (n == 0)
+        return false;
+    c->bytes_reinjected += n;
+    r->dsn += n;
+    r->len -= n;
+    if (r->len == 0) {
+        list_remove(&r->link);
+        pool_put(&c->env->ranges, r);
+    }
+    return true;
+}
+
+static bool schedule_new(struct plait_conn *c, uint64_t now_us)
+{
+    uint64_t avail = c->snd_end - c->snd_nxt;
+    if (avail == 0)
+        return false;
+    uint64_t window = dsn_gt(c->snd_edge, c->snd_nxt) ? c->snd_edge - c->snd_nxt : 0;
+    bool idle = c->snd_una == c->snd_nxt;
+    if (window == 0 && !idle)
+        return false;
+    uint64_t limit;
+    struct subflow *sf = pick(c, NULL, window, &limit, now_us);
+    if (!sf)
+        return false;
+    if (window) /* else: a probe, which tcp's persist timer will send */
+        limit = limit < window ? limit : window;
+    bool hold_tail = c->nagle && !idle && !c->fin_queued && limit >= avail;
+    uint32_t len = bind_len(c, sf, avail, limit, hold_tail, now_us);
+    bool first = c->client && c->multipath && sf == c->initial &&
+                 c->snd_nxt == c->local_idsn + 1;
+    uint32_t n = len ? conn_bind(c, sf, c->snd_nxt, len, first ? MAP_FIRST : 0) : 0;
+    c->snd_nxt += n;
+    return n != 0;
+}
+
+static void conn_schedule(struct plait_conn *c, uint64_t now_us)
+{
+    if (c->state != CONN_ESTABLISHED || c->closing)
+        return;
+    c->pace_us = TIMER_NEVER;
+    if (!schedule_reinjection(c, now_us))
+        schedule_new(c, now_us);
+}
+
+/* ---- packets ---------------------------------------------------------------------- */
+
+static bool subflow_output(struct subflow *sf, uint64_t now_us, struct plait_packet_tx *p)
+{
+    struct plait_conn *c = sf->conn;
+    struct tcp_ask ask;
+    struct tcp_plan plan;
+    struct tcp_result r = { 0 };
+    conn_options_ask(sf, now_us, &ask);
+    if (!tcp_plan(&sf->tcp, now_us, &ask, &plan)) {
+        sf->quiet = true;
+        return false;
+    }
+    conn_options_out(sf, &plan, &plan.seg.mptcp);
+    segment_encode(&plan.seg, plan.iov, plan.iov_count, plan.gso_size, p);
+    uint8_t scale = (plan.seg.flags & TCP_SYN) ? 0 : sf->tcp.rcv_wscale;
+    if (plan.kind != TCP_PLAN_RST)
+        conn_window_sent(c, (uint32_t)plan.seg.window << scale);
+    else
+        c->env->counters.OutRsts++;
+    tcp_sent(&sf->tcp, &plan, now_us, &r);
+    conn_options_sent(sf, &plan, now_us);
+    c->env->counters.RetransSegs += plan.kind == TCP_PLAN_RETRANSMIT;
+    subflow_result(sf, &r, now_us);
+    return true;
+}
+
+bool conn_output(struct plait_conn *c, uint64_t now_us, struct plait_packet_tx *p)
+{
+    conn_schedule(c, now_us);
+    list_each (sf, &c->subflows, struct subflow, link)
+        if (!sf->quiet && !sf->gone && subflow_output(sf, now_us, p))
+            return true;
+    return false;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Connection-level reassembly (RFC 8684 3.3.4): in-order bytes go to the
+ * receive queue, others wait in DSN order. Each subflow remembers where its
+ * last out-of-order bytes went, since its next ones mostly follow them: the
+ * search is then constant time (Raiciu et al., NSDI 2012, section 4.3).
+ *
+ * Invariants: ooo_queue is ordered, without overlap, and all beyond rcv_nxt;
+ * rcv_nxt counts a DATA_FIN once everything before it has arrived.
+ */
+#include "mptcp/place.h"
+
+static void piece_free(struct plait_conn *c, struct recv_piece *p)
+{
+    list_remove(&p->link);
+    chunk_unref(p->chunk);
+    pool_put(&c->env->ranges, p);
+}
+
+/* A piece leaves the out-of-order queue: nobody may point at it any more. */
+static void hints_forget(struct plait_conn *c, const struct recv_piece *p)
+{
+    list_each (sf, &c->subflows, struct subflow, link)
+        if (sf->place_hint == p)
+            sf->place_hint = NULL;
+}
+
+/* Without memory the bytes are left to the peer's data-level retransmission;
+ * plain TCP has none, and they were acknowledged: that connection is over. */
+static struct recv_piece *piece_new(struct plait_conn *c, struct plait_chunk *chunk,
+                                    const uint8_t *data, uint32_t len, uint64_t dsn)
+{
+    struct recv_piece *p = pool_get(&c->env->ranges);
+    if (!p) {
+        c->env->counters.DropMemory++;
+        if (conn_is_tcp(c))
+            conn_fail(c, PLAIT_E_NO_MEMORY, PLAIT_WHY_NO_MEMORY, c->env->now_us);
+        return NULL;
+    }
+    *p = (struct recv_piece){ .chunk = chunk_ref(chunk), .data = data, .len = len, .dsn = dsn };
+    return p;
+}
+
+static void fin_check(struct plait_conn *c)
+{
+    if (c->fin_known && !c->fin_received && c->rcv_nxt == c->fin_dsn) {
+        c->fin_received = true;
+        c->rcv_nxt++;
+        conn_touch(c);
+    }
+}
+
+/* Bytes that continue the last queued ones in the same buffer just make that
+ * piece longer. */
+static bool queue_extend(struct plait_conn *c, const struct plait_chunk *chunk,
+                         const uint8_t *data, uint32_t len)
+{
+    if (list_empty(&c->recv_queue))
+        return false;
+    struct recv_piece *last = list_last(&c->recv_queue, struct recv_piece, link);
+    if (last->chunk != chunk || last->data + last->len != data)
+        return false;
+    last->len += len;
+    return true;
+}
+
+static bool queue_append(struct plait_conn *c, struct plait_chunk *chunk, const uint8_t *data,
+                         uint32_t len)
+{
+    if (!queue_extend(c, chunk, data, len)) {
+        struct recv_piece *p = piece_new(c, chunk, data, len, c->rcv_nxt);
+        if (!p)
+            return false;
+        list_append(&c->recv_queue, &p->link);
+    }
+    c->rcv_nxt += len;
+    c->recv_bytes += len;
+    return true;
+}
+
+/* Move what has become in order. */
+static void ooo_drain(struct plait_conn *c)
+{
+    list_each (p, &c->ooo_queue, struct recv_piece, link) {
+        if (dsn_gt(p->dsn, c->rcv_nxt))
+            break;
+        hints_forget(c, p);
+        c->ooo_bytes -= p->len;
+        uint64_t known = c->rcv_nxt - p->dsn;
+        if (known >= p->len) {
+            piece_free(c, p);
+            continue;
+        }
+        p->data += known;
+        p->dsn += known;
+        p->len -= (uint32_t)known;
+        list_remove(&p->link);
+        list_append(&c->recv_queue, &p->link);
+        c->rcv_nxt += p->len;
+        c->recv_bytes += p->len;
+    }
+}
+
+/* Where bytes at dsn belong: the entry before which to insert. */
+static struct list *ooo_position(struct plait_conn *c, const struct subflow *sf, uint64_t dsn)
+{
+    struct list *at = &c->ooo_queue;
+    if (sf->place_hint && dsn_leq(sf->place_hint->dsn, dsn)) {
+        at = sf->place_hint->link.next;
+        while (at != &c->ooo_queue && dsn_leq(list_entry(at, struct recv_piece, link)->dsn, dsn))
+            at = at->next;
+        return at;
+    }
+    while (at->prev != &c->ooo_queue &&
+           dsn_gt(list_entry(at->prev, struct recv_piece, link)->dsn, dsn))
+        at = at->prev;
+    return at;
+}
+
+static void ooo_insert(struct plait_conn *c, struct subflow *sf, struct plait_chunk *chunk,
+                       const uint8_t *data, uint32_t len, uint64_t dsn)
+{
+    struct list *at = ooo_position(c, sf, dsn);
+    uint64_t end = dsn + len, start = dsn;
+    c->env->counters.OFOQueue++;
+    if (at->prev != &c->ooo_queue) {
+        const struct recv_piece *before = list_entry(at->prev, struct recv_piece, link);
+        start = dsn_max(start, before->dsn + before->len);
+    }
+    while (dsn_lt(start, end)) {
+        struct recv_piece *next = NULL;
+        uint64_t stop = end;
+        if (at != &c->ooo_queue) {
+            next = list_entry(at, struct recv_piece, link);
+            stop = dsn_min(end, next->dsn);
+        }
+        if (dsn_lt(start, stop)) {
+            struct recv_piece *p =
+                piece_new(c, chunk, data + (start - dsn), (uint32_t)(stop - start), start);
+            if (!p)
+                return; /* not DATA_ACKed, so it will be sent again */
+            list_insert(at, &p->link);
+            c->ooo_bytes += p->len;
+            sf->place_hint = p;
+        }
+        if (!next || dsn_geq(next->dsn, end))
+            return;
+        start = next->dsn + next->len;
+        at = next->link.next;
+    }
+    c->env->counters.DuplicateData++;
+}
+
+void place(struct subflow *sf, struct plait_chunk *chunk, const uint8_t *data, uint32_t len,
+           uint64_t dsn)
+{
+    struct plait_conn *c = sf->conn;
+    uint64_t end = dsn + len;
+    uint64_t limit = c->fin_known ? dsn_min(c->rcv_edge, c->fin_dsn) : c->rcv_edge;
+    if (dsn_gt(end, limit)) {
+        c->env->counters.NoDSSInWindow++;
+        end = limit;
+    }
+    if (dsn_lt(dsn, c->rcv_nxt)) {
+        c->env->counters.DuplicateData++;
+        data += c->rcv_nxt - dsn;
+        dsn = c->rcv_nxt;
+    }
+    if (dsn_lt(dsn, end)) {
+        len = (uint32_t)(end - dsn);
+        if (dsn != c->rcv_nxt) {
+            ooo_insert(c, sf, chunk, data, len, dsn);
+        } else if (queue_append(c, chunk, data, len)) {
+            if (!list_empty(&c->ooo_queue))
+                ooo_drain(c);
+            fin_check(c);
+        }
+    }
+    chunk_unref(chunk);
+    conn_touch(c);
+}
+
+void receive_data_fin(struct plait_conn *c, uint64_t dsn, uint64_t now_us)
+{
+    (void)now_us;
+    if (c->fin_known)
+        return;
+    if (dsn_lt(dsn, c->rcv_nxt) || dsn_gt(dsn, c->rcv_edge))
+        return; /* no such place in the stream */
+    c->fin_known = true;
+    c->fin_dsn = dsn;
+    fin_check(c);
+}
+
+void receive_free(struct plait_conn *c)
+{
+    list_each (p, &c->recv_queue, struct recv_piece, link)
+        piece_free(c, p);
+    list_each (q, &c->ooo_queue, struct recv_piece, link)
+        piece_free(c, q);
+    c->recv_bytes = c->ooo_bytes = 0;
+}
+
+int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us)
+{
+    uint8_t *out = data;
+    size_t done = 0;
+    while (done < len && !list_empty(&c->recv_queue)) {
+        struct recv_piece *p = list_first(&c->recv_queue, struct recv_piece, link);
+        uint32_t n = len - done < p->len ? (uint32_t)(len - done) : p->len;
+        memcpy(out + done, p->data, n);
+        done += n;
+        p->data += n;
+        p->dsn += n;
+        p->len -= n;
+        if (p->len == 0)
+            piece_free(c, p);
+    }
+    c->recv_bytes -= done;
+    c->rcv_read += done;
+    if (done) {
+        conn_window_read(c, now_us);
+        conn_touch(c);
+        return (int64_t)done;
+    }
+    if (len == 0 || c->fin_received)
+        return 0;
+    return c->error ? c->error : PLAIT_E_AGAIN;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Connection-level reassembly: mapped bytes to their place in the stream.
+ */
+#ifndef MPTCP_PLACE_H
+#define MPTCP_PLACE_H
+
+#include "mptcp/conn.h"
+
+/* Place `len` bytes at dsn. Takes the chunk reference over, whatever becomes
+ * of the bytes: queued, partly known already, or outside the window. */
+void place(struct subflow *sf, struct plait_chunk *chunk, const uint8_t *data, uint32_t len,
+           uint64_t dsn);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From a subflow's in-order bytes to the connection's: mappings are kept by
+ * SSN until their bytes have come, bytes are held while their mapping or the
+ * rest of a checksummed one is missing, and then handed to place.c
+ * (RFC 8684 3.3.1, 3.3.4). Payload moves by reference.
+ *
+ * Invariants: subflow.mappings is ordered by SSN and does not overlap;
+ * subflow.held is contiguous in SSN and ends at what tcp has in order.
+ */
+#include "mptcp/conn.h"
+
+#include "mptcp/place.h"
+#include "wire/checksum.h"
+
+static uint32_t ssn_in_order(const struct subflow *sf)
+{
+    return sf->tcp.rcv_nxt - sf->tcp.irs;
+}
+
+/* First SSN whose byte has not gone to the connection. */
+static uint32_t ssn_wanted(const struct subflow *sf)
+{
+    if (list_empty(&sf->held))
+        return ssn_in_order(sf);
+    return (uint32_t)list_first(&sf->held, struct recv_piece, link)->dsn;
+}
+
+static void mapping_free(struct subflow *sf, struct rx_mapping *m)
+{
+    list_remove(&m->link);
+    pool_put(&sf->conn->env->ranges, m);
+}
+
+static void mapping_refuse(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len)
+{
+    sf->conn->env->counters.DSSNotMatching++;
+    conn_event(sf->conn, sf, PLAIT_EV_MAPPING_DROPPED, PLAIT_WHY_BAD_MAPPING, dsn, ssn, len, 0);
+}
+
+/* Cut what earlier mappings cover off a new one; the first mapping of a byte
+ * stands. *pos: before which to insert. False: nothing new in it. */
+static bool mapping_trim(struct subflow *sf, struct rx_mapping *n, struct list **pos)
+{
+    *pos = &sf->mappings;
+    for (struct list *at = sf->mappings.prev; at != &sf->mappings; at = at->prev) {
+        struct rx_mapping *m = list_entry(at, struct rx_mapping, link);
+        if (seq_leq(m->ssn + m->len, n->ssn))
+            return true;
+        if (seq_geq(m->ssn, n->ssn + n->len)) {
+            *pos = at;
+            continue;
+        }
+        bool agrees = m->dsn - m->ssn == n->dsn - n->ssn;
+        if (!agrees)
+            mapping_refuse(sf, n->dsn, n->ssn, n->len);
+        if (!agrees || sf->conn->checksum || seq_leq(m->ssn, n->ssn)) {
+            uint32_t covered = m->ssn + m->len - n->ssn;
+            if (!agrees || sf->conn->checksum || covered >= n->len)
+                return false;
+            n->ssn += covered;
+            n->dsn += covered;
+            n->len -= covered;
+            return true;
+        }
+        n->len = m->ssn - n->ssn; /* the part behind m comes again if it is needed */
+        *pos = at;
+    }
+    return true;
+}
+
+static void receive_drain(struct subflow *sf);
+
+void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len,
+                     uint32_t wire_len, uint16_t checksum, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    uint32_t wanted = ssn_wanted(sf);
+    (void)now_us;
+    if (seq_leq(ssn + len, wanted))
+        return; /* repeated for bytes that are here already */
+    if (seq_gt(ssn, wanted + conn_recv_window(c) + UINT16_MAX)) {
+        mapping_refuse(sf, dsn, ssn, len);
+        return;
+    }
+    struct rx_mapping n = { .dsn = dsn, .ssn = ssn, .len = len, .wire_len = (uint16_t)wire_len,
+                            .checksum = checksum };
+    struct list *pos;
+    if (!mapping_trim(sf, &n, &pos))
+        return;
+    struct rx_mapping *m = pool_get(&c->env->ranges);
+    if (!m) {
+        c->env->counters.DropMemory++;
+        subflow_reset(sf, RST_RESOURCES, true, PLAIT_WHY_NO_MEMORY);
+        return;
+    }
+    *m = n;
+    list_insert(pos, &m->link);
+    if (!list_empty(&sf->held))
+        receive_drain(sf);
+}
+
+/* ---- held bytes --------------------------------------------------------------- */
+
+static void held_free(struct subflow *sf, struct recv_piece *p)
+{
+    list_remove(&p->link);
+    chunk_unref(p->chunk);
+    pool_put(&sf->conn->env->ranges, p);
+}
+
+/* Hand the first n held bytes to the connection at dsn. */
+static void held_place(struct subflow *sf, uint32_t n, uint64_t dsn)
+{
+    while (n) {
+        struct recv_piece *p = list_first(&sf->held, struct recv_piece, link);
+        uint32_t part = n < p->len ? n : p->len;
+        place(sf, chunk_ref(p->chunk), p->data, part, dsn);
+        p->data += part;
+        p->dsn += part;
+        p->len -= part;
+        sf->held_bytes -= part;
+        dsn += part;
+        n -= part;
+        if (p->len == 0)
+            held_free(sf, p);
+    }
+}
+
+static bool held_checksum_ok(const struct subflow *sf, const struct rx_mapping *m)
+{
+    uint16_t sum = 0;
+    uint32_t done = 0;
+    list_each (p, &sf->held, struct recv_piece, link) {
+        uint32_t part = m->len - done < p->len ? m->len - done : p->len;
+        sum = csum_add(sum, csum_partial(p->data, part), done & 1);
+        done += part;
+        if (done == m->len)
+            break;
+    }
+    return csum_dss(m->dsn, m->ssn, m->wire_len, sum) == m->checksum;
+}
+
+/* RFC 8684 3.7: with other subflows this one ends; alone and never joined, the
+ * connection goes on as plain TCP. */
+static void checksum_failed(struct subflow *sf, const struct rx_mapping *m)
+{
+    struct plait_conn *c = sf->conn;
+    c->env->counters.DataCsumErr++;
+    if (c->subflow_total == 1) {
+        c->fail_pending = true;
+        c->fail_dsn = m->dsn;
+        tcp_want_ack(&sf->tcp);
+        conn_fallback(c, PLAIT_WHY_CHECKSUM_FAILED);
+    } else if (c->subflow_count > 1) {
+        subflow_reset(sf, RST_MIDDLEBOX, true, PLAIT_WHY_CHECKSUM_FAILED);
+    } else {
+        conn_fail(c, PLAIT_E_PROTOCOL, PLAIT_WHY_CHECKSUM_FAILED, c->env->now_us);
+    }
+}
+
+/* The mapping of the first held byte, or NULL. */
+static struct rx_mapping *held_mapping(struct subflow *sf, uint32_t ssn)
+{
+    list_each (m, &sf->mappings, struct rx_mapping, link) {
+        if (seq_leq(m->ssn + m->len, ssn)) {
+            mapping_free(sf, m);
+            continue;
+        }
+        return seq_leq(m->ssn, ssn) ? m : NULL;
+    }
+    return NULL;
+}
+
+static void receive_drain(struct subflow *sf)
+{
+    struct plait_conn *c = sf->conn;
+    while (!list_empty(&sf->held) && c->multipath) {
+        uint32_t ssn = (uint32_t)list_first(&sf->held, struct recv_piece, link)->dsn;
+        struct rx_mapping *m = held_mapping(sf, ssn);
+        if (!m)
+            break;
+        uint32_t left = m->ssn + m->len - ssn;
+        if (c->checksum) {
+            if (m->ssn != ssn) { /* its start was taken under another mapping */
+                mapping_refuse(sf, m->dsn, m->ssn, m->len);
+                mapping_free(sf, m);
+                continue;
+            }
+            if (sf->held_bytes < left)
+                break;
+            if (!held_checksum_ok(sf, m)) {
+                checksum_failed(sf, m);
+                return;
+            }
+        }
+        uint32_t n = left < sf->held_bytes ? left : sf->held_bytes;
+        held_place(sf, n, m->dsn + (ssn - m->ssn));
+        if (n == left)
+            mapping_free(sf, m);
+    }
+    if (sf->held_bytes > c->recv_buffer && sf->held_bytes > 2 * UINT16_MAX) {
+        c->env->counters.DSSNoMatchTCP++;
+        subflow_reset(sf, RST_MIDDLEBOX, false, PLAIT_WHY_UNMAPPED_DATA);
+    }
+}
+
+static void held_append(struct subflow *sf, const struct tcp_piece *piece)
+{
+    struct mptcp_env *env = sf->conn->env;
+    struct recv_piece *p = pool_get(&env->ranges);
+    if (!p) { /* tcp has acknowledged it, so the subflow cannot go on */
+        chunk_unref(piece->chunk);
+        env->counters.DropMemory++;
+        subflow_reset(sf, RST_RESOURCES, true, PLAIT_WHY_NO_MEMORY);
+        return;
+    }
+    *p = (struct recv_piece){ .chunk = piece->chunk, .data = piece->data, .len = piece->len,
+                              .dsn = (uint32_t)(piece->seq - sf->tcp.irs) };
+    list_append(&sf->held, &p->link);
+    sf->held_bytes += piece->len;
+}
+
+/* The usual case: nothing held, no checksum, and one mapping covers it all. */
+static bool receive_direct(struct subflow *sf, const struct tcp_piece *piece)
+{
+    uint32_t ssn = piece->seq - sf->tcp.irs;
+    if (sf->conn->checksum || !list_empty(&sf->held))
+        return false;
+    struct rx_mapping *m = held_mapping(sf, ssn);
+    if (!m || seq_lt(m->ssn + m->len, ssn + piece->len))
+        return false;
+    uint64_t dsn = m->dsn + (ssn - m->ssn);
+    if (m->ssn + m->len == ssn + piece->len)
+        mapping_free(sf, m);
+    place(sf, piece->chunk, piece->data, piece->len, dsn);
+    return true;
+}
+
+static void receive_linear(struct subflow *sf, const struct tcp_piece *piece)
+{
+    struct plait_conn *c = sf->conn;
+    uint32_t ssn = piece->seq - sf->tcp.irs;
+    place(sf, piece->chunk, piece->data, piece->len,
+          dsn_expand(c->rcv_nxt, (uint32_t)c->remote_idsn + ssn));
+}
+
+void conn_receive(struct subflow *sf, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    struct tcp_piece piece;
+    (void)now_us;
+    while (tcp_next_in_order(&sf->tcp, &piece)) {
+        if (sf->gone || sf->tcp.state == TCP_CLOSED || c->state == CONN_CLOSED ||
+            !sf->joined)
+            chunk_unref(piece.chunk);
+        else if (!c->multipath)
+            receive_linear(sf, &piece);
+        else if (!receive_direct(sf, &piece))
+            held_append(sf, &piece);
+    }
+    c->last_recv = sf;
+    if (!list_empty(&sf->held))
+        receive_drain(sf);
+}
+
+void receive_unmapped(struct subflow *sf)
+{
+    struct plait_conn *c = sf->conn;
+    list_each (m, &sf->mappings, struct rx_mapping, link)
+        mapping_free(sf, m);
+    if (list_empty(&sf->held))
+        return;
+    uint32_t ssn = (uint32_t)list_first(&sf->held, struct recv_piece, link)->dsn;
+    held_place(sf, sf->held_bytes, dsn_expand(c->rcv_nxt, (uint32_t)c->remote_idsn + ssn));
+}
+
+void receive_free_subflow(struct subflow *sf)
+{
+    list_each (m, &sf->mappings, struct rx_mapping, link)
+        mapping_free(sf, m);
+    list_each (p, &sf->held, struct recv_piece, link)
+        held_free(sf, p);
+    sf->held_bytes = 0;
+    if (sf->conn->last_recv == sf)
+        sf->conn->last_recv = NULL;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reinjection: bytes that were sent on a subflow that stalls or ends are
+ * queued to be carried again by another (RFC 8684 3.3.6). The original
+ * subflow still retransmits them, as the RFC asks; whichever arrives first
+ * counts. Ranges are kept in DSN order and never reach below snd_una.
+ */
+#include "mptcp/conn.h"
+
+static void range_free(struct plait_conn *c, struct dsn_range *r)
+{
+    list_remove(&r->link);
+    pool_put(&c->env->ranges, r);
+}
+
+/* Insert [dsn, dsn+len) in order; bytes that are queued already are left. */
+static void reinject_add(struct plait_conn *c, uint64_t dsn, uint32_t len, uint32_t from_id)
+{
+    struct list *pos = &c->reinject;
+    list_each (r, &c->reinject, struct dsn_range, link) {
+        if (dsn_leq(r->dsn + r->len, dsn))
+            continue;
+        if (dsn_leq(r->dsn, dsn)) { /* the front of ours is there already */
+            uint64_t skip = r->dsn + r->len - dsn;
+            if (skip >= len)
+                return;
+            dsn += skip;
+            len -= (uint32_t)skip;
+            continue;
+        }
+        if (dsn_lt(r->dsn, dsn + len))
+            len = (uint32_t)(r->dsn - dsn);
+        pos = &r->link;
+        break;
+    }
+    if (pos->prev != &c->reinject) {
+        struct dsn_range *before = list_entry(pos->prev, struct dsn_range, link);
+        if (before->dsn + before->len == dsn && before->from_id == from_id &&
+            before->len + len >= len) {
+            before->len += len;
+            return;
+        }
+    }
+    struct dsn_range *r = pool_get(&c->env->ranges);
+    if (!r)
+        return; /* the subflow's own retransmissions still carry them */
+    *r = (struct dsn_range){ .dsn = dsn, .len = len, .from_id = from_id };
+    list_insert(pos, &r->link);
+}
+
+static bool other_subflow(const struct plait_conn *c, const struct subflow *sf)
+{
+    list_each (other, &c->subflows, struct subflow, link)
+        if (other != sf && subflow_usable(other))
+            return true;
+    return false;
+}
+
+/* The part of a record's bytes that still needs a DATA_ACK. */
+static bool record_range(const struct plait_conn *c, const struct subflow *sf,
+                         const struct tcp_record *rec, uint64_t *dsn, uint32_t *len)
+{
+    uint32_t skip = rec->seq - (sf->tcp.iss + rec->map.ssn);
+    uint64_t start = rec->map.dsn + skip, end = start + rec->len;
+    if (dsn_leq(end, c->snd_una))
+        return false;
+    *dsn = dsn_max(start, c->snd_una);
+    *len = (uint32_t)(end - *dsn);
+    return true;
+}
+
+void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    (void)now_us;
+    if (!c->multipath || c->state == CONN_CLOSED)
+        return;
+    bool alone = !other_subflow(c, sf);
+    if (alone && !sf->gone && sf->tcp.state != TCP_CLOSED)
+        return; /* nobody to take them: subflow_established asks again */
+    uint64_t total = 0, first = 0;
+    list_each (rec, &sf->tcp.records, struct tcp_record, link) {
+        uint64_t dsn;
+        uint32_t len;
+        if ((rec->map.kind & MAP_MOVED) || !record_range(c, sf, rec, &dsn, &len))
+            continue;
+        rec->map.kind |= MAP_MOVED;
+        reinject_add(c, dsn, len, sf->id);
+        first = total ? first : dsn;
+        total += len;
+    }
+    if (total == 0)
+        return;
+    sf->bytes_reinjected_from += total;
+    c->env->counters.MPTCPRetrans++;
+    conn_event(c, sf, PLAIT_EV_REINJECTED, why, first, total, sf->id, 0);
+    conn_touch(c);
+}
+
+static bool records_outstanding(const struct plait_conn *c)
+{
+    list_each (sf, &c->subflows, struct subflow, link)
+        if (!sf->gone && !list_empty(&sf->tcp.records))
+            return true;
+    return !list_empty(&c->reinject);
+}
+
+void reinject_arm(struct plait_conn *c, uint64_t now_us)
+{
+    bool fin_waits = c->fin_sent && !c->fin_acked;
+    bool overdue = c->multipath && c->state == CONN_ESTABLISHED && c->subflow_count &&
+                   (c->snd_una != c->snd_nxt || fin_waits) && !records_outstanding(c);
+    if (!overdue) {
+        c->data_rto_us = TIMER_NEVER;
+        return;
+    }
+    if (c->data_rto_us != TIMER_NEVER)
+        return;
+    uint64_t rto = 0;
+    list_each (sf, &c->subflows, struct subflow, link)
+        rto = sf->tcp.rtt.rto_us > rto ? sf->tcp.rtt.rto_us : rto;
+    rto <<= c->data_rto_count;
+    c->data_rto_us = now_us + (rto < DATA_RTO_MAX_US ? rto : DATA_RTO_MAX_US);
+}
+
+void reinject_tick(struct plait_conn *c, uint64_t now_us)
+{
+    if (c->data_rto_us > now_us)
+        return;
+    c->data_rto_us = TIMER_NEVER;
+    if (c->data_rto_count < 8)
+        c->data_rto_count++;
+    if (c->snd_una != c->snd_nxt) {
+        uint64_t len = c->snd_nxt - c->snd_una;
+        reinject_add(c, c->snd_una, len > UINT16_MAX ? UINT16_MAX : (uint32_t)len, 0);
+        c->env->counters.MPTCPRetrans++;
+        conn_event(c, NULL, PLAIT_EV_REINJECTED, PLAIT_WHY_TIMEOUT, c->snd_una, len, 0, 0);
+    }
+    if (c->fin_sent && !c->fin_acked)
+        list_each (sf, &c->subflows, struct subflow, link)
+            sf->fin_pending = subflow_usable(sf);
+    conn_touch(c);
+}
+
+void reinject_trim(struct plait_conn *c)
+{
+    list_each (r, &c->reinject, struct dsn_range, link) {
+        if (dsn_leq(c->snd_una, r->dsn))
+            break;
+        uint64_t gone = c->snd_una - r->dsn;
+        if (gone >= r->len) {
+            range_free(c, r);
+            continue;
+        }
+        r->dsn += gone;
+        r->len -= (uint32_t)gone;
+        break;
+    }
+}
+
+void reinject_free(struct plait_conn *c)
+{
+    list_each (r, &c->reinject, struct dsn_range, link)
+        range_free(c, r);
+}

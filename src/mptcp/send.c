@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The send queue: the one place where a connection's unacknowledged bytes
+ * live, shared by all its subflows. Chunks are filled in order and leave the
+ * queue when DATA_ACKed; subflows that carried them hold references of their
+ * own (RFC 8684 3.3.2, 3.3.6).
+ *
+ * Invariants: snd_una <= snd_nxt <= snd_end; the queue covers [first chunk's
+ * dsn, snd_end) without a gap, and that first dsn <= snd_una.
+ */
+#include "mptcp/conn.h"
+
+#include <string.h>
+
+#include "wire/checksum.h"
+
+enum { CHUNK_MIN = 2048, CHUNK_MAX = 64 * 1024 };
+
+static struct send_chunk *send_chunk_new(struct plait_conn *c, size_t wanted)
+{
+    struct mptcp_env *env = c->env;
+    struct send_chunk *s = pool_get(&env->ranges);
+    if (!s)
+        return NULL;
+    uint32_t size = wanted < CHUNK_MIN ? CHUNK_MIN : wanted > CHUNK_MAX ? CHUNK_MAX
+                                                                        : (uint32_t)wanted;
+    s->chunk = chunk_new(&env->mem, size);
+    if (!s->chunk) {
+        pool_put(&env->ranges, s);
+        return NULL;
+    }
+    s->dsn = c->snd_end;
+    list_append(&c->send_queue, &s->link);
+    return s;
+}
+
+static void send_chunk_free(struct plait_conn *c, struct send_chunk *s)
+{
+    list_remove(&s->link);
+    chunk_unref(s->chunk);
+    pool_put(&c->env->ranges, s);
+}
+
+/* Copy what fits into the last chunk, or into a new one. 0: no memory. */
+static uint32_t send_append(struct plait_conn *c, const uint8_t *data, size_t len)
+{
+    struct send_chunk *last = NULL;
+    if (!list_empty(&c->send_queue)) {
+        last = list_last(&c->send_queue, struct send_chunk, link);
+        if (last->len == last->chunk->size)
+            last = NULL;
+    }
+    if (!last)
+        last = send_chunk_new(c, len);
+    if (!last)
+        return 0;
+    uint32_t room = last->chunk->size - last->len;
+    uint32_t n = len < room ? (uint32_t)len : room;
+    memcpy(last->chunk->data + last->len, data, n);
+    last->len += n;
+    c->snd_end += n;
+    return n;
+}
+
+int64_t conn_write(struct plait_conn *c, const void *data, size_t len, uint64_t now_us)
+{
+    (void)now_us;
+    if (c->error)
+        return c->error;
+    if (c->fin_queued)
+        return PLAIT_E_SHUT_DOWN;
+    if (c->state == CONN_OPENING)
+        return PLAIT_E_AGAIN;
+    uint64_t queued = c->snd_end - c->snd_una;
+    size_t room = queued < c->send_buffer ? (size_t)(c->send_buffer - queued) : 0;
+    size_t todo = len < room ? len : room, done = 0;
+    while (done < todo) {
+        uint32_t n = send_append(c, (const uint8_t *)data + done, todo - done);
+        if (n == 0)
+            break;
+        done += n;
+    }
+    c->write_blocked = done < len;
+    conn_touch(c);
+    if (done)
+        return (int64_t)done;
+    return len == 0 ? 0 : room ? PLAIT_E_NO_MEMORY : PLAIT_E_AGAIN;
+}
+
+void conn_acked(struct plait_conn *c, uint64_t dsn, uint64_t now_us)
+{
+    uint64_t fin = c->fin_sent ? 1 : 0;
+    if (!dsn_gt(dsn, c->snd_una) || dsn_gt(dsn, c->snd_nxt + fin))
+        return;
+    if (c->fin_sent && dsn == c->snd_end + 1) {
+        c->fin_acked = true;
+        dsn = c->snd_end;
+    }
+    c->snd_una = dsn;
+    c->data_rto_us = TIMER_NEVER;
+    c->data_rto_count = 0;
+    (void)now_us;
+    list_each (s, &c->send_queue, struct send_chunk, link) {
+        if (dsn_gt(s->dsn + s->len, dsn))
+            break;
+        send_chunk_free(c, s);
+    }
+    reinject_trim(c);
+    if (c->write_blocked)
+        conn_tune_send_buffer(c);
+    conn_touch(c);
+}
+
+void conn_window(struct plait_conn *c, uint64_t edge)
+{
+    if (dsn_gt(edge, c->snd_edge)) {
+        c->snd_edge = edge;
+        conn_touch(c);
+    }
+}
+
+/* Enough for two windows on every path, the slow ones counted at the pace of
+ * the slowest: data sent on a fast path waits there for the slow path's
+ * acknowledgment (RFC 8684 3.3.5; 2 * sum(rate) * max(RTT)). */
+void conn_tune_send_buffer(struct plait_conn *c)
+{
+    uint64_t rtt_max = 1, wanted = 0, max = c->env->config.send_buffer_max_bytes;
+    for (unsigned i = 0; i < c->subflow_count; i++)
+        if (c->cc_views[i].srtt_us > rtt_max)
+            rtt_max = c->cc_views[i].srtt_us;
+    for (unsigned i = 0; i < c->subflow_count; i++) {
+        const struct plait_cc_view *v = &c->cc_views[i];
+        wanted += 2 * v->cwnd_bytes * rtt_max / (v->srtt_us ? v->srtt_us : rtt_max);
+    }
+    if (wanted > max)
+        wanted = max;
+    if (wanted > c->send_buffer)
+        c->send_buffer = (uint32_t)wanted;
+}
+
+static struct send_chunk *send_find(const struct plait_conn *c, uint64_t dsn)
+{
+    if (dsn_geq(dsn, c->snd_nxt)) { /* new data is at the end: look from there */
+        struct send_chunk *s = list_last(&c->send_queue, struct send_chunk, link);
+        while (dsn_gt(s->dsn, dsn))
+            s = list_entry(s->link.prev, struct send_chunk, link);
+        return s;
+    }
+    list_each (s, &c->send_queue, struct send_chunk, link)
+        if (dsn_lt(dsn, s->dsn + s->len))
+            return s;
+    return NULL;
+}
+
+static uint16_t send_checksum(const struct tcp_map *m, const struct send_chunk *s, uint32_t offset,
+                              uint32_t first, const struct send_chunk *next, uint32_t len)
+{
+    uint16_t sum = csum_partial(s->chunk->data + offset, first);
+    if (len > first)
+        sum = csum_add(sum, csum_partial(next->chunk->data, len - first), first & 1);
+    return csum_dss(m->dsn, m->ssn, m->len, sum);
+}
+
+uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint32_t len,
+                   uint8_t map_kind)
+{
+    struct send_chunk *s = send_find(c, dsn), *next = NULL;
+    if (!s)
+        return 0;
+    uint32_t offset = (uint32_t)(dsn - s->dsn), first = s->len - offset;
+    if (first >= len) {
+        first = len;
+    } else if (s->link.next != &c->send_queue) {
+        next = list_entry(s->link.next, struct send_chunk, link);
+        if (len > first + next->len)
+            len = first + next->len;
+    } else {
+        len = first;
+    }
+    struct tcp_map map = { .dsn = dsn, .ssn = tcp_next_ssn(&sf->tcp), .kind = map_kind };
+    bool fin = c->fin_queued && dsn + len == c->snd_end && !(map_kind & MAP_FIRST) && c->multipath;
+    map.len = (uint16_t)(len + fin);
+    map.kind |= fin ? MAP_DATA_FIN : 0;
+    if (c->checksum)
+        map.checksum = send_checksum(&map, s, offset, first, next, len);
+    struct plait_chunk *chunks[2] = { s->chunk, next ? next->chunk : NULL };
+    if (!tcp_push(&sf->tcp, chunks, offset, len, &map, true))
+        return 0;
+    c->fin_bound |= fin;
+    sf->quiet = false;
+    return len;
+}
+
+void send_free(struct plait_conn *c)
+{
+    list_each (s, &c->send_queue, struct send_chunk, link)
+        send_chunk_free(c, s);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The path managers there are. One file each; the interface is
+ * plait/plugin.h.
+ */
+#ifndef PM_PM_H
+#define PM_PM_H
+
+#include "plait/plugin.h"
+
+extern const struct plait_pm pm_fullmesh;
+extern const struct plait_pm pm_none;
+
+/* By name, or NULL. */
+const struct plait_pm *pm_find(const char *name);
+/* By index from 0, NULL past the last; the first is the default. */
+const struct plait_pm *pm_at(unsigned index);
+
+#endif

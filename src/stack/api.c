@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The public calls on one connection: each enters the stack, lets mptcp/ do
+ * it, and leaves.
+ */
+#include "stack/stack.h"
+
+static struct plait_stack *enter(struct plait_conn *c, uint64_t *now_us)
+{
+    struct plait_stack *s = stack_of(c->env);
+    *now_us = stack_enter(s, *now_us);
+    return s;
+}
+
+/* Fill in what the caller left open. */
+static int connect_local(struct mptcp_env *env, const struct plait_endpoint *wish,
+                         const struct plait_endpoint *remote, struct plait_endpoint *local)
+{
+    *local = wish ? *wish : (struct plait_endpoint){ 0 };
+    const struct local_addr *l = local->addr.family == PLAIT_NONE
+                                     ? local_for(env, &remote->addr)
+                                     : local_find(env, &local->addr);
+    if (!l || l->local.addr.family != remote->addr.family)
+        return PLAIT_E_NO_ADDRESS;
+    local->addr = l->local.addr;
+    if (local->port == 0)
+        local->port = port_choose(env, &local->addr, remote);
+    if (local->port == 0)
+        return PLAIT_E_NO_ADDRESS;
+    return flow_find(env, local, remote) ? PLAIT_E_IN_USE : 0;
+}
+
+int plait_connect(struct plait_stack *stack, const struct plait_endpoint *local,
+                  const struct plait_endpoint *remote, const struct plait_options *options,
+                  uint64_t now_us, struct plait_conn **out)
+{
+    struct mptcp_env *env = &stack->env;
+    struct conn_setup setup;
+    struct plait_endpoint own;
+    *out = NULL;
+    now_us = stack_enter(stack, now_us);
+    if (remote->port == 0 || addr_is_multicast(&remote->addr) ||
+        addr_is_unspecified(&remote->addr))
+        return PLAIT_E_INVALID;
+    int error = setup_resolve(env, options, true, &setup);
+    if (!error)
+        error = connect_local(env, local, remote, &own);
+    struct plait_conn *c = error ? NULL : conn_new(env, &setup, &error);
+    if (!c)
+        return error;
+    error = conn_open(c, &own, remote, now_us);
+    if (error) {
+        conn_free(c);
+        return error;
+    }
+    stack_leave(stack);
+    *out = c;
+    return 0;
+}
+
+int64_t plait_conn_write(struct plait_conn *conn, const void *data, size_t len, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    int64_t n = conn_write(conn, data, len, now_us);
+    stack_leave(s);
+    return n;
+}
+
+int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    int64_t n = conn_read(conn, data, len, now_us);
+    stack_leave(s);
+    return n;
+}
+
+int plait_conn_shutdown(struct plait_conn *conn, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    int error = conn_shutdown(conn, now_us);
+    stack_leave(s);
+    return error;
+}
+
+void plait_conn_close(struct plait_conn *conn, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    conn_detach(conn, now_us);
+    stack_leave(s);
+}
+
+void plait_conn_abort(struct plait_conn *conn, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    conn_abort(conn, PLAIT_WHY_LOCAL_ABORT, now_us);
+    conn_detach(conn, now_us);
+    stack_leave(s);
+}
+
+unsigned plait_conn_poll(const struct plait_conn *conn)
+{
+    return conn_poll(conn);
+}
+
+int plait_conn_error(const struct plait_conn *conn)
+{
+    return conn->error;
+}
+
+void plait_conn_set_user(struct plait_conn *conn, void *user)
+{
+    conn->user = user;
+}
+
+void *plait_conn_user(const struct plait_conn *conn)
+{
+    return conn->user;
+}
+
+void plait_conn_info(const struct plait_conn *conn, struct plait_conn_info *out)
+{
+    conn_info(conn, out);
+}
+
+unsigned plait_conn_subflows(const struct plait_conn *conn, struct plait_subflow_info *out,
+                             unsigned max)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < conn->history_count; i++, n++)
+        if (n < max)
+            out[n] = conn->history[i];
+    list_each (sf, &conn->subflows, struct subflow, link) {
+        if (n < max)
+            subflow_info(sf, &out[n]);
+        n++;
+    }
+    return n;
+}
+
+/* ---- path management by hand ---------------------------------------------------- */
+
+static struct subflow *subflow_by_id(struct plait_conn *c, uint32_t id)
+{
+    list_each (sf, &c->subflows, struct subflow, link)
+        if (sf->id == id && !sf->gone)
+            return sf;
+    return NULL;
+}
+
+int plait_conn_open_subflow(struct plait_conn *conn, const struct plait_endpoint *local,
+                            const struct plait_endpoint *remote, bool backup, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    uint8_t remote_id = 0;
+    for (unsigned i = 0; i < conn->remote_count; i++)
+        if (addr_equal(&conn->remotes[i].addr, &remote->addr))
+            remote_id = conn->remotes[i].id;
+    int error = conn_join(conn, local, remote, remote_id, backup, now_us);
+    stack_leave(s);
+    return error;
+}
+
+int plait_conn_close_subflow(struct plait_conn *conn, uint32_t subflow_id, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    struct subflow *sf = subflow_by_id(conn, subflow_id);
+    if (!sf)
+        return PLAIT_E_INVALID;
+    subflow_reset(sf, RST_UNSPECIFIED, false, PLAIT_WHY_LOCAL_CLOSE);
+    stack_leave(s);
+    return 0;
+}
+
+int plait_conn_set_backup(struct plait_conn *conn, uint32_t subflow_id, bool backup,
+                          uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    struct subflow *sf = subflow_by_id(conn, subflow_id);
+    if (!sf)
+        return PLAIT_E_INVALID;
+    if (!conn->multipath)
+        return PLAIT_E_NOT_MULTIPATH;
+    sf->backup_local = backup;
+    sf->prio_pending = true;
+    conn_event(conn, sf, PLAIT_EV_SUBFLOW_PRIORITY, PLAIT_WHY_NONE, backup, 0, 0, 0);
+    conn_touch(conn);
+    stack_leave(s);
+    return 0;
+}

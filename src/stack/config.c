@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Defaults, plug-ins by name, and the tables of names that the public API
+ * gives out.
+ */
+#include "stack/stack.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cc/cc.h"
+#include "pm/pm.h"
+#include "sched/sched.h"
+
+enum { KIB = 1024, MIB = 1024 * 1024 };
+
+void plait_config_default(struct plait_config *config)
+{
+    *config = (struct plait_config){
+        .conns_max = 1 << 20,
+        .backlog_max = 1024,
+        .subflows_max = 32,
+        .subflows_wanted = 7,
+        .addrs_accepted_max = 8,
+        .send_buffer_bytes = 256 * KIB,
+        .send_buffer_max_bytes = 16 * MIB,
+        .recv_buffer_bytes = 256 * KIB,
+        .recv_buffer_max_bytes = 16 * MIB,
+        .burst_max_bytes = PLAIT_PAYLOAD_MAX,
+        .multipath = true,
+        .announce = true,
+        .joins_accepted = true,
+        .nagle = true,
+        .timestamps = true,
+        .sack = true,
+        .pacing = true,
+        .capable_syn_retries = 2,
+        .syn_retries = 6,
+        .data_retries = 15,
+        .stale_timeouts = 1,
+        .rto_min_us = 200 * 1000,
+        .delack_us = 40 * 1000,
+        .time_wait_us = 60 * 1000 * 1000,
+        .close_timeout_us = 60 * 1000 * 1000,
+        .add_addr_timeout_us = 1000 * 1000,
+    };
+}
+
+int setup_resolve(const struct mptcp_env *env, const struct plait_options *options, bool client,
+                  struct conn_setup *out)
+{
+    static const struct plait_options none = { 0 };
+    const struct plait_config *config = &env->config;
+    const struct plait_options *o = options ? options : &none;
+    const char *cc = o->cc ? o->cc : config->cc;
+    const char *sched = o->scheduler ? o->scheduler : config->scheduler;
+    const char *pm = o->path_manager ? o->path_manager : config->path_manager;
+    *out = (struct conn_setup){
+        .client = client,
+        .multipath = o->multipath == PLAIT_MULTIPATH_DEFAULT ? config->multipath
+                                                             : o->multipath == PLAIT_MULTIPATH_ON,
+        .nagle = config->nagle && !o->no_nagle,
+        .cc = cc ? cc_find(cc) : cc_at(0),
+        .sched = sched ? sched_find(sched) : sched_at(0),
+        .pm = pm ? pm_find(pm) : pm_at(0),
+    };
+    return out->cc && out->sched && out->pm ? 0 : PLAIT_E_UNKNOWN_NAME;
+}
+
+const struct plait_cc *plait_cc_find(const char *name)
+{
+    return cc_find(name);
+}
+
+const struct plait_cc *plait_cc_at(unsigned index)
+{
+    return cc_at(index);
+}
+
+const struct plait_sched *plait_sched_find(const char *name)
+{
+    return sched_find(name);
+}
+
+const struct plait_sched *plait_sched_at(unsigned index)
+{
+    return sched_at(index);
+}
+
+const struct plait_pm *plait_pm_find(const char *name)
+{
+    return pm_find(name);
+}
+
+const struct plait_pm *plait_pm_at(unsigned index)
+{
+    return pm_at(index);
+}
+
+const char *plait_error_text(int error)
+{
+    switch (error) {
+    case 0:
+        return "no error";
+#define X(id, value, err, text)                                                                    \
+    case value:                                                                                    \
+        return text;
+        PLAIT_ERRORS(X)
+#undef X
+    }
+    return "unknown error";
+}
+
+int plait_error_errno(int error)
+{
+    switch (error) {
+#define X(id, value, err, text)                                                                    \
+    case value:                                                                                    \
+        return err;
+        PLAIT_ERRORS(X)
+#undef X
+    }
+    return 0;
+}
+
+const char *plait_counter_name(unsigned i)
+{
+    static const char *const names[] = {
+#define X(name) #name,
+        PLAIT_COUNTERS(X)
+#undef X
+    };
+    return i < sizeof names / sizeof names[0] ? names[i] : NULL;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Listeners: SYNs become connections, established ones wait to be taken.
+ */
+#include "stack/stack.h"
+
+struct plait_listener *listener_find(struct plait_stack *s, const struct plait_endpoint *local)
+{
+    struct plait_listener *any = NULL;
+    list_each (l, &s->listeners, struct plait_listener, link) {
+        if (l->local.port != local->port)
+            continue;
+        if (addr_equal(&l->local.addr, &local->addr))
+            return l;
+        if (l->local.addr.family == PLAIT_NONE)
+            any = l;
+    }
+    return any;
+}
+
+void listener_syn(struct plait_listener *l, const struct segment *seg, uint64_t now_us)
+{
+    struct mptcp_env *env = &l->stack->env;
+    int error;
+    if (l->pending >= l->backlog) { /* silence: the client tries again */
+        env->counters.DropListenerFull++;
+        return;
+    }
+    struct plait_conn *c = conn_new(env, &l->setup, &error);
+    if (!c) {
+        *(error == PLAIT_E_LIMIT ? &env->counters.DropLimit : &env->counters.DropMemory) += 1;
+        return;
+    }
+    if (conn_open_passive(c, seg, now_us) != 0) {
+        env->counters.DropMemory++;
+        conn_free(c);
+        return;
+    }
+    c->listener = l;
+    l->pending++;
+}
+
+static void listener_release(struct plait_conn *c)
+{
+    list_remove(&c->accept_link);
+    c->listener->pending--;
+    c->listener = NULL;
+}
+
+void listener_update(struct plait_conn *c)
+{
+    struct plait_listener *l = c->listener;
+    if (c->state == CONN_CLOSED && !c->recv_bytes && !c->fin_received) {
+        listener_release(c); /* failed before anybody saw it */
+        c->detached = true;
+    } else if (c->state != CONN_OPENING && !list_linked(&c->accept_link)) {
+        list_append(&l->accepted, &c->accept_link);
+        if (!list_linked(&l->ready_link))
+            list_append(&l->stack->ready_listeners, &l->ready_link);
+    }
+}
+
+int plait_listen(struct plait_stack *stack, const struct plait_endpoint *local,
+                 const struct plait_options *options, struct plait_listener **out)
+{
+    struct conn_setup setup;
+    *out = NULL;
+    int error = setup_resolve(&stack->env, options, false, &setup);
+    if (error)
+        return error;
+    if (local->port == 0)
+        return PLAIT_E_INVALID;
+    if (local->addr.family != PLAIT_NONE && !local_find(&stack->env, &local->addr))
+        return PLAIT_E_NO_ADDRESS;
+    list_each (other, &stack->listeners, struct plait_listener, link)
+        if (endpoint_equal(&other->local, local))
+            return PLAIT_E_IN_USE;
+    struct plait_listener *l = mem_alloc(&stack->env.mem, sizeof *l);
+    if (!l)
+        return PLAIT_E_NO_MEMORY;
+    l->stack = stack;
+    l->local = *local;
+    l->setup = setup;
+    l->backlog = options && options->backlog ? options->backlog : stack->env.config.backlog_max;
+    list_init(&l->accepted);
+    list_init(&l->ready_link);
+    list_append(&stack->listeners, &l->link);
+    *out = l;
+    return 0;
+}
+
+struct plait_conn *plait_accept(struct plait_listener *listener)
+{
+    if (list_empty(&listener->accepted))
+        return NULL;
+    struct plait_conn *c = list_first(&listener->accepted, struct plait_conn, accept_link);
+    listener_release(c);
+    conn_notify(c);
+    return c;
+}
+
+void plait_listener_close(struct plait_listener *listener, uint64_t now_us)
+{
+    struct plait_stack *s = listener->stack;
+    now_us = stack_enter(s, now_us);
+    list_each (c, &s->env.conns, struct plait_conn, link) {
+        if (c->listener != listener)
+            continue;
+        listener_release(c);
+        c->detached = true;
+        conn_abort(c, PLAIT_WHY_LOCAL_CLOSE, now_us);
+        conn_touch(c);
+    }
+    list_remove(&listener->link);
+    list_remove(&listener->ready_link);
+    mem_free(&s->env.mem, listener, sizeof *listener);
+    stack_leave(s);
+}

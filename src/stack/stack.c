@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Entry points of a stack: packets in and out, time, readiness. Each finds
+ * the connection, lets it work, and finishes what was touched: nothing is
+ * freed anywhere else.
+ */
+#include "stack/stack.h"
+
+#include <string.h>
+
+uint64_t stack_enter(struct plait_stack *s, uint64_t now_us)
+{
+    if (now_us > s->env.now_us)
+        s->env.now_us = now_us;
+    return s->env.now_us;
+}
+
+void stack_leave(struct plait_stack *s)
+{
+    while (!list_empty(&s->env.finished)) {
+        struct plait_conn *c = list_first(&s->env.finished, struct plait_conn, finished_link);
+        if (c->listener)
+            listener_update(c);
+        conn_finish(c, s->env.now_us);
+    }
+}
+
+int plait_stack_new(const struct plait_config *config, uint64_t now_us, struct plait_stack **out)
+{
+    const struct plait_allocator *a = &config->allocator;
+    *out = NULL;
+    if (!a->alloc || !a->free || config->subflows_max == 0 || config->conns_max == 0)
+        return PLAIT_E_INVALID;
+    struct plait_stack *s = a->alloc(a->ctx, sizeof *s);
+    if (!s)
+        return PLAIT_E_NO_MEMORY;
+    memset(s, 0, sizeof *s);
+    int error = env_init(&s->env, config);
+    struct conn_setup unused;
+    if (!error) {
+        list_init(&s->listeners);
+        list_init(&s->ready_listeners);
+        error = setup_resolve(&s->env, NULL, true, &unused);
+        if (error)
+            env_free(&s->env);
+    }
+    if (error) {
+        a->free(a->ctx, s, sizeof *s);
+        return error;
+    }
+    s->env.now_us = now_us;
+    *out = s;
+    return 0;
+}
+
+void plait_stack_free(struct plait_stack *stack)
+{
+    if (!stack)
+        return;
+    struct plait_allocator a = stack->env.config.allocator;
+    list_each (l, &stack->listeners, struct plait_listener, link)
+        mem_free(&stack->env.mem, l, sizeof *l);
+    env_free(&stack->env);
+    a.free(a.ctx, stack, sizeof *stack);
+}
+
+/* ---- in ----------------------------------------------------------------------- */
+
+static void count_drop(struct plait_stack *s, enum segment_error e, uint32_t len)
+{
+    struct plait_counters *n = &s->env.counters;
+    uint64_t *const counter[SEGMENT_ERROR_COUNT] = {
+        [SEGMENT_SHORT] = &n->DropShort,
+        [SEGMENT_NOT_TCP] = &n->DropNotTcp,
+        [SEGMENT_FRAGMENT] = &n->DropFragment,
+        [SEGMENT_IP_CHECKSUM] = &n->DropIpChecksum,
+        [SEGMENT_CHECKSUM] = &n->DropChecksum,
+        [SEGMENT_BAD_OPTION] = &n->DropBadOption,
+    };
+    if (counter[e])
+        ++*counter[e];
+    struct plait_event ev = { .time_us = s->env.now_us, .type = PLAIT_EV_SEGMENT_DROPPED,
+                              .arg = { e, len } };
+    env_event(&s->env, &ev);
+}
+
+static void stack_icmp(struct plait_stack *s, const struct plait_packet_rx *p)
+{
+    struct icmp_error e;
+    if (!icmp_decode(p, &e))
+        return;
+    s->env.counters.IcmpIn++;
+    struct subflow *sf = flow_find(&s->env, &e.src, &e.dst);
+    if (sf)
+        subflow_icmp(sf, &e, s->env.now_us);
+}
+
+/* Payload that is kept must have an owner, and a small one must not pin a
+ * large buffer. */
+static bool own_payload(struct plait_stack *s, struct segment *seg)
+{
+    if (seg->payload_len == 0 || (seg->chunk && seg->payload_len >= seg->chunk->size / 4)) {
+        if (seg->chunk)
+            chunk_ref(seg->chunk);
+        return true;
+    }
+    seg->chunk = env_gather(&s->env, seg->payload, seg->payload_len, &seg->payload);
+    return seg->chunk != NULL;
+}
+
+/* A new SYN may take over a 4-tuple in TIME_WAIT (RFC 6191; RFC 9293 3.6.1):
+ * its sequence number is beyond the old connection's. */
+static bool time_wait_reused(struct subflow *sf, const struct segment *seg)
+{
+    return sf->tcp.state == TCP_TIME_WAIT && (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
+           seq_gt(seg->seq, sf->tcp.rcv_nxt);
+}
+
+static void stack_syn(struct plait_stack *s, const struct segment *seg)
+{
+    uint64_t now_us = s->env.now_us;
+    if (seg->mptcp.present & MPO_JOIN_SYN) {
+        struct plait_conn *c = token_find(&s->env, seg->mptcp.join.token);
+        s->env.counters.MPJoinSynRx++;
+        if (!c)
+            s->env.counters.MPJoinNoTokenFound++;
+        if (!c || conn_join_passive(c, seg, now_us) != 0)
+            stray_answer(s, seg, true);
+        return;
+    }
+    struct plait_listener *l = listener_find(s, &seg->dst);
+    if (l)
+        listener_syn(l, seg, now_us);
+    else
+        stray_answer(s, seg, false);
+}
+
+static void stack_segment(struct plait_stack *s, const struct segment *seg)
+{
+    struct subflow *sf = flow_find(&s->env, &seg->dst, &seg->src);
+    if (sf && time_wait_reused(sf, seg)) {
+        subflow_drop(sf, PLAIT_WHY_LOCAL_CLOSE, s->env.now_us);
+        stack_leave(s);
+        sf = flow_find(&s->env, &seg->dst, &seg->src);
+    }
+    if (sf)
+        subflow_input(sf, seg, s->env.now_us);
+    else if ((seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
+        stack_syn(s, seg);
+    else
+        stray_answer(s, seg, false);
+}
+
+void plait_stack_rx(struct plait_stack *stack, const struct plait_packet_rx *p, uint64_t now_us)
+{
+    struct segment seg;
+    stack_enter(stack, now_us);
+    stack->env.counters.PacketsIn++;
+    enum segment_error e = segment_decode(p, &seg);
+    if (e == SEGMENT_ICMP) {
+        stack_icmp(stack, p);
+    } else if (e != SEGMENT_OK) {
+        count_drop(stack, e, p->len);
+    } else if (!own_payload(stack, &seg)) {
+        stack->env.counters.DropMemory++;
+    } else {
+        stack->env.counters.SegsIn +=
+            seg.gso_size ? (seg.payload_len + seg.gso_size - 1u) / seg.gso_size : 1u;
+        stack_segment(stack, &seg);
+        chunk_unref(seg.chunk);
+    }
+    stack_leave(stack);
+}
+
+/* ---- out ----------------------------------------------------------------------- */
+
+bool plait_stack_tx(struct plait_stack *stack, uint64_t now_us, struct plait_packet_tx *p)
+{
+    struct mptcp_env *env = &stack->env;
+    stack_enter(stack, now_us);
+    bool sent = stray_output(stack, p);
+    while (!sent && !list_empty(&env->sending)) {
+        struct plait_conn *c = list_first(&env->sending, struct plait_conn, sending_link);
+        sent = conn_output(c, env->now_us, p);
+        list_remove(&c->sending_link);
+        if (sent) /* others get their turn */
+            list_append(&env->sending, &c->sending_link);
+        if (c->listener)
+            listener_update(c);
+        conn_finish(c, env->now_us);
+    }
+    if (sent) {
+        env->counters.PacketsOut++;
+        env->counters.SegsOut +=
+            p->gso_size ? (p->payload_len + p->gso_size - 1u) / p->gso_size : 1u;
+    }
+    return sent;
+}
+
+/* ---- time ------------------------------------------------------------------------ */
+
+uint64_t plait_stack_deadline(const struct plait_stack *stack)
+{
+    return timers_next(&stack->env.timers);
+}
+
+void plait_stack_tick(struct plait_stack *stack, uint64_t now_us)
+{
+    struct timer *t;
+    stack_enter(stack, now_us);
+    while ((t = timers_expire(&stack->env.timers, stack->env.now_us)) != NULL)
+        conn_tick(list_entry(t, struct plait_conn, timer), stack->env.now_us);
+    stack_leave(stack);
+}
+
+/* ---- readiness --------------------------------------------------------------------- */
+
+bool plait_stack_ready(struct plait_stack *stack, struct plait_conn **conn,
+                       struct plait_listener **listener)
+{
+    *conn = NULL;
+    *listener = NULL;
+    if (!list_empty(&stack->ready_listeners)) {
+        *listener = list_first(&stack->ready_listeners, struct plait_listener, ready_link);
+        list_remove(&(*listener)->ready_link);
+        return true;
+    }
+    if (list_empty(&stack->env.ready))
+        return false;
+    *conn = list_first(&stack->env.ready, struct plait_conn, ready_link);
+    list_remove(&(*conn)->ready_link);
+    (*conn)->poll_shown = conn_poll(*conn);
+    return true;
+}
+
+void plait_stack_check(const struct plait_stack *stack)
+{
+    list_each (c, &stack->env.conns, struct plait_conn, link)
+        conn_check(c);
+}
+
+void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *out)
+{
+    const struct mem *m = &stack->env.mem;
+    *out = (struct plait_memory){ .used_bytes = m->used_bytes,
+                                  .peak_bytes = m->peak_bytes,
+                                  .limit_bytes = m->limit_bytes,
+                                  .refused = m->failures,
+                                  .conns = stack->env.conn_count,
+                                  .subflows = stack->env.subflow_count };
+}
+
+const struct plait_counters *plait_stack_counters(const struct plait_stack *stack)
+{
+    return &stack->env.counters;
+}

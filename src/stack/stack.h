@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The stack: the object that the public engine API (plait/plait.h) is about.
+ * Its files share this structure; nobody else sees it.
+ */
+#ifndef STACK_STACK_H
+#define STACK_STACK_H
+
+#include "mptcp/conn.h"
+
+enum { STRAYS_MAX = 32 };
+
+/* A reset that answers a segment without a connection. */
+struct stray {
+    struct plait_endpoint src, dst;
+    uint32_t seq, ack;
+    uint8_t flags;
+    bool mptcp_reset; /* with MP_TCPRST, reason 1 (RFC 8684 3.2) */
+};
+
+struct plait_listener {
+    struct plait_stack *stack;
+    struct list link, ready_link;
+    struct list accepted; /* struct plait_conn.accept_link: established, not taken */
+    struct plait_endpoint local;
+    struct conn_setup setup;
+    uint32_t backlog, pending; /* pending: not taken, half-open ones included */
+};
+
+struct plait_stack {
+    struct mptcp_env env;
+    struct list listeners, ready_listeners;
+    struct stray strays[STRAYS_MAX]; /* a ring */
+    unsigned stray_first, stray_count;
+};
+
+static inline struct plait_stack *stack_of(struct mptcp_env *env)
+{
+    return list_entry(env, struct plait_stack, env);
+}
+
+/* stack.c */
+/* Note the time of an entry; time never goes backwards inside. */
+uint64_t stack_enter(struct plait_stack *s, uint64_t now_us);
+/* End of an entry: finish every connection that was touched. */
+void stack_leave(struct plait_stack *s);
+
+/* listen.c */
+struct plait_listener *listener_find(struct plait_stack *s, const struct plait_endpoint *local);
+/* A SYN for a listener. */
+void listener_syn(struct plait_listener *l, const struct segment *seg, uint64_t now_us);
+/* A connection that nobody took yet was established or failed. */
+void listener_update(struct plait_conn *c);
+
+/* stray.c */
+void stray_answer(struct plait_stack *s, const struct segment *seg, bool mptcp_reset);
+bool stray_output(struct plait_stack *s, struct plait_packet_tx *p);
+
+/* config.c: the plug-ins an options struct names, the stack's where it names
+ * none. PLAIT_E_UNKNOWN_NAME. */
+int setup_resolve(const struct mptcp_env *env, const struct plait_options *options, bool client,
+                  struct conn_setup *out);
+
+#endif
