@@ -59,7 +59,8 @@ static void collect(struct worker *w, int status, struct job_result *r)
     size_t n = fread(r->text, 1, sizeof r->text - 1, w->out);
     r->text[n] = '\0';
     if (WIFSIGNALED(status)) {
-        const char *why = WTERMSIG(status) == SIGALRM ? "took too long" : strsignal(WTERMSIG(status));
+        int sig = WTERMSIG(status);
+        const char *why = sig == SIGALRM ? "took too long" : strsignal(sig);
         snprintf(r->text + n, sizeof r->text - n, "%s%s\n", n ? "" : "died: ", why);
     }
     fclose(w->out);

@@ -74,6 +74,8 @@ static void streams(struct sim *sim, const struct oracle *o)
             delivered(sim, side);
             if (o->must_succeed)
                 succeeded(sim, side);
+            if (o->must_succeed && !side->opened && !side->done)
+                sim_fail(sim, "port %u: never accepted", s->port);
         }
     }
 }

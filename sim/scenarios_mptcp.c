@@ -398,7 +398,8 @@ static void add_addr_lost(struct run *r)
     struct lab lab;
     struct rule_box drop = {.action = RULE_DROP, .options = MPO_ADD_ADDR, .count = 1};
     announce(r, &lab, &drop, NULL);
-    const struct side_config c = {.send_bytes = STREAM_ENDLESS, .stop_us = lab_at(&lab, 200000000)};
+    const struct side_config c = {.send_bytes = STREAM_ENDLESS,
+                                  .stop_us = lab_at(&lab, 200000000)};
     struct stream *s = lab_stream(&lab, &c, NULL);
     lab_finish(&lab, 300);
     EXPECT_EQ(r, drop.hits, 1);
@@ -411,7 +412,8 @@ static void echo_lost(struct run *r)
     struct lab lab;
     struct rule_box drop = {.action = RULE_DROP, .options = MPO_ADD_ADDR, .count = 1};
     announce(r, &lab, NULL, &drop);
-    const struct side_config c = {.send_bytes = STREAM_ENDLESS, .stop_us = lab_at(&lab, 200000000)};
+    const struct side_config c = {.send_bytes = STREAM_ENDLESS,
+                                  .stop_us = lab_at(&lab, 200000000)};
     lab_stream(&lab, &c, NULL);
     lab_finish(&lab, 300);
     EXPECT_EQ(r, drop.hits, 1);

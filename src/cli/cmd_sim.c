@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * plait sim: scenarios and random worlds in virtual time. `list`, `run` and
+ * `swarm` are commands of their own with options of their own; each job runs
+ * in a child process, so a failed assertion is one failed job.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/units.h"
+#include "sim/jobs.h"
+#include "sim/scenario.h"
+#include "sim/swarm.h"
+
+enum { CHECK_FAILED = 1, JOB_LIMIT_S = 300, SEED_LIMIT_S = 120, SHOWN_MAX = 10 };
+
+static const char about[] =
+    "Run plait's engine in virtual time over simulated paths. A run is a function of\n"
+    "the scenario and the seed, byte for byte.\n"
+    "\n"
+    "  plait sim list                  the scenarios\n"
+    "  plait sim run NAME...           run scenarios (all: every one)\n"
+    "  plait sim swarm --seeds A..B    random worlds, one a seed, against the oracles\n"
+    "\n"
+    "Each with --help. Exit codes: 0 everything held, 1 something did not, 2 wrong\n"
+    "arguments, 10 a file cannot be written.\n";
+
+static const char closing[] =
+    "Exit codes: 0 everything held, 1 something did not, 2 wrong arguments, 10 a file\n"
+    "cannot be written.\n";
+
+static bool set_number(void *at, char *const *values, char *why)
+{
+    if (parse_count(values[0], at))
+        return true;
+    snprintf(why, OPTION_WHY_MAX, "a seed is a whole number");
+    return false;
+}
+
+static FILE *open_events(const char *path)
+{
+    FILE *f = fopen(path, "w");
+    if (!f)
+        cli_error("%s: %s", path, strerror(errno));
+    return f;
+}
+
+static bool close_events(FILE *f, const char *path)
+{
+    if (!f || fclose(f) == 0)
+        return true;
+    cli_error("%s: %s", path, strerror(errno));
+    return false;
+}
+
+/* ---- list ------------------------------------------------------------------------- */
+
+static int list(void)
+{
+    for (unsigned t = 0; scenario_tables[t]; t++) {
+        for (const struct scenario *s = scenario_tables[t]; s->name; s++)
+            printf("%-20s %s\n", s->name, s->summary);
+    }
+    return HOST_OK;
+}
+
+/* ---- run ---------------------------------------------------------------------------- */
+
+struct run_options {
+    uint64_t seed;
+    const char *pcap, *events;
+    bool json;
+    char **names; /* of the jobs, from number 0 */
+};
+
+static void print_figures(const struct run *r, FILE *out)
+{
+    for (unsigned i = 0; i < r->figure_count; i++) {
+        const struct figure *f = &r->figures[i];
+        fprintf(out, "     %-54s %10.2f %-7s", f->what, f->value, f->unit);
+        if (f->published > 0)
+            fprintf(out, " (%.2f)", f->published);
+        fputs(f->low ? "  too low\n" : "\n", out);
+    }
+}
+
+static void print_json(const struct scenario *s, const struct run *r, bool ok, FILE *out)
+{
+    fprintf(out, "{\"scenario\":\"%s\",\"seed\":%llu,\"ok\":%s,\"hash\":\"%016llx\",", s->name,
+            (unsigned long long)r->seed, ok ? "true" : "false", (unsigned long long)r->hash);
+    fprintf(out, "\"virtual_seconds\":%.6f,\"figures\":[", (double)r->virtual_us / 1e6);
+    for (unsigned i = 0; i < r->figure_count; i++) {
+        const struct figure *f = &r->figures[i];
+        fprintf(out, "%s{\"what\":\"%s\",\"unit\":\"%s\",\"value\":%.4f", i ? "," : "", f->what,
+                f->unit, f->value);
+        if (f->published > 0)
+            fprintf(out, ",\"published\":%.4f", f->published);
+        fputs("}", out);
+    }
+    fputs("]", out);
+    if (!ok) {
+        fputs(",\"failure\":\"", out);
+        for (const char *c = r->failure; *c; c++) {
+            if (*c == '"' || *c == '\\')
+                fputc('\\', out);
+            fputc(*c, out);
+        }
+        fputs("\"", out);
+    }
+    fputs("}\n", out);
+}
+
+static bool run_one(void *ctx, uint64_t number, FILE *out)
+{
+    const struct run_options *o = ctx;
+    const struct scenario *s = scenario_find(o->names[number]);
+    struct run *r = sim_alloc(sizeof *r);
+    r->seed = o->seed;
+    r->pcap_path = o->pcap;
+    if (o->events && !(r->events = open_events(o->events)))
+        return false;
+    bool ok = scenario_run(s, r);
+    if (!close_events(r->events, o->events))
+        ok = false;
+    if (o->json) {
+        print_json(s, r, ok, out);
+    } else {
+        fprintf(out, "%-4s %-20s %10.3f s  %016llx\n", ok ? "ok" : "FAIL", s->name,
+                (double)r->virtual_us / 1e6, (unsigned long long)r->hash);
+        print_figures(r, out);
+        if (!ok)
+            fprintf(out, "     %s\n", r->failure);
+    }
+    free(r);
+    return ok;
+}
+
+static bool run_done(void *ctx, const struct job_result *result)
+{
+    const struct run_options *o = ctx;
+    fputs(result->text, stdout);
+    if (!result->ok && !o->json) {
+        printf("     repeat with: plait sim run %s --seed %llu\n", o->names[result->number],
+               (unsigned long long)o->seed);
+    }
+    fflush(stdout);
+    return true;
+}
+
+/* The names of all scenarios; the caller frees the list. */
+static char **all_names(unsigned *count)
+{
+    char **names = NULL;
+    *count = 0;
+    for (unsigned t = 0; scenario_tables[t]; t++) {
+        for (const struct scenario *s = scenario_tables[t]; s->name; s++) {
+            char **more = realloc(names, (*count + 1) * sizeof *names);
+            if (!more)
+                abort();
+            names = more;
+            names[(*count)++] = (char *)(uintptr_t)s->name;
+        }
+    }
+    return names;
+}
+
+static bool known(char **names, unsigned count)
+{
+    unsigned all_count;
+    char **all = all_names(&all_count);
+    bool ok = true;
+    for (unsigned i = 0; i < count && ok; i++) {
+        if (scenario_find(names[i]))
+            continue;
+        const char *near = cli_nearest(names[i], (const char *const *)all, all_count);
+        if (near)
+            cli_error("there is no scenario '%s': did you mean '%s'?", names[i], near);
+        else
+            cli_error("there is no scenario '%s': plait sim list shows them", names[i]);
+        ok = false;
+    }
+    free(all);
+    return ok;
+}
+
+static int run_names(struct run_options *o, char **names, unsigned count)
+{
+    if (!known(names, count))
+        return HOST_FAIL_USAGE;
+    if ((o->pcap || o->events) && count > 1) {
+        cli_error("--pcap and --events are for one scenario at a time");
+        return HOST_FAIL_USAGE;
+    }
+    o->names = names;
+    const struct jobs j = {.last = count - 1, .limit_s = JOB_LIMIT_S, .ctx = o,
+                           .run = run_one, .done = run_done};
+    uint64_t failed = jobs_run(&j);
+    if (failed == UINT64_MAX) {
+        cli_error("cannot start a process: %s", strerror(errno));
+        return HOST_FAIL_OTHER;
+    }
+    if (count > 1 && !o->json)
+        printf("%u scenarios, %llu failed\n", count, (unsigned long long)failed);
+    return failed ? CHECK_FAILED : HOST_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    struct run_options o = {.seed = 1};
+    const struct option_row rows[] = {
+        {'s', "seed", "N", OPTION_CUSTOM, offsetof(struct run_options, seed),
+         "another run of the same scenario (1)", .set = set_number},
+        {0, "pcap", "FILE", OPTION_TEXT, offsetof(struct run_options, pcap),
+         "what the client sends and receives, for tshark"},
+        {0, "events", "FILE", OPTION_TEXT, offsetof(struct run_options, events),
+         "every event as a line of JSON"},
+        {'j', "json", NULL, OPTION_FLAG, offsetof(struct run_options, json),
+         "one JSON object a scenario"},
+        {0}};
+    const struct usage usage = {.synopsis = "sim run [OPTIONS] NAME...",
+                                .about = "Run scenarios by name; all: every one.\n",
+                                .closing = closing,
+                                .groups = {{"Options", rows, &o}},
+                                .operands_min = 1,
+                                .operands_max = -1};
+    int operand;
+    enum option_result parsed = options_parse(&usage, argc, argv, &operand);
+    if (parsed != OPTION_GO)
+        return parsed == OPTION_DONE ? HOST_OK : HOST_FAIL_USAGE;
+    if (argc - operand == 1 && strcmp(argv[operand], "all") == 0) {
+        unsigned count;
+        char **names = all_names(&count);
+        int code = run_names(&o, names, count);
+        free(names);
+        return code;
+    }
+    return run_names(&o, argv + operand, (unsigned)(argc - operand));
+}
+
+/* ---- swarm ----------------------------------------------------------------------------- */
+
+struct seeds {
+    uint64_t first, last;
+};
+
+struct swarm_options {
+    struct seeds seeds;
+    const char *pcap, *events;
+    unsigned jobs;
+    bool hash, describe;
+    unsigned shown;
+};
+
+static bool set_seeds(void *at, char *const *values, char *why)
+{
+    struct seeds *s = at;
+    char first[32];
+    const char *dots = strstr(values[0], "..");
+    size_t len = dots ? (size_t)(dots - values[0]) : strlen(values[0]);
+    if (len < sizeof first) {
+        memcpy(first, values[0], len);
+        first[len] = '\0';
+        if (parse_count(first, &s->first) && parse_count(dots ? dots + 2 : first, &s->last) &&
+            s->first <= s->last)
+            return true;
+    }
+    snprintf(why, OPTION_WHY_MAX, "write --seeds 1..2000, or one number");
+    return false;
+}
+
+static bool swarm_one(void *ctx, uint64_t seed, FILE *out)
+{
+    const struct swarm_options *o = ctx;
+    struct swarm_run r = {.seed = seed, .pcap_path = o->pcap};
+    if (o->events && !(r.events = open_events(o->events)))
+        return false;
+    if (o->describe)
+        r.describe = out;
+    bool ok = swarm_run(&r);
+    if (!close_events(r.events, o->events))
+        ok = false;
+    if (o->hash)
+        fprintf(out, "%llu %016llx\n", (unsigned long long)seed, (unsigned long long)r.hash);
+    if (!ok)
+        fprintf(out, "%s\n", r.failure);
+    return ok;
+}
+
+static bool swarm_done(void *ctx, const struct job_result *r)
+{
+    struct swarm_options *o = ctx;
+    if (r->ok) {
+        fputs(r->text, stdout);
+        return true;
+    }
+    printf("FAIL seed %llu: %s", (unsigned long long)r->number, r->text);
+    printf("     repeat with: plait sim swarm --describe --seeds %llu\n",
+           (unsigned long long)r->number);
+    fflush(stdout);
+    return ++o->shown < SHOWN_MAX;
+}
+
+static int swarm_seeds(struct swarm_options *o)
+{
+    if ((o->pcap || o->events) && o->seeds.first != o->seeds.last) {
+        cli_error("--pcap and --events are for one seed at a time");
+        return HOST_FAIL_USAGE;
+    }
+    const struct jobs j = {.first = o->seeds.first, .last = o->seeds.last, .workers = o->jobs,
+                           .limit_s = SEED_LIMIT_S, .ctx = o, .run = swarm_one,
+                           .done = swarm_done};
+    uint64_t failed = jobs_run(&j);
+    if (failed == UINT64_MAX) {
+        cli_error("cannot start a process: %s", strerror(errno));
+        return HOST_FAIL_OTHER;
+    }
+    if (o->shown == SHOWN_MAX)
+        printf("stopped after %u failures\n", o->shown);
+    else
+        printf("%llu seeds, %llu failed\n", (unsigned long long)(j.last - j.first + 1),
+               (unsigned long long)failed);
+    return failed ? CHECK_FAILED : HOST_OK;
+}
+
+static int swarm(int argc, char **argv)
+{
+    struct swarm_options o = {.seeds = {1, 100}};
+    const struct option_row rows[] = {
+        {'s', "seeds", "A..B", OPTION_CUSTOM, offsetof(struct swarm_options, seeds),
+         "which worlds (1..100); one number: that one", .set = set_seeds},
+        {'j', "jobs", "N", OPTION_COUNT, offsetof(struct swarm_options, jobs),
+         "at a time (one a core)"},
+        {0, "hash", NULL, OPTION_FLAG, offsetof(struct swarm_options, hash),
+         "print each seed's trace hash"},
+        {0, "describe", NULL, OPTION_FLAG, offsetof(struct swarm_options, describe),
+         "print what each world is like"},
+        {0, "pcap", "FILE", OPTION_TEXT, offsetof(struct swarm_options, pcap),
+         "one seed: what the client sends and receives"},
+        {0, "events", "FILE", OPTION_TEXT, offsetof(struct swarm_options, events),
+         "one seed: every event as a line of JSON"},
+        {0}};
+    const struct usage usage = {
+        .synopsis = "sim swarm [OPTIONS]",
+        .about = "Random worlds: topology, faults, configuration and transfers from the seed.\n",
+        .closing = closing,
+        .groups = {{"Options", rows, &o}}};
+    int operand;
+    enum option_result parsed = options_parse(&usage, argc, argv, &operand);
+    if (parsed != OPTION_GO)
+        return parsed == OPTION_DONE ? HOST_OK : HOST_FAIL_USAGE;
+    return swarm_seeds(&o);
+}
+
+/* ---- the command -------------------------------------------------------------------------- */
+
+int cmd_sim(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    if (strcmp(word, "list") == 0)
+        return list();
+    if (strcmp(word, "run") == 0)
+        return run(argc - 1, argv + 1);
+    if (strcmp(word, "swarm") == 0)
+        return swarm(argc - 1, argv + 1);
+    bool help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    fprintf(help ? stdout : stderr, "usage: plait sim list|run|swarm [OPTIONS]\n\n%s", about);
+    return help ? HOST_OK : HOST_FAIL_USAGE;
+}
