@@ -126,6 +126,7 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
 {
     const struct plait_conn *c = sf->conn;
     ask->window_bytes = conn_recv_window(c);
+    ask->shared_window = c->multipath;
     ask->want_ack = ack_wanted(sf) || sf->join_ack_us <= now_us;
     ask->syn_option_len = ask->data_option_len = ask->ack_option_len = 0;
     if (sf->tcp.state == TCP_SYN_SENT || sf->tcp.state == TCP_SYN_RECEIVED) {
