@@ -46,7 +46,7 @@ interop: ## plait against the kernel over two emulated links, every case (root)
 swarm: ## random simulator runs against the oracles: make swarm SEEDS=10000
 	@scripts/install-packages build
 	@$(MAKE) --no-print-directory all
-	@$(BUILD)/plait sim swarm --seeds $(SEEDS) $(ARGS)
+	@$(BUILD)/plait sim swarm --seeds 1..$(SEEDS) $(ARGS)
 
 lint: ## style, static analysis and the layout checks
 	@scripts/install-packages build lint

@@ -16,7 +16,7 @@ from lab import Lab, LabError, Path
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
-OK, CONNECTION, USAGE, PERMISSION, ADDRESS, FILE = 0, 1, 2, 3, 4, 5
+OK, SYSTEM, USAGE, PERMISSION, ADDRESS, PORT, DRIVER, NAME, UNREACHABLE, BROKEN, FILE = range(11)
 
 # Arguments, exit code, what standard error must say (or standard output, for 0).
 ANYWHERE = (
@@ -60,12 +60,12 @@ HOSTS = (
     ("client", "connect --recv /nosuch/file {host} 4713", FILE, r"/nosuch/file"),
     ("client", "connect --pcap /nosuch/file {host} 4713", FILE, r"/nosuch/file"),
     ("client", "connect --local 192.0.2.77 {host} 4713", ADDRESS, r"192\.0\.2\.77"),
-    ("client", "connect no-such-host.invalid 4713", ADDRESS, r"no-such-host\.invalid"),
-    ("client", "connect {host} 4713", CONNECTION, r"refused"),
-    ("client", "connect 203.0.113.9 4713", CONNECTION, r"203\.0\.113\.9.*(reach|route)"),
-    ("server", "listen 4712", ADDRESS, r"4712.*in use|in use.*4712"),
-    ("client", "perf client {host} --port 4713", CONNECTION, r"refused"),
-    ("client", "wire nosuch0 a1 --link rate=1mbit", (ADDRESS, USAGE, 6), r"nosuch0"),
+    ("client", "connect no-such-host.invalid 4713", NAME, r"no-such-host\.invalid"),
+    ("client", "connect {host} 4713", UNREACHABLE, r"refused"),
+    ("client", "connect 203.0.113.9 4713", UNREACHABLE, r"203\.0\.113\.9.*(reach|route)"),
+    ("server", "listen 4712", PORT, r"4712.*in use|in use.*4712"),
+    ("client", "perf client {host} --port 4713", UNREACHABLE, r"refused"),
+    ("client", "wire nosuch0 a1 --link rate=1mbit", (SYSTEM, ADDRESS, DRIVER), r"nosuch0"),
 )
 WITHOUT_CAPABILITY = (
     ("client", "connect {host} 4713", PERMISSION, r"CAP_NET_RAW.*setcap"),
