@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/net.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "cli/cli.h"
+#include "cli/units.h"
+
+/* ---- rows ----------------------------------------------------------------- */
+
+static bool set_limits(void *at, char *const *values, char *why)
+{
+    struct net_options *o = at;
+    char copy[64];
+    char *rest = copy;
+
+    snprintf(why, OPTION_WHY_MAX, "write subflows=N,addrs=N with numbers up to 32");
+    if (strlen(values[0]) >= sizeof copy)
+        return false;
+    strcpy(copy, values[0]);
+    for (char *item; (item = strsep(&rest, ",")) != NULL;) {
+        uint64_t number;
+        char *value = strchr(item, '=');
+        if (!value || !parse_count(value + 1, &number) || number > 32)
+            return false;
+        *value = 0;
+        if (strcmp(item, "subflows") == 0)
+            o->subflows = (unsigned)number + 1;
+        else if (strcmp(item, "addrs") == 0)
+            o->addrs = (unsigned)number + 1;
+        else
+            return false;
+    }
+    return true;
+}
+
+#define AT(field) offsetof(struct net_options, field)
+const struct option_row net_rows[] = {
+    {'4', "ipv4", NULL, OPTION_FLAG, AT(ipv4), "IPv4 addresses only", NULL, 0},
+    {'6', "ipv6", NULL, OPTION_FLAG, AT(ipv6), "IPv6 addresses only", NULL, 0},
+    {'L', "local", "ADDR", OPTION_LIST, AT(locals),
+     "use this one of the host's addresses (may be repeated;\ndefault: all that are up)", NULL, 0},
+    {0, "driver", "NAME", OPTION_TEXT, AT(driver),
+     "packet: the host's own addresses, needs CAP_NET_RAW (default);\n"
+     "tun: a device of our own, needs CAP_NET_ADMIN", NULL, 0},
+    {0, "tun", "ADDR/LEN", OPTION_LIST, AT(tun),
+     "an address of ours on the tun device (may be repeated)", NULL, 0},
+    {0, "limits", "LIST", OPTION_CUSTOM, 0,
+     "subflows=N: additional subflows to open;\naddrs=N: announced addresses to use", set_limits,
+     0},
+    {0, "tcp", NULL, OPTION_FLAG, AT(tcp), "plain TCP, no Multipath TCP", NULL, 0},
+    {0, "checksum", NULL, OPTION_FLAG, AT(checksum), "require DSS checksums", NULL, 0},
+    {0, "cc", "NAME", OPTION_TEXT, AT(cc), "congestion control", NULL, 0},
+    {0, "scheduler", "NAME", OPTION_TEXT, AT(scheduler), "packet scheduler", NULL, 0},
+    {0, "path-manager", "NAME", OPTION_TEXT, AT(path_manager), "path manager", NULL, 0},
+    {0, "pcap", "FILE", OPTION_TEXT, AT(pcap), "write every packet to a capture file", NULL, 0},
+    {0, "events", "FILE", OPTION_TEXT, AT(events),
+     "write what happens as lines of JSON; -: standard error", NULL, 0},
+    {'v', "verbose", NULL, OPTION_FLAG, AT(verbose), "say what happens on standard error", NULL,
+     0},
+    {0},
+};
+
+/* ---- the verbose sink ----------------------------------------------------- */
+
+static void say_event(void *ctx, const struct plait_event *e)
+{
+    char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
+    (void)ctx;
+
+    fprintf(stderr, "%.6f %s", (double)e->time_us / 1e6, plait_event_name(e->type));
+    if (e->conn_id)
+        fprintf(stderr, " conn %u", e->conn_id);
+    if (e->subflow_id)
+        fprintf(stderr, " subflow %u", e->subflow_id);
+    if (e->local.addr.family || e->remote.addr.family)
+        fprintf(stderr, " %s > %s", endpoint_format(&e->local, local),
+                endpoint_format(&e->remote, remote));
+    for (unsigned i = 0; i < 4 && plait_event_arg_name(e->type, i); i++)
+        fprintf(stderr, " %s=%llu", plait_event_arg_name(e->type, i),
+                (unsigned long long)e->arg[i]);
+    if (e->why)
+        fprintf(stderr, ": %s", plait_reason_text(e->why));
+    fputc('\n', stderr);
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+static const char *cc_name(unsigned i)
+{
+    const struct plait_cc *plugin = plait_cc_at(i);
+
+    return plugin ? plugin->name : NULL;
+}
+
+static const char *sched_name(unsigned i)
+{
+    const struct plait_sched *plugin = plait_sched_at(i);
+
+    return plugin ? plugin->name : NULL;
+}
+
+static const char *pm_name(unsigned i)
+{
+    const struct plait_pm *plugin = plait_pm_at(i);
+
+    return plugin ? plugin->name : NULL;
+}
+
+static bool known(const char *kind, const char *name, const char *(*name_at)(unsigned))
+{
+    char list[256] = "";
+
+    for (unsigned i = 0; name && name_at(i); i++) {
+        if (strcmp(name, name_at(i)) == 0)
+            return true;
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+                 name_at(i));
+    }
+    if (name)
+        cli_error("there is no %s '%s', only: %s", kind, name, list);
+    return !name;
+}
+
+static int check_names(const struct net_options *o)
+{
+    bool good = known("congestion control", o->cc, cc_name) &&
+                known("scheduler", o->scheduler, sched_name) &&
+                known("path manager", o->path_manager, pm_name);
+
+    return good ? HOST_OK : HOST_FAIL_USAGE;
+}
+
+static int take_locals(const struct net_options *o, struct host_options *h)
+{
+    for (unsigned i = 0; i < o->locals.count; i++) {
+        if (!addr_parse(o->locals.items[i], &h->locals[h->local_count++])) {
+            cli_error("'%s' is no IP address: --local takes one of this host's addresses",
+                      o->locals.items[i]);
+            return HOST_FAIL_USAGE;
+        }
+    }
+    if (o->tun.count > IO_TUN_ADDRS_MAX) {
+        cli_error("--tun may be given at most %d times", IO_TUN_ADDRS_MAX);
+        return HOST_FAIL_USAGE;
+    }
+    for (unsigned i = 0; i < o->tun.count; i++) {
+        char text[ADDR_TEXT_MAX + 4];
+        uint64_t len = 0;
+        snprintf(text, sizeof text, "%s", o->tun.items[i]);
+        char *slash = strchr(text, '/');
+        if (slash)
+            *slash = 0;
+        if (!slash || !parse_count(slash + 1, &len) || !addr_parse(text, &h->tun.addrs[i].addr) ||
+            len < 1 || len > (h->tun.addrs[i].addr.family == PLAIT_IPV4 ? 31 : 127)) {
+            cli_error("'%s' is no address with a prefix: write --tun 10.9.0.2/24",
+                      o->tun.items[i]);
+            return HOST_FAIL_USAGE;
+        }
+        h->tun.addrs[i].prefix_len = (uint8_t)len;
+    }
+    h->tun.addr_count = o->tun.count;
+    return HOST_OK;
+}
+
+static void take_engine(const struct net_options *o, struct plait_config *config)
+{
+    config->multipath = !o->tcp;
+    config->checksum = o->checksum;
+    if (o->subflows) {
+        config->subflows_wanted = (uint16_t)(o->subflows - 1);
+        config->subflows_max = (uint16_t)o->subflows;
+    }
+    if (o->addrs)
+        config->addrs_accepted_max = (uint16_t)(o->addrs - 1);
+    if (o->cc)
+        config->cc = o->cc;
+    if (o->scheduler)
+        config->scheduler = o->scheduler;
+    if (o->path_manager)
+        config->path_manager = o->path_manager;
+    if (o->verbose)
+        config->sink.emit = say_event;
+}
+
+int net_open(const struct net_options *o, struct host **out)
+{
+    struct host_options h;
+    struct host_error err;
+
+    host_options_default(&h);
+    int failure = check_names(o);
+    if (!failure)
+        failure = take_locals(o, &h);
+    if (failure)
+        return failure;
+    take_engine(o, &h.engine);
+    h.driver = o->driver ? o->driver : o->tun.count ? "tun" : NULL;
+    h.pcap_path = o->pcap;
+    h.events_path = o->events;
+    h.signals = true;
+    failure = host_open(&h, out, &err);
+    if (failure)
+        cli_error("%s", err.text);
+    return failure;
+}
+
+void net_close(struct host *h, int failure)
+{
+    enum { GOODBYE_US = 3000000, ABORT_US = 300000 };
+
+    host_drain(h, failure ? ABORT_US : GOODBYE_US);
+    host_close(h);
+}
+
+enum plait_family net_family(const struct net_options *o)
+{
+    return o->ipv4 == o->ipv6 ? PLAIT_NONE : o->ipv4 ? PLAIT_IPV4 : PLAIT_IPV6;
+}
+
+bool net_port(const char *text, uint16_t *port)
+{
+    uint64_t number;
+
+    if (!parse_count(text, &number) || number < 1 || number > 65535) {
+        cli_error("'%s' is no port: give a number from 1 to 65535", text);
+        return false;
+    }
+    *port = (uint16_t)number;
+    return true;
+}
+
+int net_failure(int engine_error, const struct plait_endpoint *remote)
+{
+    struct host_error err;
+
+    host_fail_of(engine_error, remote, &err);
+    cli_error("%s", err.text);
+    return err.failure;
+}

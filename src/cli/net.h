@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The options that every networked command takes, and the host they make.
+ */
+#ifndef CLI_NET_H
+#define CLI_NET_H
+
+#include "cli/options.h"
+#include "host/host.h"
+
+struct net_options {
+    const char *driver, *pcap, *events;
+    const char *cc, *scheduler, *path_manager;
+    struct option_list locals, tun;
+    unsigned subflows, addrs; /* --limits, stored plus one; 0: the default */
+    bool checksum, tcp, ipv4, ipv6, verbose;
+};
+
+/* Rows for struct net_options. */
+extern const struct option_row net_rows[];
+
+/* The host these options ask for. HOST_OK, or a failure that was said. */
+int net_open(const struct net_options *o, struct host **out);
+/* Let what was closed say its goodbyes, then end the host. */
+void net_close(struct host *h, int failure);
+/* Which addresses a name may give: -4, -6 or both. */
+enum plait_family net_family(const struct net_options *o);
+
+/* A port's number: false when text is none (said). */
+bool net_port(const char *text, uint16_t *port);
+
+/* The exit code that stands for an engine error, said with cli_error. remote
+ * may be NULL. */
+int net_failure(int engine_error, const struct plait_endpoint *remote);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * plait perf: how fast a path, or several, can be. The client asks on a
+ * control connection, the bytes flow on others, and the two sides tell each
+ * other their results in the end. All connections go to one port.
+ *
+ * Protocol. Each connection starts with the client's hello of 28 bytes:
+ *   8  "plaitprf"
+ *   1  version, 1
+ *   1  kind: 0 control, 1 data
+ *   2  stream, from 0 (data)
+ *   16 cookie, drawn by the client, the same on all connections of a test
+ * On the control connection, both ways, messages follow: 4 bytes of length in
+ * network order, then so much JSON.
+ *   client: {"streams": 1, "reverse": false, "time_us": 10000000, "bytes": 0}
+ *   server: {"ok": true}, or {"error": "sentence"} and the end
+ *   client: opens the data connections
+ *   server: {"start": true} when all of them are there
+ *   both:   {"streams": [...], "cpu": {...}} when their part is done
+ * The sender (the client, or the server with reverse) sends for time_us, or
+ * `bytes` in all when not 0, and ends its streams; the receiver reads to
+ * their ends. Nothing but the lengths of the data means anything.
+ */
+#ifndef CLI_PERF_H
+#define CLI_PERF_H
+
+#include <jansson.h>
+#include <sys/resource.h>
+
+#include "cli/report.h"
+#include "host/host.h"
+
+enum {
+    PERF_PORT = 5201,
+    PERF_STREAMS_MAX = 64,
+    PERF_COOKIE_BYTES = 16,
+    PERF_HELLO_BYTES = 28,
+    PERF_MESSAGE_MAX = 1 << 20,
+    PERF_PATIENCE_US = 10000000 /* after the end of a test, or without a hello */
+};
+
+struct perf_params {
+    unsigned streams;
+    bool reverse;
+    uint64_t time_us, bytes; /* bytes not 0: instead of the time */
+};
+
+/* ---- one connection's messages -------------------------------------------- */
+
+enum perf_kind { PERF_CONTROL, PERF_DATA };
+
+struct perf_hello {
+    enum perf_kind kind;
+    unsigned stream;
+    uint8_t cookie[PERF_COOKIE_BYTES];
+};
+
+struct perf_channel {
+    struct plait_conn *conn;
+    uint8_t *in, *out; /* NULL: nothing */
+    size_t in_len, in_size, out_at, out_len;
+    bool ended; /* the peer's end of stream */
+    int error;  /* negative: of the engine */
+};
+
+void perf_channel_free(struct perf_channel *c);
+void perf_channel_send_hello(struct perf_channel *c, const struct perf_hello *hello,
+                             uint64_t now_us);
+/* Takes the reference over. */
+void perf_channel_send(struct perf_channel *c, json_t *message, uint64_t now_us);
+/* Send what waits. True: nothing is left. */
+bool perf_channel_flush(struct perf_channel *c, uint64_t now_us);
+/* 1: here it is; 0: not yet; -1: it is none. */
+int perf_channel_hello(struct perf_channel *c, struct perf_hello *hello, uint64_t now_us);
+/* The next message or NULL; error or ended may be set then. */
+json_t *perf_channel_receive(struct perf_channel *c, uint64_t now_us);
+
+/* ---- a test ----------------------------------------------------------------- */
+
+struct perf_stream {
+    unsigned index;
+    bool sender;
+    struct plait_conn *conn;   /* NULL: not yet, or over */
+    struct perf_channel hello; /* the client's, until it is sent */
+    bool shut, done;
+    int error;
+    uint64_t bytes, limit_bytes; /* written or read; 0: no limit */
+    uint64_t counted_bytes;      /* at the last interval */
+    struct meter meter;
+    struct report report;
+};
+
+struct perf_test {
+    struct host *host;
+    struct perf_params params;
+    bool client, json, running, stopped;
+    struct perf_stream streams[PERF_STREAMS_MAX];
+    uint8_t *block; /* what is sent, where is read to */
+    size_t block_bytes;
+    uint64_t interval_us, start_us, end_us, interval_start_us;
+    struct rusage cpu_start;
+    double cpu_user, cpu_system; /* percent of one processor */
+    json_t *intervals;           /* in iperf3's shape */
+    json_t *remote;              /* the peer's results */
+};
+
+bool perf_test_init(struct perf_test *t, struct host *h, const struct perf_params *params,
+                    bool client);
+/* Close what is open and free everything. */
+void perf_test_free(struct perf_test *t);
+void perf_test_start(struct perf_test *t);
+/* Move what can be moved on a stream. */
+void perf_stream_pump(struct perf_test *t, struct perf_stream *s);
+/* Intervals, the end of the time. */
+void perf_test_tick(struct perf_test *t);
+/* When perf_test_tick is needed. */
+uint64_t perf_test_next(const struct perf_test *t);
+bool perf_test_done(const struct perf_test *t);
+/* The message for the peer. */
+json_t *perf_test_results(const struct perf_test *t);
+
+/* ---- results ------------------------------------------------------------- */
+
+void perf_print_header(const struct perf_test *t);
+void perf_print_interval(const struct perf_test *t, const json_t *interval);
+void perf_print_summary(const struct perf_test *t);
+/* All of it as iperf3 -J says it, and what MPTCP did under "plait". */
+json_t *perf_json(const struct perf_test *t, const struct plait_endpoint *remote);
+/* One line of an interval in iperf3's shape. */
+json_t *perf_json_sum(uint64_t from_us, uint64_t to_us, uint64_t bytes);
+
+/* ---- the two sides -------------------------------------------------------- */
+
+struct perf_client_options {
+    const char *name;
+    enum plait_family family;
+    uint16_t port;
+    struct perf_params params;
+    uint64_t interval_us, timeout_us, block_bytes;
+    bool json;
+};
+int perf_client(struct host *h, const struct perf_client_options *o);
+
+struct perf_server_options {
+    uint16_t port;
+    bool one_off, json;
+};
+int perf_server(struct host *h, const struct perf_server_options *o);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/report.h"
+
+#include <string.h>
+
+#include "base/addr.h"
+#include "cli/units.h"
+
+void meter_add(struct meter *m, uint64_t bytes, uint64_t now_us)
+{
+    if (m->bytes == 0)
+        m->first_us = now_us;
+    else if (now_us - m->last_us > m->pause_us)
+        m->pause_us = now_us - m->last_us;
+    m->last_us = now_us;
+    m->bytes += bytes;
+}
+
+double meter_rate(const struct meter *m, uint64_t since_us)
+{
+    uint64_t from_us = since_us ? since_us : m->first_us;
+
+    return m->last_us > from_us ? (double)m->bytes * 8e6 / (double)(m->last_us - from_us) : 0;
+}
+
+void report_take(struct report *r, const struct plait_conn *conn)
+{
+    plait_conn_info(conn, &r->conn);
+    r->count = plait_conn_subflows(conn, r->paths, REPORT_PATHS_MAX);
+    if (r->count > REPORT_PATHS_MAX)
+        r->count = REPORT_PATHS_MAX;
+}
+
+uint64_t report_path_bytes(const struct report *r, unsigned path)
+{
+    bool sender = r->conn.bytes_written >= r->conn.bytes_received;
+
+    return sender ? r->paths[path].bytes_sent : r->paths[path].bytes_received;
+}
+
+double report_share(const struct report *r, unsigned path)
+{
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < r->count; i++)
+        all += report_path_bytes(r, i);
+    return all ? (double)report_path_bytes(r, path) / (double)all : 0;
+}
+
+uint64_t report_retransmits(const struct report *r)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < r->count; i++)
+        sum += r->paths[i].retransmits;
+    return sum;
+}
+
+char *report_path_text(const struct plait_subflow_info *path, char *buf)
+{
+    char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
+
+    snprintf(buf, REPORT_PATH_TEXT_MAX, "%s > %s", addr_format(&path->local.addr, local),
+             addr_format(&path->remote.addr, remote));
+    return buf;
+}
+
+static const char *path_state(const struct plait_subflow_info *p)
+{
+    if (p->closed)
+        return plait_reason_name(p->why);
+    return p->stale ? "stale" : p->backup ? "backup" : p->state;
+}
+
+void report_print(const struct report *r, FILE *out)
+{
+    char path[REPORT_PATH_TEXT_MAX], bytes[UNIT_TEXT_MAX], rtt[UNIT_TEXT_MAX],
+        reinjected[UNIT_TEXT_MAX];
+
+    if (r->conn.multipath)
+        fprintf(out, "Multipath TCP v%u%s, scheduler %s, congestion control %s\n",
+                r->conn.version, r->conn.checksum ? " with checksums" : "", r->conn.scheduler,
+                r->conn.cc);
+    else
+        fprintf(out, "plain TCP: %s\n", plait_reason_text(r->conn.fallback_why));
+    fprintf(out, "  %-40s %10s %7s %9s %8s %10s  %s\n", "path", "bytes", "share", "rtt", "retrans",
+            "reinjected", "state");
+    for (unsigned i = 0; i < r->count; i++) {
+        const struct plait_subflow_info *p = &r->paths[i];
+        fprintf(out, "  %-40s %10s %5.1f %% %9s %8u %10s  %s\n", report_path_text(p, path),
+                format_size(report_path_bytes(r, i), bytes), 100 * report_share(r, i),
+                format_time(p->srtt_us, rtt), p->retransmits,
+                format_size(p->bytes_reinjected_from, reinjected), path_state(p));
+    }
+}
+
+static json_t *path_json(const struct report *r, unsigned i)
+{
+    const struct plait_subflow_info *p = &r->paths[i];
+    char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
+    json_t *o = json_pack(
+        "{s:I s:s s:s s:i s:i s:s s:b s:b s:b}", "id", (json_int_t)p->id, "local",
+        endpoint_format(&p->local, local), "remote", endpoint_format(&p->remote, remote),
+        "local_id", p->local_id, "remote_id", p->remote_id, "state", p->state, "closed", p->closed,
+        "backup", p->backup, "stale", p->stale);
+
+    json_object_set_new(o, "closed_why",
+                        p->closed ? json_string(plait_reason_name(p->why)) : json_null());
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
+        {"bytes_sent", p->bytes_sent},
+        {"bytes_received", p->bytes_received},
+        {"bytes_retransmitted", p->bytes_retransmitted},
+        {"bytes_reinjected", p->bytes_reinjected_from},
+        {"retransmits", p->retransmits},
+        {"timeouts", p->timeouts},
+        {"probes", p->probes},
+        {"recoveries", p->recoveries},
+        {"spurious", p->spurious},
+        {"segments_sent", p->segs_out},
+        {"segments_received", p->segs_in},
+        {"srtt_us", p->srtt_us},
+        {"rttvar_us", p->rttvar_us},
+        {"rtt_min_us", p->rtt_min_us},
+        {"mss_bytes", p->mss_bytes},
+        {"cwnd_bytes", p->cwnd_bytes},
+    };
+    for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++)
+        json_object_set_new(o, numbers[n].name, json_integer((json_int_t)numbers[n].value));
+    json_object_set_new(o, "share", json_real(report_share(r, i)));
+    return o;
+}
+
+json_t *report_json(const struct report *r)
+{
+    const struct plait_conn_info *c = &r->conn;
+    json_t *paths = json_array();
+    json_t *o = json_pack("{s:b s:i s:b s:s* s:s* s:s* s:I s:I s:I s:I s:i}", "multipath",
+                          c->multipath, "version", c->version, "checksum", c->checksum,
+                          "scheduler", c->scheduler, "path_manager", c->path_manager, "cc", c->cc,
+                          "bytes_sent", (json_int_t)c->bytes_written, "bytes_acked",
+                          (json_int_t)c->bytes_acked, "bytes_received",
+                          (json_int_t)c->bytes_received, "bytes_reinjected",
+                          (json_int_t)c->bytes_reinjected, "subflows_total",
+                          (int)c->subflows_total);
+
+    json_object_set_new(o, "fallback",
+                        c->multipath ? json_null() : json_string(plait_reason_name(c->fallback_why)));
+    for (unsigned i = 0; i < r->count; i++)
+        json_array_append_new(paths, path_json(r, i));
+    json_object_set_new(o, "subflows", paths);
+    return o;
+}
