@@ -60,6 +60,7 @@ struct tcp_recovery {
     /* to undo an episode that was spurious */
     bool undo;                 /* the figures below mean something */
     bool undo_stamped;         /* undo_tsval is set */
+    uint32_t undo_una;         /* snd_una when it began */
     uint32_t undo_tsval;       /* TSval of the episode's first retransmission */
     uint64_t undo_cwnd, undo_ssthresh;
     uint64_t undo_sent, undo_dsacked; /* bytes retransmitted, and found needless */
@@ -128,6 +129,7 @@ struct tcp_control {
     uint32_t flight_end;
     uint16_t mtu, path_mtu;           /* of the interface; of the path so far */
     uint16_t peer_mss;                /* its option, or the default */
+    uint8_t option_len;               /* the owner's, on the last data sent */
     uint64_t mtu_raise_us;            /* when to try the interface's again */
 };
 
@@ -149,6 +151,7 @@ struct tcp_wants {
     bool override;     /* send what fits in a silly window */
     bool blocked;      /* the owner has bytes that a window keeps from binding */
     uint8_t persist_count, keepalive_count; /* unanswered */
+    uint8_t persist_backoff;                /* doublings while the window stays shut */
 };
 
 #endif

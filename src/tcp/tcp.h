@@ -167,7 +167,7 @@ struct tcp_ask {
     uint8_t ack_option_len;  /* on a segment without */
     bool want_ack;           /* send an ACK now, its options need it */
     bool shared_window;      /* window_bytes counts from the DATA_ACK and already never
-                              * shrinks there: send it as it is (RFC 8684 3.3.5) */
+                              * shrinks there: send it as it is (RFC 8684 3.3.4) */
 };
 
 struct tcp_plan {
@@ -177,6 +177,7 @@ struct tcp_plan {
     unsigned iov_count;
     uint32_t payload_len;
     uint32_t gso_size;          /* payload bytes of one segment; 0: fits in one */
+    uint32_t segment_len;       /* payload a full segment would have under this ask */
     const struct tcp_record *record; /* DATA, RETRANSMIT: where the payload is from */
 };
 
@@ -217,7 +218,7 @@ struct tcp {
     uint32_t rcv_nxt;
     uint32_t rcv_adv;      /* furthest right edge advertised: what is acceptable */
     uint8_t snd_wscale, rcv_wscale;
-    bool timestamps, sack; /* both ends agreed */
+    bool timestamps, sack, wscale; /* both ends agreed */
 
     struct list records;    /* struct tcp_record, by sequence number */
     struct list sent_order; /* those in flight (not sacked, not lost), by sent_us */

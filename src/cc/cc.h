@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The congestion controls that come with plait, one file each.
+ */
+#ifndef CC_CC_H
+#define CC_CC_H
+
+#include "plait/plugin.h"
+
+extern const struct plait_cc cc_cubic;
+extern const struct plait_cc cc_newreno;
+
+/* NULL: no such name. */
+const struct plait_cc *cc_find(const char *name);
+/* The default first; NULL past the end. */
+const struct plait_cc *cc_at(unsigned index);
+
+#endif
