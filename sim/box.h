@@ -34,4 +34,29 @@ struct shift_box {
 
 void shift_add(const struct path *p, struct shift_box *shift);
 
+/* A hop with a smaller MTU: what is larger is swallowed and answered with an
+ * ICMP error back along the path (RFC 1191, RFC 4443 3.2). */
+struct mtu_box {
+    struct box box;
+    struct sim *sim;
+    uint16_t mtu;
+    uint32_t swallowed;
+};
+
+void mtu_add(struct sim *sim, struct sim_link *l, struct mtu_box *box);
+
+/* An attacker beside the path who sees packets and forges one more behind the
+ * `skip`th with payload: the same flow, these flags, a sequence number off by
+ * so much (RFC 5961). */
+struct forge_box {
+    struct box box;
+    struct sim *sim;
+    struct sim_link *link;
+    uint32_t skip, seen;
+    uint8_t flags;
+    int32_t seq_off;
+};
+
+void forge_add(struct sim *sim, struct sim_link *l, struct forge_box *box);
+
 #endif

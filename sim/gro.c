@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Receive offload. A card verifies checksums before it merges: a segment with
- * a bad one passes as it is, for the stack to find. The checksum field of a
- * super-segment is not recomputed; its gso_size says that a card vouches.
+ * a bad one passes as it is, for the stack to find. The TCP checksum field of
+ * a super-segment is not recomputed; its gso_size says that a card vouches.
  */
 #include "sim/gro.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "wire/checksum.h"
 #include "wire/segment.h"
 
 enum { IP_MAX = 65535 };
@@ -69,10 +70,14 @@ static bool follows(const struct gro *g, const struct sim_packet *p, const struc
 
 static void set_ip_len(struct sim_packet *p)
 {
-    if (p->bytes[0] >> 4 == 4)
-        put_be16(p->bytes + 2, (uint16_t)p->len);
-    else
-        put_be16(p->bytes + 4, (uint16_t)(p->len - 40));
+    uint8_t *b = p->bytes;
+    if (b[0] >> 4 == 6) {
+        put_be16(b + 4, (uint16_t)(p->len - 40));
+        return;
+    }
+    put_be16(b + 2, (uint16_t)p->len);
+    put_be16(b + 10, 0);
+    put_be16(b + 10, (uint16_t)~csum_partial(b, 20));
 }
 
 /* A super-segment of one is an ordinary packet. */

@@ -18,7 +18,7 @@ enum {
     TX_MAX = 200000    /* packets at one instant likewise */
 };
 
-/* ---- memory ----------------------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------------------------- */
 
 static void *host_alloc(void *ctx, size_t size)
 {
@@ -45,7 +45,7 @@ static void host_release(void *ctx, void *ptr, size_t size)
     free(ptr);
 }
 
-/* ---- set-up -------------------------------------------------------------------------- */
+/* ---- set-up ----------------------------------------------------------------------------- */
 
 static void host_emit(void *ctx, const struct plait_event *event)
 {
@@ -192,7 +192,7 @@ static void host_send(struct host *h, const struct plait_packet_tx *tx)
     }
 }
 
-/* ---- service -------------------------------------------------------------------------------- */
+/* ---- service ---------------------------------------------------------------------------- */
 
 static void check(struct host *h)
 {
@@ -270,7 +270,7 @@ void host_service(struct host *h)
     rearm(h);
 }
 
-/* ---- packets in ---------------------------------------------------------------------------------- */
+/* ---- packets in ------------------------------------------------------------------------- */
 
 struct rx_chunk {
     struct plait_chunk chunk;

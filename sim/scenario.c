@@ -25,7 +25,7 @@ const struct scenario *scenario_find(const char *name)
     return NULL;
 }
 
-/* ---- worlds ------------------------------------------------------------------------- */
+/* ---- worlds ----------------------------------------------------------------------------- */
 
 static void world_end(struct run *r)
 {
@@ -64,7 +64,7 @@ bool scenario_run(const struct scenario *s, struct run *r)
     return !r->failure[0];
 }
 
-/* ---- the lab --------------------------------------------------------------------------- */
+/* ---- the lab ---------------------------------------------------------------------------- */
 
 void lab_init(struct lab *lab, struct run *r)
 {
@@ -141,7 +141,7 @@ void lab_finish_any(struct lab *lab, unsigned limit_s)
     finish(lab, limit_s, false);
 }
 
-/* ---- figures and checks -------------------------------------------------------------------- */
+/* ---- figures and checks ----------------------------------------------------------------- */
 
 double side_mbps(const struct side *reader)
 {

@@ -51,7 +51,7 @@ const struct scenario *scenario_find(const char *name);
  * caller's, the rest is filled in. */
 bool scenario_run(const struct scenario *s, struct run *r);
 
-/* ---- for scenarios -------------------------------------------------------------- */
+/* ---- for scenarios ---------------------------------------------------------------------- */
 
 /* A client and a server joined by disjoint paths. Interface i of the client
  * is 10.0.i.1, of the server 10.0.i.2 (i from 1), or fd00:i::1 and ::2. The

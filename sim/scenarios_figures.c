@@ -11,7 +11,7 @@
 #define KB 1000u
 #define MB 1000000u
 
-/* ---- WiFi and 3G, goodput against the window (NSDI'12, figure 4) ------------------- */
+/* ---- WiFi and 3G, goodput against the window (NSDI'12, figure 4) ------------------------ */
 
 struct mark {
     struct stream *stream;
@@ -74,7 +74,7 @@ static void e1_windows(struct run *r)
     }
 }
 
-/* ---- the kernel selftest's five pairs, both directions -------------------------------- */
+/* ---- the kernel selftest's five pairs, both directions ---------------------------------- */
 
 enum { E9_BYTES = 2048 * 4096 * 2 };
 
@@ -122,7 +122,7 @@ static void e9(struct run *r)
     e9_case(r, 30, 10, 50, 1);
 }
 
-/* ---- a path dies ---------------------------------------------------------------------------- */
+/* ---- a path dies ------------------------------------------------------------------------ */
 
 /* 2 x 50 Mbit/s, the first cut half way without a word. */
 static void cut(struct run *r)

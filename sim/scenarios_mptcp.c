@@ -25,7 +25,7 @@ static void open_two(struct lab *lab, struct run *r)
     lab_open_two(lab, WIFI, LTE);
 }
 
-/* ---- handshakes ------------------------------------------------------------------- */
+/* ---- handshakes ------------------------------------------------------------------------- */
 
 static void capable(struct run *r)
 {
@@ -209,7 +209,7 @@ static void subflow_limit(struct run *r)
     EXPECT(r, COUNT(lab.client, MPRstRx) >= 1);
 }
 
-/* ---- mappings -------------------------------------------------------------------------- */
+/* ---- mappings --------------------------------------------------------------------------- */
 
 static void checksum_at(struct run *r, bool client, bool server)
 {
@@ -303,7 +303,7 @@ static void shared_window(struct run *r)
     lab_finish(&lab, 60);
 }
 
-/* ---- the end of the stream ---------------------------------------------------------------- */
+/* ---- the end of the stream -------------------------------------------------------------- */
 
 static void data_fin_with_data(struct run *r)
 {
@@ -358,7 +358,7 @@ static void fastclose(struct run *r)
                   WHY(lab.client, CONN_CLOSED, PEER_FASTCLOSE) >= 1);
 }
 
-/* ---- addresses ------------------------------------------------------------------------------- */
+/* ---- addresses -------------------------------------------------------------------------- */
 
 /* The client has one address, the server two and says so. */
 static void announce(struct run *r, struct lab *lab, struct rule_box *drop_add,
@@ -478,7 +478,7 @@ static void server_address_goes(struct run *r)
     EXPECT_EQ(r, s->side[0].info.subflows, 1);
 }
 
-/* ---- priorities ---------------------------------------------------------------------------------- */
+/* ---- priorities ------------------------------------------------------------------------- */
 
 static void backup(struct run *r)
 {
@@ -548,7 +548,7 @@ static void close_subflow(struct run *r)
     EXPECT(r, s->side[1].pause_us < 500000);
 }
 
-/* ---- falling back ----------------------------------------------------------------------------------- */
+/* ---- falling back ----------------------------------------------------------------------- */
 
 static void check_fallback(struct run *r, struct lab *lab, unsigned limit_s)
 {

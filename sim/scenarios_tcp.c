@@ -361,6 +361,47 @@ static void mss_cap(struct run *r)
     EXPECT(r, lab.path[0].there->link.stats.offered > 500 * KB / 600);
 }
 
+/* A hop in the middle with a smaller MTU says so; segments shrink. */
+static void path_mtu(struct run *r)
+{
+    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+        struct lab lab;
+        struct mtu_box hop = {.mtu = 1400};
+        const char *spec = "rate=10mbit,delay=10ms";
+        lab_init(&lab, r);
+        lab.ipv6 = ipv6;
+        lab_open(&lab, 1, &spec);
+        mtu_add(lab.sim, lab.path[0].there, &hop);
+        struct stream *s = upload(&lab, 500 * KB);
+        lab_finish(&lab, 10);
+        EXPECT_RANGE(r, hop.swallowed, 1, 20);
+        EXPECT(r, COUNT(lab.client, IcmpIn) >= 1);
+        EXPECT(r, s->side[1].pause_us < 500000);
+    }
+}
+
+/* Forged RSTs and SYNs inside the window, but not exact, get a challenge ACK
+ * and do no harm (RFC 5961 3.2, 4.2); outside it they get nothing. */
+static void forgeries(struct run *r)
+{
+    static const struct {
+        uint8_t flags;
+        int32_t seq_off;
+        unsigned challenges;
+    } rows[] = {{TCP_RST, 20000, 1}, {TCP_SYN, 20000, 1}, {TCP_RST, -100000000, 0}};
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lab lab;
+        struct forge_box forge = {.skip = 50, .flags = rows[i].flags, .seq_off = rows[i].seq_off};
+        open_one(&lab, r, "rate=20mbit,delay=10ms");
+        forge_add(lab.sim, lab.path[0].there, &forge);
+        upload(&lab, 1 * MB);
+        lab_finish(&lab, 10);
+        EXPECT(r, forge.seen > forge.skip);
+        EXPECT_EQ(r, COUNT(lab.server, ChallengeAck), rows[i].challenges);
+        EXPECT_EQ(r, lab.server->tally.rst, 0);
+    }
+}
+
 static void no_options(struct run *r)
 {
     struct lab lab;
@@ -466,6 +507,8 @@ const struct scenario scenarios_tcp[] = {
     {"delayed-acks", "how often a receiver acknowledges", delayed_acks},
     {"small-mtu", "an MTU of 576", small_mtu},
     {"mss-cap", "a small MSS offered by the peer", mss_cap},
+    {"path-mtu", "a hop with a smaller MTU says so by ICMP", path_mtu},
+    {"forgeries", "forged RSTs and SYNs do no harm", forgeries},
     {"no-options", "neither SACK nor timestamps, with loss", no_options},
     {"sequence-wrap", "both sequence spaces wrap around, behind a rewriting firewall",
      sequence_wrap},

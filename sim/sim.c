@@ -62,7 +62,7 @@ void sim_fail(struct sim *sim, const char *format, ...)
     va_end(args);
 }
 
-/* ---- events ------------------------------------------------------------------- */
+/* ---- events ----------------------------------------------------------------------------- */
 
 void sim_event_init(struct sim *sim, struct sim_event *e,
                     void (*fire)(struct sim *, struct sim_event *))
@@ -123,7 +123,7 @@ bool sim_run(struct sim *sim, uint64_t until_us, bool (*done)(void *ctx), void *
     return true;
 }
 
-/* ---- links and routes ------------------------------------------------------------ */
+/* ---- links and routes ------------------------------------------------------------------- */
 
 static void link_rearm(struct sim *sim, struct sim_link *l)
 {
@@ -235,7 +235,7 @@ void sim_link_configure(struct sim *sim, struct sim_link *l, const struct link_c
     link_rearm(sim, l);
 }
 
-/* ---- scheduled actions -------------------------------------------------------------- */
+/* ---- scheduled actions ------------------------------------------------------------------ */
 
 struct action {
     struct list node;

@@ -105,7 +105,7 @@ struct sim {
     char failure[256];  /* the first thing that went wrong; empty: nothing */
 };
 
-/* ---- the world -------------------------------------------------------------- */
+/* ---- the world -------------------------------------------------------------------------- */
 
 /* now_us: where the clock starts. Aborts without memory, as all of sim/ does. */
 void sim_init(struct sim *sim, uint64_t seed, uint64_t now_us);
@@ -133,7 +133,7 @@ void sim_event_free(struct sim *sim, struct sim_event *e);
 /* Zeroed memory that sim_free does not know of: free() it. Never NULL. */
 void *sim_alloc(size_t size);
 
-/* ---- hosts -------------------------------------------------------------------- */
+/* ---- hosts ------------------------------------------------------------------------------ */
 
 /* A host with a stack made from *config (NULL: the defaults); allocator,
  * secret and event sink are the simulator's. */
@@ -151,7 +151,7 @@ void host_free(struct host *h);
 /* A packet reached interface i. Takes it over. */
 void host_receive(struct iface *i, struct sim_packet *p);
 
-/* ---- links ---------------------------------------------------------------------- */
+/* ---- links ------------------------------------------------------------------------------ */
 
 struct sim_link *sim_link(struct sim *sim, const struct link_config *config);
 void sim_link_add_box(struct sim_link *l, struct box *box);
@@ -177,7 +177,7 @@ void sim_forward(struct sim *sim, struct sim_packet *p);
 struct route *sim_find_route(const struct sim *sim, const struct plait_addr *src,
                              const struct plait_addr *dst);
 
-/* ---- the future -------------------------------------------------------------------- */
+/* ---- the future ------------------------------------------------------------------------- */
 
 void sim_at(struct sim *sim, uint64_t at_us, void (*call)(struct sim *sim, void *ctx), void *ctx);
 void sim_at_path(struct sim *sim, uint64_t at_us, const struct path *p, bool up);

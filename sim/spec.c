@@ -255,7 +255,7 @@ bool link_spec_parse(const char *text, struct link_config *out, char *error)
     return true;
 }
 
-/* ---- formatting ----------------------------------------------------------- */
+/* ---- formatting ------------------------------------------------------------------------- */
 
 /* The value in the largest unit that leaves it whole. */
 static size_t put_quantity(char *buf, size_t size, const char *before, uint64_t v,

@@ -12,7 +12,7 @@
 
 enum { BUFFER = 65536, FIRST_PORT = 5001 };
 
-/* ---- the pattern ------------------------------------------------------------------- */
+/* ---- the pattern ------------------------------------------------------------------------ */
 
 static uint64_t word_at(uint64_t key, uint64_t index)
 {
@@ -49,7 +49,7 @@ bool pattern_equal(uint64_t key, uint64_t offset, const uint8_t *buf, size_t len
     return true;
 }
 
-/* ---- ending ------------------------------------------------------------------------- */
+/* ---- ending ----------------------------------------------------------------------------- */
 
 static uint64_t now_of(const struct side *s)
 {
@@ -92,7 +92,7 @@ static void side_abort(struct side *s)
     plait_conn_abort(conn, now_of(s));
 }
 
-/* ---- reading -------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------- */
 
 static void count_responses(struct side *s)
 {
@@ -252,7 +252,7 @@ static bool side_write(struct side *s)
     return true;
 }
 
-/* ---- the step ------------------------------------------------------------------------------ */
+/* ---- the step --------------------------------------------------------------------------- */
 
 static void side_end(struct side *s)
 {
@@ -325,7 +325,7 @@ static void side_fire(struct sim *sim, struct sim_event *e)
     host_service(s->host);
 }
 
-/* ---- opening -------------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------- */
 
 static void adopt(struct side *s, struct plait_conn *conn)
 {

@@ -34,7 +34,7 @@ struct world {
     uint16_t mtu;
 };
 
-/* ---- draws ---------------------------------------------------------------------- */
+/* ---- draws ------------------------------------------------------------------------------ */
 
 static uint64_t below(struct world *w, uint64_t n)
 {
@@ -80,7 +80,7 @@ __attribute__((format(printf, 2, 3))) static void note(struct world *w, const ch
     fflush(w->run->describe); /* whoever reads it may be about to see a crash */
 }
 
-/* ---- links ------------------------------------------------------------------------ */
+/* ---- links ------------------------------------------------------------------------------ */
 
 static struct link_config random_link(struct world *w)
 {
@@ -114,7 +114,7 @@ static struct link_config without_faults(struct link_config c)
     return c;
 }
 
-/* ---- hosts -------------------------------------------------------------------------- */
+/* ---- hosts ------------------------------------------------------------------------------ */
 
 static struct plait_config random_config(struct world *w)
 {
@@ -208,7 +208,7 @@ static void build_paths(struct world *w)
     }
 }
 
-/* ---- faults --------------------------------------------------------------------------- */
+/* ---- faults ----------------------------------------------------------------------------- */
 
 static void heal(struct sim *sim, void *ctx)
 {
@@ -260,7 +260,7 @@ static void plan_faults(struct world *w)
     sim_at(&w->sim, start_us + HEAL_US, heal, w);
 }
 
-/* ---- applications ------------------------------------------------------------------------ */
+/* ---- applications ----------------------------------------------------------------------- */
 
 static struct side_config random_side(struct world *w)
 {
@@ -320,7 +320,7 @@ static void random_stream(struct world *w)
                start_us, &c, &s, NULL, NULL);
 }
 
-/* ---- the run -------------------------------------------------------------------------------- */
+/* ---- the run ---------------------------------------------------------------------------- */
 
 static void build(struct world *w)
 {

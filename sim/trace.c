@@ -104,7 +104,7 @@ void tally_packet(struct tally *t, const struct sim_packet *p)
     t->rst += (s.flags & TCP_RST) != 0;
 }
 
-/* ---- captures ------------------------------------------------------------------ */
+/* ---- captures --------------------------------------------------------------------------- */
 
 struct pcap {
     FILE *file;
