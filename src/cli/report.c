@@ -153,3 +153,17 @@ json_t *report_json(const struct report *r)
     json_object_set_new(o, "subflows", paths);
     return o;
 }
+
+json_t *report_counters(const struct plait_stack *stack)
+{
+    const struct plait_counters *counters = plait_stack_counters(stack);
+    const char *name;
+    json_t *o = json_object();
+
+    for (unsigned i = 0; (name = plait_counter_name(i)); i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)counters + i * sizeof value, sizeof value);
+        json_object_set_new(o, name, json_integer((json_int_t)value));
+    }
+    return o;
+}

@@ -42,5 +42,7 @@ char *report_path_text(const struct plait_subflow_info *path, char *buf);
 void report_print(const struct report *r, FILE *out);
 /* An object; the caller's to release. */
 json_t *report_json(const struct report *r);
+/* The stack's counters by name: the kernel's names, to be read side by side. */
+json_t *report_counters(const struct plait_stack *stack);
 
 #endif

@@ -442,6 +442,7 @@ static void summarise(struct transfer *t)
     json_object_set_new(o, "goodput_bps", json_real(goodput));
     json_object_set_new(o, "longest_pause_ms", json_real((double)t->meter.pause_us / 1e3));
     json_object_set_new(o, "failure", json_integer(t->failure));
+    json_object_set_new(o, "counters", report_counters(host_stack(t->host)));
     if (t->o->sha256) {
         put_sha(o, "sha256_sent", &t->in.sha);
         put_sha(o, "sha256_received", &t->out.sha);
