@@ -56,7 +56,8 @@ static void drop(struct host *h, const struct plait_addr *addr)
 static void on_change(void *ctx, const struct io_watch_addr *a, bool present)
 {
     struct host *h = ctx;
-    struct plait_local local = {.addr = a->addr, .mtu = a->mtu};
+    struct plait_local local = {.addr = a->addr, .mtu = a->mtu,
+                                .prefix_len = a->prefix_len};
     bool chosen = named(&h->locals, &a->addr);
 
     if (h->locals.only_count > 0 && !chosen)
@@ -81,6 +82,7 @@ static int open_tun(struct host *h, const struct io_tun_config *tun, struct host
 {
     for (unsigned i = 0; i < tun->addr_count; i++)
         add(h, &(struct plait_local){.addr = tun->addrs[i].addr,
+                                     .prefix_len = tun->addrs[i].prefix_len,
                                      .mtu = tun->mtu ? tun->mtu : 1500});
     if (h->locals.count < tun->addr_count)
         return host_fail(err, HOST_FAIL_OTHER, "out of memory");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Offsets count from the IP header, as a SOCK_DGRAM packet socket sees it.
+ * The socket sees packets from the link header on, so how far in the IP header
+ * starts depends on the kind of device, and everything behind that is emitted
+ * once for each distance.
  *
  * A packet that enters through a port of a bridge or bond, or with a VLAN
  * tag, is shown to packet sockets twice: there, and on the device above. Only
@@ -8,6 +10,7 @@
  */
 #include "io/filter.h"
 
+#include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
@@ -88,63 +91,112 @@ static void check_arrival(struct assembler *a, const struct filter_config *c)
 
 /* Both leave the local port in the accumulator and jump: to_ports[0] from
  * TCP, [1] from an ICMP error. */
-static void load_port_ip4(struct assembler *a, unsigned to_ports[2])
+static void load_port_ip4(struct assembler *a, unsigned ip, unsigned to_ports[2])
 {
-    load(a, BPF_H | BPF_ABS, IP4_FRAGMENT);
+    load(a, BPF_H | BPF_ABS, ip + IP4_FRAGMENT);
     emit(a, BPF_ALU | BPF_AND | BPF_K, FRAGMENT_OFFSET_MASK);
     unless(a, 0);
     drop(a);
-    emit(a, BPF_LDX | BPF_B | BPF_MSH, 0); /* X: length of the IP header */
-    load(a, BPF_B | BPF_ABS, IP4_PROTOCOL);
+    emit(a, BPF_LDX | BPF_B | BPF_MSH, ip); /* X: length of the IP header */
+    load(a, BPF_B | BPF_ABS, ip + IP4_PROTOCOL);
     unless(a, IPPROTO_TCP);
     unsigned not_tcp = jump(a);
-    load(a, BPF_H | BPF_IND, TCP_DEST_PORT);
+    load(a, BPF_H | BPF_IND, ip + TCP_DEST_PORT);
     to_ports[0] = jump(a);
 
     land(a, not_tcp);
     unless(a, IPPROTO_ICMP);
     drop(a);
-    load(a, BPF_B | BPF_IND, ICMP_HEADER + IP4_PROTOCOL);
+    load(a, BPF_B | BPF_IND, ip + ICMP_HEADER + IP4_PROTOCOL);
     unless(a, IPPROTO_TCP);
     drop(a);
-    load(a, BPF_H | BPF_IND, ICMP_HEADER + IP4_HEADER + TCP_SOURCE_PORT);
+    load(a, BPF_H | BPF_IND, ip + ICMP_HEADER + IP4_HEADER + TCP_SOURCE_PORT);
     to_ports[1] = jump(a);
 }
 
-static void load_port_ip6(struct assembler *a, unsigned to_ports[2])
+static void load_port_ip6(struct assembler *a, unsigned ip, unsigned to_ports[2])
 {
-    load(a, BPF_B | BPF_ABS, IP6_NEXT_HEADER);
+    load(a, BPF_B | BPF_ABS, ip + IP6_NEXT_HEADER);
     unless(a, IPPROTO_TCP);
     unsigned not_tcp = jump(a);
-    load(a, BPF_H | BPF_ABS, IP6_HEADER + TCP_DEST_PORT);
+    load(a, BPF_H | BPF_ABS, ip + IP6_HEADER + TCP_DEST_PORT);
     to_ports[0] = jump(a);
 
     land(a, not_tcp);
     unless(a, IPPROTO_ICMPV6);
     drop(a);
-    load(a, BPF_B | BPF_ABS, IP6_HEADER + ICMP_HEADER + IP6_NEXT_HEADER);
+    load(a, BPF_B | BPF_ABS, ip + IP6_HEADER + ICMP_HEADER + IP6_NEXT_HEADER);
     unless(a, IPPROTO_TCP);
     drop(a);
-    load(a, BPF_H | BPF_ABS, IP6_HEADER + ICMP_HEADER + IP6_HEADER + TCP_SOURCE_PORT);
+    load(a, BPF_H | BPF_ABS, ip + IP6_HEADER + ICMP_HEADER + IP6_HEADER + TCP_SOURCE_PORT);
     to_ports[1] = jump(a);
+}
+
+/* For a device whose packets have their IP header at `ip`. */
+static void load_port(struct assembler *a, unsigned ip, unsigned to_ports[4])
+{
+    load(a, BPF_W | BPF_ABS, (unsigned)(SKF_AD_OFF + SKF_AD_PROTOCOL));
+    unless(a, ETH_P_IP);
+    unsigned not_ip4 = jump(a);
+    load_port_ip4(a, ip, to_ports);
+    land(a, not_ip4);
+    unless(a, ETH_P_IPV6);
+    drop(a);
+    load_port_ip6(a, ip, to_ports + 2);
+}
+
+unsigned filter_link_len(uint16_t hatype)
+{
+    switch (hatype) {
+    case ARPHRD_ETHER:
+    case ARPHRD_LOOPBACK:
+        return ETH_HLEN;
+    case ARPHRD_NONE:
+    case ARPHRD_PPP:
+    case ARPHRD_RAWIP:
+    case ARPHRD_SIT:
+    case ARPHRD_TUNNEL:
+    case ARPHRD_TUNNEL6:
+        return 0;
+    default:
+        return FILTER_LINK_UNKNOWN;
+    }
+}
+
+/* The accumulator holds the device's type. Jump, from the places put into
+ * `to`, when its link header is `link_len` long. */
+static void when_link_len(struct assembler *a, unsigned link_len, unsigned *to, unsigned *count)
+{
+    static const uint16_t types[] = {ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_NONE,   ARPHRD_PPP,
+                                     ARPHRD_RAWIP, ARPHRD_SIT,      ARPHRD_TUNNEL, ARPHRD_TUNNEL6};
+
+    *count = 0;
+    for (unsigned i = 0; i < sizeof types / sizeof *types; i++) {
+        if (filter_link_len(types[i]) != link_len)
+            continue;
+        when(a, types[i]);
+        to[(*count)++] = jump(a);
+    }
 }
 
 unsigned filter_build(const struct filter_config *config, struct sock_filter *code)
 {
+    static const unsigned link_lens[] = {ETH_HLEN, 0};
     struct assembler a = {code, 0};
-    unsigned to_ports[4];
+    unsigned to_ports[8], to_link[2][8], count[2];
 
     check_arrival(&a, config);
-    load(&a, BPF_W | BPF_ABS, (unsigned)(SKF_AD_OFF + SKF_AD_PROTOCOL));
-    unless(&a, ETH_P_IP);
-    unsigned not_ip4 = jump(&a);
-    load_port_ip4(&a, to_ports);
-    land(&a, not_ip4);
-    unless(&a, ETH_P_IPV6);
+    load(&a, BPF_W | BPF_ABS, (unsigned)(SKF_AD_OFF + SKF_AD_HATYPE));
+    for (unsigned i = 0; i < 2; i++)
+        when_link_len(&a, link_lens[i], to_link[i], &count[i]);
     drop(&a);
-    load_port_ip6(&a, to_ports + 2);
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned n = 0; n < count[i]; n++)
+            land(&a, to_link[i][n]);
+        load_port(&a, link_lens[i], to_ports + 4 * i);
+    }
 
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 8; i++)
         land(&a, to_ports[i]);
     if (config->port_count > (FILTER_MAX - a.len - 1) / 2) {
         pass(&a);

@@ -14,6 +14,11 @@
 
 enum { FILTER_MAX = BPF_MAXINSNS };
 
+/* Length of the link header of a device of this type (ARPHRD_*), as a raw
+ * packet socket shows it. Packets of unknown ones do not pass. */
+enum { FILTER_LINK_UNKNOWN = 255 };
+unsigned filter_link_len(uint16_t hatype);
+
 struct filter_config {
     const uint16_t *ports; /* local TCP ports that are plait's */
     unsigned port_count;

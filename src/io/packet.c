@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The driver on the host's own addresses and routes: one AF_PACKET socket on
- * all interfaces, cooked, so that the kernel strips and builds link headers,
- * with the virtio header, so that super-segments and unfinished checksums
- * pass both ways.
+ * all interfaces, with the virtio header, so that super-segments and
+ * unfinished checksums pass both ways.
  *
  * The kernel's own TCP stays out of the way because every port in use is held
  * (io/hold.h); only packets to held ports pass the filter. What the socket
@@ -47,8 +46,9 @@ enum {
 
 struct message {
     struct virtio_net_hdr vnet;
+    struct ethhdr link; /* out only */
     struct sockaddr_ll name;
-    struct iovec iov[2 + PLAIT_IOV_MAX];
+    struct iovec iov[3 + PLAIT_IOV_MAX];
 };
 
 struct packet_driver {
@@ -143,10 +143,11 @@ static unsigned packet_receive(struct io_driver *driver, struct plait_packet_rx 
         return 0;
     for (unsigned i = 0; i < (unsigned)count; i++) {
         const struct message *m = &d->rx[i];
-        uint32_t len = d->rx_msgs[i].msg_len;
+        uint32_t skip = filter_link_len(m->name.sll_hatype), len = d->rx_msgs[i].msg_len;
 
         len = len > sizeof m->vnet ? len - (uint32_t)sizeof m->vnet : 0;
-        rx_ring_offer(&d->ring, i, len, &out[i]);
+        skip = skip < len ? skip : len;
+        rx_ring_offer(&d->ring, i, skip, len - skip, &out[i]);
         /* Unfinished means that it never left this host; nothing to verify. */
         out[i].csum_ok =
             m->vnet.flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
@@ -164,8 +165,8 @@ static void message_fill(struct packet_driver *d, unsigned i, const struct plait
                          const struct route *route)
 {
     struct message *m = &d->tx[i];
-    bool ethernet = route->way == ROUTE_ETHERNET, ip4 = p->dst.family == PLAIT_IPV4;
-    uint16_t link_len = ethernet ? ETH_HLEN : 0; /* the kernel puts it in front */
+    bool ip4 = p->dst.family == PLAIT_IPV4;
+    uint16_t link_len = route->way == ROUTE_ETHERNET ? ETH_HLEN : 0;
 
     d->tx_packets[i] = p;
     m->vnet = (struct virtio_net_hdr){
@@ -178,15 +179,17 @@ static void message_fill(struct packet_driver *d, unsigned i, const struct plait
         m->vnet.gso_size = p->gso_size;
         m->vnet.hdr_len = (uint16_t)(link_len + p->header_len);
     }
+    memcpy(m->link.h_dest, route->lladdr, ETH_ALEN);
+    memcpy(m->link.h_source, route->device_lladdr, ETH_ALEN);
+    m->link.h_proto = htons(ip4 ? ETH_P_IP : ETH_P_IPV6);
     m->name.sll_family = AF_PACKET;
-    m->name.sll_protocol = htons(ip4 ? ETH_P_IP : ETH_P_IPV6);
+    m->name.sll_protocol = m->link.h_proto;
     m->name.sll_ifindex = (int)route->ifindex;
-    m->name.sll_halen = ethernet ? ETH_ALEN : 0;
-    memcpy(m->name.sll_addr, route->lladdr, ETH_ALEN);
-    m->iov[1] = (struct iovec){(void *)p->header, p->header_len};
+    m->iov[1] = (struct iovec){&m->link, link_len};
+    m->iov[2] = (struct iovec){(void *)p->header, p->header_len};
     for (unsigned n = 0; n < p->iov_count; n++)
-        m->iov[2 + n] = (struct iovec){(void *)p->iov[n].data, p->iov[n].len};
-    d->tx_msgs[i].msg_hdr.msg_iovlen = 2u + p->iov_count;
+        m->iov[3 + n] = (struct iovec){(void *)p->iov[n].data, p->iov[n].len};
+    d->tx_msgs[i].msg_hdr.msg_iovlen = 3u + p->iov_count;
 }
 
 static void account(struct packet_driver *d, unsigned i)
@@ -366,7 +369,7 @@ int io_packet_open(struct io_driver **out)
         return err;
     d->driver.ops = &packet_ops;
     d->driver.blocked_fd = d->raw.fd4 = d->raw.fd6 = -1;
-    d->fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    d->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (d->fd < 0) {
         err = -errno;
         goto fail;

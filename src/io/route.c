@@ -109,42 +109,44 @@ static uint32_t ask_owner(struct netlink *nl, const struct plait_addr *addr)
 struct device {
     uint16_t type; /* ARPHRD_* */
     uint32_t flags;
+    uint8_t lladdr[6];
+    bool lladdr_known;
 };
 
 static int read_device(const struct nlmsghdr *message, void *ctx)
 {
     struct device *d = ctx;
     const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+    const struct nlattr *attrs[IFLA_ADDRESS + 1];
 
+    netlink_attrs(message, sizeof *info, attrs, IFLA_ADDRESS + 1);
     d->type = info->ifi_type;
     d->flags = info->ifi_flags;
+    if (attrs[IFLA_ADDRESS] && mnl_attr_get_payload_len(attrs[IFLA_ADDRESS]) == sizeof d->lladdr) {
+        memcpy(d->lladdr, mnl_attr_get_payload(attrs[IFLA_ADDRESS]), sizeof d->lladdr);
+        d->lladdr_known = true;
+    }
     return MNL_CB_OK;
 }
 
-static enum route_way ask_way(struct netlink *nl, uint32_t ifindex)
+static void ask_device(struct netlink *nl, struct route *r)
 {
     struct nlmsghdr *request = netlink_request(nl, RTM_GETLINK, 0);
     struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof *info);
     struct device d = {0};
 
-    info->ifi_index = (int)ifindex;
+    info->ifi_index = (int)r->ifindex;
     if (netlink_ask(nl, request, read_device, &d) < 0)
-        return ROUTE_NONE;
-    if (d.flags & IFF_LOOPBACK)
-        return ROUTE_KERNEL;
-    switch (d.type) {
-    case ARPHRD_ETHER:
-        return ROUTE_ETHERNET;
-    case ARPHRD_NONE:
-    case ARPHRD_PPP:
-    case ARPHRD_RAWIP:
-    case ARPHRD_SIT:
-    case ARPHRD_TUNNEL:
-    case ARPHRD_TUNNEL6:
-        return ROUTE_BARE;
-    default:
-        return ROUTE_KERNEL;
-    }
+        r->way = ROUTE_NONE;
+    else if (d.flags & IFF_LOOPBACK)
+        r->way = ROUTE_KERNEL;
+    else if (d.type == ARPHRD_ETHER && d.lladdr_known)
+        r->way = ROUTE_ETHERNET;
+    else if (d.type == ARPHRD_NONE || d.type == ARPHRD_RAWIP)
+        r->way = ROUTE_BARE;
+    else /* headers unknown here, or room for them that raw sockets must not fill */
+        r->way = ROUTE_KERNEL;
+    memcpy(r->device_lladdr, d.lladdr, sizeof r->device_lladdr);
 }
 
 /* ---- neighbours -------------------------------------------------------------- */
@@ -228,7 +230,7 @@ static void route_resolve(struct netlink *nl, struct route *r)
     if (!routed || a.type != RTN_UNICAST)
         return;
     r->ifindex = a.oif;
-    r->way = ask_way(nl, a.oif);
+    ask_device(nl, r);
     r->next_hop = a.has_gateway ? a.gateway : r->dst;
     if (r->way == ROUTE_ETHERNET)
         ask_neighbour(nl, r);

@@ -32,7 +32,7 @@ struct route {
     bool known;          /* this entry is in use */
     bool lladdr_known;   /* ETHERNET: lladdr may be used */
     bool lladdr_aging;   /* ETHERNET: the kernel would like it confirmed */
-    uint8_t lladdr[6];
+    uint8_t lladdr[6], device_lladdr[6];
     uint64_t nudged_us;  /* when a packet last went by the kernel's way for that */
 };
 

@@ -87,13 +87,14 @@ unsigned rx_ring_refill(struct rx_ring *r)
     return r->ready;
 }
 
-void rx_ring_offer(const struct rx_ring *r, unsigned i, uint32_t len, struct plait_packet_rx *out)
+void rx_ring_offer(const struct rx_ring *r, unsigned i, uint32_t skip, uint32_t len,
+                   struct plait_packet_rx *out)
 {
     bool spare = r->spare_count >= IO_BATCH || r->total < r->chunks_max;
 
     *out = (struct plait_packet_rx){
         .chunk = len >= RX_KEEP_MIN && spare ? r->slot[i] : NULL,
-        .data = r->slot[i]->data,
+        .data = r->slot[i]->data + skip,
         .len = len,
     };
 }

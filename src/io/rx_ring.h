@@ -15,7 +15,7 @@
 #include "io/driver.h"
 
 enum {
-    RX_CHUNK_BYTES = 65536, /* an IP packet is at most 65535 */
+    RX_CHUNK_BYTES = 65536 + 64, /* an IP packet is at most 65535; and a link header */
     RX_KEEP_MIN = RX_CHUNK_BYTES / 4,
     RX_CHUNKS_MAX = 1024
 };
@@ -36,7 +36,8 @@ bool rx_ring_init(struct rx_ring *r, unsigned chunks_max);
 void rx_ring_free(struct rx_ring *r);
 /* Make the slots that were offered ready again; returns r->ready. */
 unsigned rx_ring_refill(struct rx_ring *r);
-/* Describe the `len` bytes received in slot i. */
-void rx_ring_offer(const struct rx_ring *r, unsigned i, uint32_t len, struct plait_packet_rx *out);
+/* Describe the packet of `len` bytes received in slot i behind `skip` others. */
+void rx_ring_offer(const struct rx_ring *r, unsigned i, uint32_t skip, uint32_t len,
+                   struct plait_packet_rx *out);
 
 #endif

@@ -55,7 +55,7 @@ static unsigned tun_receive(struct io_driver *driver, struct plait_packet_rx *ou
         driver->stats.calls_in++;
         if (n < (ssize_t)sizeof vnet)
             break;
-        rx_ring_offer(&d->ring, count, (uint32_t)(n - (ssize_t)sizeof vnet), &out[count]);
+        rx_ring_offer(&d->ring, count, 0, (uint32_t)(n - (ssize_t)sizeof vnet), &out[count]);
         out[count].csum_ok =
             vnet.flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
         out[count].gso_size = vnet.gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : vnet.gso_size;

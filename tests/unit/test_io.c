@@ -37,7 +37,7 @@ static void ring_reuses_what_nobody_kept(void **state)
     assert_true(rx_ring_init(&r, RX_CHUNKS_MAX));
     assert_int_equal(r.ready, IO_BATCH);
     struct plait_chunk *first = r.slot[0];
-    rx_ring_offer(&r, 0, 60000, &p);
+    rx_ring_offer(&r, 0, 0, 60000, &p);
     assert_ptr_equal(p.chunk, first);
     assert_ptr_equal(p.data, first->data);
     assert_int_equal(rx_ring_refill(&r), IO_BATCH);
@@ -53,7 +53,7 @@ static void ring_replaces_what_was_kept(void **state)
 
     (void)state;
     assert_true(rx_ring_init(&r, RX_CHUNKS_MAX));
-    rx_ring_offer(&r, 0, 60000, &p);
+    rx_ring_offer(&r, 0, 0, 60000, &p);
     struct plait_chunk *kept = chunk_ref(p.chunk);
     assert_int_equal(rx_ring_refill(&r), IO_BATCH);
     for (unsigned i = 0; i < r.ready; i++)
@@ -72,13 +72,13 @@ static void ring_does_not_pin_for_small_packets_or_past_its_limit(void **state)
 
     (void)state;
     assert_true(rx_ring_init(&r, IO_BATCH + 1));
-    rx_ring_offer(&r, 0, RX_KEEP_MIN - 1, &p);
+    rx_ring_offer(&r, 0, 0, RX_KEEP_MIN - 1, &p);
     assert_null(p.chunk);
-    rx_ring_offer(&r, 0, RX_KEEP_MIN, &p);
+    rx_ring_offer(&r, 0, 0, RX_KEEP_MIN, &p);
     assert_non_null(p.chunk);
     struct plait_chunk *kept = chunk_ref(p.chunk);
     rx_ring_refill(&r);
-    rx_ring_offer(&r, 0, 60000, &p); /* limit reached */
+    rx_ring_offer(&r, 0, 0, 60000, &p); /* limit reached */
     assert_null(p.chunk);
     assert_int_equal(p.len, 60000);
     chunk_unref(kept);
@@ -89,7 +89,7 @@ static void ring_does_not_pin_for_small_packets_or_past_its_limit(void **state)
 
 struct frame {
     uint8_t bytes[128];
-    unsigned len, pkttype, vlan, ifindex, protocol;
+    unsigned len, pkttype, vlan, ifindex, protocol, hatype;
 };
 
 static bool frame_load(const struct frame *f, uint32_t k, unsigned size, uint32_t *a)
@@ -102,6 +102,8 @@ static bool frame_load(const struct frame *f, uint32_t k, unsigned size, uint32_
         *a = f->ifindex;
     else if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL))
         *a = f->protocol;
+    else if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_HATYPE))
+        *a = f->hatype;
     else if (k + size > f->len || k + size < k)
         return false;
     else
@@ -110,7 +112,7 @@ static bool frame_load(const struct frame *f, uint32_t k, unsigned size, uint32_
 }
 
 /* Classic BPF, as much of it as the filter uses; anything else fails. */
-static bool passes(const struct filter_config *config, const struct frame *f)
+static bool passes_raw(const struct filter_config *config, const struct frame *f)
 {
     static struct sock_filter code[FILTER_MAX];
     unsigned len = filter_build(config, code);
@@ -140,9 +142,28 @@ static bool passes(const struct filter_config *config, const struct frame *f)
     return false;
 }
 
+/* Tests speak of IP packets. Over Ethernet the same must come out. */
+static bool passes(const struct filter_config *config, const struct frame *f)
+{
+    struct frame ethernet = *f, unknown = *f;
+    bool pass = passes_raw(config, f);
+
+    memmove(ethernet.bytes + ETH_HLEN, f->bytes, sizeof f->bytes - ETH_HLEN);
+    memset(ethernet.bytes, 0xff, ETH_HLEN);
+    ethernet.len += ETH_HLEN;
+    ethernet.hatype = ARPHRD_ETHER;
+    assert_int_equal(passes_raw(config, &ethernet), pass);
+    ethernet.hatype = ARPHRD_LOOPBACK;
+    assert_int_equal(passes_raw(config, &ethernet), pass);
+    unknown.hatype = ARPHRD_INFINIBAND;
+    assert_false(passes_raw(config, &unknown));
+    return pass;
+}
+
 static struct frame frame_ip4(uint8_t protocol, uint16_t dest_port)
 {
-    struct frame f = {.len = 40, .pkttype = PACKET_HOST, .ifindex = 2, .protocol = ETH_P_IP};
+    struct frame f = {.len = 40, .pkttype = PACKET_HOST, .ifindex = 2, .protocol = ETH_P_IP,
+                      .hatype = ARPHRD_NONE};
 
     f.bytes[0] = 0x45;
     f.bytes[9] = protocol;
@@ -152,7 +173,8 @@ static struct frame frame_ip4(uint8_t protocol, uint16_t dest_port)
 
 static struct frame frame_ip6(uint8_t next_header, uint16_t dest_port)
 {
-    struct frame f = {.len = 60, .pkttype = PACKET_HOST, .ifindex = 2, .protocol = ETH_P_IPV6};
+    struct frame f = {.len = 60, .pkttype = PACKET_HOST, .ifindex = 2,
+                      .protocol = ETH_P_IPV6, .hatype = ARPHRD_NONE};
 
     f.bytes[0] = 0x60;
     f.bytes[6] = next_header;
