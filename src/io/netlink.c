@@ -35,7 +35,7 @@ struct nlmsghdr *netlink_request(struct netlink *nl, uint16_t type, uint16_t fla
     /* A dump ends with a message of its own; for all else ask for one. */
     request->nlmsg_type = type;
     request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-    if (!(flags & NLM_F_DUMP))
+    if ((flags & NLM_F_DUMP) != NLM_F_DUMP)
         request->nlmsg_flags |= NLM_F_ACK;
     request->nlmsg_seq = ++nl->sequence;
     return request;
