@@ -23,6 +23,9 @@ void tcp_timers_stop(struct tcp *t)
     for (int i = 0; i < TCP_T_COUNT; i++)
         t->timer_us[i] = TCP_NEVER;
     t->rack.timer = TCP_LT_NONE;
+    if (t->wants.ack_delayed) /* no timer is left to remember it */
+        tcp_ack_now(t);
+    t->wants.ack_delayed = false;
 }
 
 void tcp_rto_arm(struct tcp *t) { arm(t, TCP_T_RTO, tcp_rto_backed_off(t)); }
