@@ -101,6 +101,7 @@ struct subflow {
     struct list mappings; /* struct rx_mapping */
     struct list held;     /* struct recv_piece: unmapped or unverified bytes; .dsn is the SSN */
     uint32_t held_bytes;
+    uint32_t taken_ssn;   /* next SSN to take from tcp */
     struct recv_piece *place_hint; /* where its last out-of-order bytes went */
 
     /* reinject.c */

@@ -13,16 +13,11 @@
 #include "mptcp/place.h"
 #include "wire/checksum.h"
 
-static uint32_t ssn_in_order(const struct subflow *sf)
-{
-    return sf->tcp.rcv_nxt - sf->tcp.irs;
-}
-
 /* First SSN whose byte has not gone to the connection. */
 static uint32_t ssn_wanted(const struct subflow *sf)
 {
     if (list_empty(&sf->held))
-        return ssn_in_order(sf);
+        return sf->taken_ssn;
     return (uint32_t)list_first(&sf->held, struct recv_piece, link)->dsn;
 }
 
@@ -251,6 +246,7 @@ void conn_receive(struct subflow *sf, uint64_t now_us)
     struct tcp_piece piece;
     (void)now_us;
     while (tcp_next_in_order(&sf->tcp, &piece)) {
+        sf->taken_ssn = piece.seq + piece.len - sf->tcp.irs;
         if (sf->gone || sf->tcp.state == TCP_CLOSED || c->state == CONN_CLOSED ||
             !sf->joined)
             chunk_unref(piece.chunk);
