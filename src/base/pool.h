@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Equal-sized objects from slabs of the stack's memory, with a free list: no
- * trip to the allocator in steady state. Freed slabs are given back when the
- * pool is nearly empty, so a peak does not stay forever.
+ * trip to the allocator in steady state. An empty slab is given back when
+ * another slab's worth of objects is free, so a peak does not stay forever.
  */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H

@@ -126,9 +126,10 @@ static void format_add_addr(const struct mptcp_options *m, struct text *t)
 {
     for (unsigned i = 0; i < m->add_addr_count; i++) {
         const struct mptcp_add_addr *a = &m->add_addr[i];
+        const char *form = a->has_hmac ? "" : a->echo ? " echo" : " v0";
         char addr[ADDR_TEXT_MAX];
-        add(t, "%sadd-addr%s id %u %s", i ? " " : "",
-            a->echo ? " echo" : a->has_hmac ? "" : " v0", a->addr_id, addr_format(&a->addr, addr));
+        add(t, "%sadd-addr%s id %u %s", i ? " " : "", form, a->addr_id,
+            addr_format(&a->addr, addr));
         if (a->has_port)
             add(t, " port %u", a->port);
         if (a->has_hmac) {
@@ -179,11 +180,16 @@ static void format_mptcp(const struct mptcp_options *m, struct text *t)
         uint32_t bits;
         void (*format)(const struct mptcp_options *m, struct text *t);
     } rows[] = {
-        {MPO_CAPABLE_ANY, format_capable},      {MPO_JOIN_ANY, format_join},
-        {MPO_DSS, format_dss},                  {MPO_ADD_ADDR, format_add_addr},
-        {MPO_REMOVE_ADDR, format_remove_addr},  {MPO_PRIO, format_prio},
-        {MPO_FAIL, format_fail},                {MPO_FASTCLOSE, format_fastclose},
-        {MPO_TCPRST, format_tcprst},            {MPO_EXPERIMENTAL, format_experimental},
+        {MPO_CAPABLE_ANY, format_capable},
+        {MPO_JOIN_ANY, format_join},
+        {MPO_DSS, format_dss},
+        {MPO_ADD_ADDR, format_add_addr},
+        {MPO_REMOVE_ADDR, format_remove_addr},
+        {MPO_PRIO, format_prio},
+        {MPO_FAIL, format_fail},
+        {MPO_FASTCLOSE, format_fastclose},
+        {MPO_TCPRST, format_tcprst},
+        {MPO_EXPERIMENTAL, format_experimental},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!(m->present & rows[i].bits))

@@ -238,7 +238,7 @@ static bool add_addr_decode(const uint8_t *o, unsigned len, struct mptcp_options
 static void add_addr_encode_one(const struct mptcp_add_addr *a, struct writer *w)
 {
     bool is_v6 = a->addr.family == PLAIT_IPV6, hmac = a->has_hmac && !a->echo;
-    unsigned len = (is_v6 ? 20 : 8) + (a->has_port ? 2 : 0) + (hmac ? 8 : 0);
+    unsigned len = (is_v6 ? 20U : 8U) + (a->has_port ? 2U : 0U) + (hmac ? 8U : 0U);
     unsigned nibble = a->echo ? NIBBLE_ECHO : hmac ? 0 : a->addr.family;
     write_head(w, len, MPTCP_ADD_ADDR, nibble);
     write_u8(w, a->addr_id);
@@ -355,41 +355,43 @@ struct mptcp_option_row {
     (LEN(4) | LEN(8) | LEN(12) | LEN(14) | LEN(16) | LEN(18) | LEN(20) | LEN(22) | LEN(24) |       \
      LEN(26) | LEN(28))
 #define LENS_ADDR (LEN(8) | LEN(10) | LEN(20) | LEN(22))
-#define LENS_ADDR_HMAC (LEN(16) | LEN(18) | LEN(28) | LEN(30))
+#define LENS_ADDR_V1 (LENS_ADDR | LEN(16) | LEN(18) | LEN(28) | LEN(30)) /* echo, or HMAC */
 #define LENS_REMOVE (LEN(3 + REMOVE_ADDR_MAX + 1) - LEN(4))
 #define LENS_ANY (LEN(TCP_OPTIONS_MAX + 1) - LEN(3))
 
 /* clang-format off */
 static const struct mptcp_option_row rows[] = {
-    {MPTCP_CAPABLE,      MPO_CAPABLE_SYN,  MPO_CAPABLE_ANY,  0,                 LEN(4),
+    /* subtype           bit               group             v0 lengths      v1 lengths
+     * read              write */
+    {MPTCP_CAPABLE,      MPO_CAPABLE_SYN,  MPO_CAPABLE_ANY,  0,              LEN(4),
      capable_decode,     capable_encode_syn},
-    {MPTCP_CAPABLE,      MPO_CAPABLE_KEY,  MPO_CAPABLE_ANY,  LEN(12),           LEN(12),
+    {MPTCP_CAPABLE,      MPO_CAPABLE_KEY,  MPO_CAPABLE_ANY,  LEN(12),        LEN(12),
      capable_decode,     capable_encode_key},
-    {MPTCP_CAPABLE,      MPO_CAPABLE_KEYS, MPO_CAPABLE_ANY,  LEN(20),           LEN(20),
+    {MPTCP_CAPABLE,      MPO_CAPABLE_KEYS, MPO_CAPABLE_ANY,  LEN(20),        LEN(20),
      capable_decode,     capable_encode_keys},
-    {MPTCP_CAPABLE,      MPO_CAPABLE_DATA, MPO_CAPABLE_ANY,  0,                 LEN(22) | LEN(24),
+    {MPTCP_CAPABLE,      MPO_CAPABLE_DATA, MPO_CAPABLE_ANY,  0,              LEN(22) | LEN(24),
      capable_decode,     capable_encode_data},
-    {MPTCP_JOIN,         MPO_JOIN_SYN,     MPO_JOIN_ANY,     LEN(12),           LEN(12),
+    {MPTCP_JOIN,         MPO_JOIN_SYN,     MPO_JOIN_ANY,     LEN(12),        LEN(12),
      join_decode_syn,    join_encode_syn},
-    {MPTCP_JOIN,         MPO_JOIN_SYNACK,  MPO_JOIN_ANY,     LEN(16),           LEN(16),
+    {MPTCP_JOIN,         MPO_JOIN_SYNACK,  MPO_JOIN_ANY,     LEN(16),        LEN(16),
      join_decode_synack, join_encode_synack},
-    {MPTCP_JOIN,         MPO_JOIN_ACK,     MPO_JOIN_ANY,     LEN(24),           LEN(24),
+    {MPTCP_JOIN,         MPO_JOIN_ACK,     MPO_JOIN_ANY,     LEN(24),        LEN(24),
      join_decode_ack,    join_encode_ack},
-    {MPTCP_DSS,          MPO_DSS,          MPO_DSS,          LENS_DSS,          LENS_DSS,
+    {MPTCP_DSS,          MPO_DSS,          MPO_DSS,          LENS_DSS,       LENS_DSS,
      dss_decode,         dss_encode},
-    {MPTCP_ADD_ADDR,     MPO_ADD_ADDR,     0,                LENS_ADDR,         LENS_ADDR | LENS_ADDR_HMAC,
+    {MPTCP_ADD_ADDR,     MPO_ADD_ADDR,     0,                LENS_ADDR,      LENS_ADDR_V1,
      add_addr_decode,    add_addr_encode},
-    {MPTCP_REMOVE_ADDR,  MPO_REMOVE_ADDR,  MPO_REMOVE_ADDR,  LENS_REMOVE,       LENS_REMOVE,
+    {MPTCP_REMOVE_ADDR,  MPO_REMOVE_ADDR,  MPO_REMOVE_ADDR,  LENS_REMOVE,    LENS_REMOVE,
      remove_addr_decode, remove_addr_encode},
-    {MPTCP_PRIO,         MPO_PRIO,         MPO_PRIO,         LEN(3) | LEN(4),   LEN(3),
+    {MPTCP_PRIO,         MPO_PRIO,         MPO_PRIO,         LEN(3)|LEN(4),  LEN(3),
      prio_decode,        prio_encode},
-    {MPTCP_FAIL,         MPO_FAIL,         MPO_FAIL,         LEN(12),           LEN(12),
+    {MPTCP_FAIL,         MPO_FAIL,         MPO_FAIL,         LEN(12),        LEN(12),
      fail_decode,        fail_encode},
-    {MPTCP_FASTCLOSE,    MPO_FASTCLOSE,    MPO_FASTCLOSE,    LEN(12),           LEN(12),
+    {MPTCP_FASTCLOSE,    MPO_FASTCLOSE,    MPO_FASTCLOSE,    LEN(12),        LEN(12),
      fastclose_decode,   fastclose_encode},
-    {MPTCP_TCPRST,       MPO_TCPRST,       MPO_TCPRST,       0,                 LEN(4),
+    {MPTCP_TCPRST,       MPO_TCPRST,       MPO_TCPRST,       0,              LEN(4),
      tcprst_decode,      tcprst_encode},
-    {MPTCP_EXPERIMENTAL, MPO_EXPERIMENTAL, 0,                LENS_ANY,          LENS_ANY,
+    {MPTCP_EXPERIMENTAL, MPO_EXPERIMENTAL, 0,                LENS_ANY,       LENS_ANY,
      experimental_decode, NULL},
 };
 /* clang-format on */
@@ -398,14 +400,10 @@ enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
 /* The first row of each subtype; ROW_COUNT: none. */
 static const uint8_t first_row[16] = {
-    [MPTCP_CAPABLE] = 0,          [MPTCP_JOIN] = 4,
-    [MPTCP_DSS] = 7,              [MPTCP_ADD_ADDR] = 8,
-    [MPTCP_REMOVE_ADDR] = 9,      [MPTCP_PRIO] = 10,
-    [MPTCP_FAIL] = 11,            [MPTCP_FASTCLOSE] = 12,
-    [MPTCP_TCPRST] = 13,          [0x9] = ROW_COUNT,
-    [0xa] = ROW_COUNT,            [0xb] = ROW_COUNT,
-    [0xc] = ROW_COUNT,            [0xd] = ROW_COUNT,
-    [0xe] = ROW_COUNT,            [MPTCP_EXPERIMENTAL] = 14,
+    [MPTCP_CAPABLE] = 0,     [MPTCP_JOIN] = 4,  [MPTCP_DSS] = 7,   [MPTCP_ADD_ADDR] = 8,
+    [MPTCP_REMOVE_ADDR] = 9, [MPTCP_PRIO] = 10, [MPTCP_FAIL] = 11, [MPTCP_FASTCLOSE] = 12,
+    [MPTCP_TCPRST] = 13,     [0x9] = ROW_COUNT, [0xa] = ROW_COUNT, [0xb] = ROW_COUNT,
+    [0xc] = ROW_COUNT,       [0xd] = ROW_COUNT, [0xe] = ROW_COUNT, [MPTCP_EXPERIMENTAL] = 14,
 };
 
 static const struct mptcp_option_row *find_form(unsigned subtype, unsigned len)

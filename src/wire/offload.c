@@ -51,7 +51,7 @@ size_t offload_write(const struct plait_packet_tx *p, unsigned index, uint8_t *b
     uint32_t tcp_len = p->header_len - p->csum_start + len;
     put_be32(t + 4, get_be32(t + 4) + from);
     if (index + 1 < count)
-        t[13] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+        t[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
     if (index > 0)
         t[13] &= (uint8_t)~TCP_CWR;
     ip_set_length(buf, tcp_len, (uint16_t)index);

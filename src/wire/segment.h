@@ -45,8 +45,8 @@ struct tcp_options {
     uint16_t mss;
     uint8_t wscale; /* as received; the user clamps it to 14 (RFC 7323 2.3) */
     uint8_t sack_count;
-    uint8_t fastopen_len; /* 0: a cookie request */
-    uint8_t unknown_count;
+    uint8_t fastopen_len;  /* 0: a cookie request */
+    uint8_t unknown_count; /* kinds not known, or with an impossible length */
     uint32_t tsval, tsecr;
     struct sack_block sack[SACK_BLOCKS_MAX];
     uint8_t fastopen[FASTOPEN_COOKIE_MAX];
@@ -68,13 +68,13 @@ enum mptcp_subtype {
 /* One bit for each form an option can take; at most one form of MP_CAPABLE
  * and of MP_JOIN is present in a segment. */
 enum mptcp_option_bit {
-    MPO_CAPABLE_SYN = 1 << 0,    /* v1: 4 bytes, no key */
-    MPO_CAPABLE_KEY = 1 << 1,    /* 12 bytes: sender's key (v0 SYN; SYN/ACK of both) */
-    MPO_CAPABLE_KEYS = 1 << 2,   /* 20 bytes: both keys (third ACK) */
-    MPO_CAPABLE_DATA = 1 << 3,   /* v1: 22 or 24 bytes: both keys and data length */
-    MPO_JOIN_SYN = 1 << 4,       /* 12 bytes */
-    MPO_JOIN_SYNACK = 1 << 5,    /* 16 bytes */
-    MPO_JOIN_ACK = 1 << 6,       /* 24 bytes */
+    MPO_CAPABLE_SYN = 1 << 0,  /* v1: 4 bytes, no key */
+    MPO_CAPABLE_KEY = 1 << 1,  /* 12 bytes: sender's key (v0 SYN; SYN/ACK of both) */
+    MPO_CAPABLE_KEYS = 1 << 2, /* 20 bytes: both keys (third ACK) */
+    MPO_CAPABLE_DATA = 1 << 3, /* v1: 22 or 24 bytes: both keys and data length */
+    MPO_JOIN_SYN = 1 << 4,     /* 12 bytes */
+    MPO_JOIN_SYNACK = 1 << 5,  /* 16 bytes */
+    MPO_JOIN_ACK = 1 << 6,     /* 24 bytes */
     MPO_DSS = 1 << 7,
     MPO_ADD_ADDR = 1 << 8,
     MPO_REMOVE_ADDR = 1 << 9,
@@ -82,7 +82,7 @@ enum mptcp_option_bit {
     MPO_FAIL = 1 << 11,
     MPO_FASTCLOSE = 1 << 12,
     MPO_TCPRST = 1 << 13,
-    MPO_EXPERIMENTAL = 1 << 14   /* seen and skipped, never encoded */
+    MPO_EXPERIMENTAL = 1 << 14 /* seen and skipped, never encoded */
 };
 #define MPO_CAPABLE_ANY (MPO_CAPABLE_SYN | MPO_CAPABLE_KEY | MPO_CAPABLE_KEYS | MPO_CAPABLE_DATA)
 #define MPO_JOIN_ANY (MPO_JOIN_SYN | MPO_JOIN_SYNACK | MPO_JOIN_ACK)
@@ -104,16 +104,17 @@ struct mptcp_capable {
 };
 
 struct mptcp_join {
-    bool backup;        /* B, SYN and SYN/ACK */
-    uint8_t addr_id;    /* SYN and SYN/ACK */
-    uint32_t token;     /* SYN: the receiver's token */
-    uint32_t nonce;     /* SYN and SYN/ACK: the sender's random number */
-    uint8_t hmac[20];   /* SYN/ACK: 8 bytes used; ACK: 20 */
+    bool backup;      /* B, SYN and SYN/ACK */
+    uint8_t addr_id;  /* SYN and SYN/ACK */
+    uint32_t token;   /* SYN: the receiver's token */
+    uint32_t nonce;   /* SYN and SYN/ACK: the sender's random number */
+    uint8_t hmac[20]; /* SYN/ACK: 8 bytes used; ACK: 20 */
 };
 
 struct mptcp_dss {
     bool has_ack, has_map, has_checksum, data_fin; /* A, M, by length, F */
     bool ack64, dsn64;                             /* a, m */
+
     uint64_t data_ack; /* low 32 bits only unless ack64 */
     uint64_t dsn;      /* low 32 bits only unless dsn64 */
     uint32_t ssn;      /* relative to the ISN; the first data byte is 1 */
@@ -134,7 +135,7 @@ struct mptcp_add_addr {
 enum { ADD_ADDR_MAX = 4, REMOVE_ADDR_MAX = 37 };
 
 struct mptcp_options {
-    uint32_t present; /* enum mptcp_option_bit */
+    uint32_t present;        /* enum mptcp_option_bit */
     uint8_t unknown_count;   /* unassigned subtypes */
     uint8_t malformed_count; /* known subtype, impossible length or a second form: ignored */
     uint8_t add_addr_count, remove_addr_count;
@@ -150,9 +151,9 @@ struct mptcp_options {
     uint64_t fail_dsn;
     uint64_t fastclose_key; /* the receiver's key */
     struct {
-        bool transient;  /* T */
-        uint8_t flags;   /* U V W T as on the wire */
-        uint8_t reason;  /* RFC 8684 7.4 */
+        bool transient; /* T */
+        uint8_t flags;  /* U V W T as on the wire */
+        uint8_t reason; /* RFC 8684 7.4 */
     } tcprst;
 };
 
@@ -181,10 +182,10 @@ static inline uint32_t segment_seq_len(const struct segment *s)
 
 enum segment_error {
     SEGMENT_OK,
-    SEGMENT_SHORT,      /* truncated header, or lengths that contradict each other */
-    SEGMENT_NOT_TCP,    /* another protocol */
-    SEGMENT_ICMP,       /* ICMP or ICMPv6: give it to icmp_decode */
-    SEGMENT_FRAGMENT,   /* an IP fragment; reassembly is not our job */
+    SEGMENT_SHORT,    /* truncated header, or lengths that contradict each other */
+    SEGMENT_NOT_TCP,  /* another protocol */
+    SEGMENT_ICMP,     /* ICMP or ICMPv6: give it to icmp_decode */
+    SEGMENT_FRAGMENT, /* an IP fragment; reassembly is not our job */
     SEGMENT_IP_CHECKSUM,
     SEGMENT_CHECKSUM,   /* TCP */
     SEGMENT_BAD_OPTION, /* an option length of 0 or 1, or past the header */
@@ -215,7 +216,8 @@ enum { TCP_OPTIONS_MAX = 40 };
 /* Clear a segment for building: nothing present, no flags. */
 void segment_clear(struct segment *s);
 
-/* Flip a received segment's direction: dst <- src, src <- dst. */
+/* Start the answer to a received segment: cleared, with dst <- src and
+ * src <- dst. They may be the same segment. */
 void segment_reply(struct segment *out, const struct segment *in);
 
 /* An ICMP error about one of our segments (RFC 792, RFC 4443, RFC 1191). */

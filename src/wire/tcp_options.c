@@ -18,8 +18,15 @@ struct tcp_option_row {
     void (*encode)(const struct tcp_options *t, struct writer *w);
 };
 
-enum { KIND_MSS = 2, KIND_WSCALE = 3, KIND_SACK_OK = 4, KIND_SACK = 5, KIND_TIMESTAMP = 8,
-       KIND_FASTOPEN = 34, KIND_COUNT };
+enum option_kind {
+    KIND_MSS = 2,
+    KIND_WSCALE = 3,
+    KIND_SACK_OK = 4,
+    KIND_SACK = 5,
+    KIND_TIMESTAMP = 8,
+    KIND_FASTOPEN = 34,
+    KIND_COUNT
+};
 
 static void write_head(struct writer *w, uint8_t kind, unsigned len)
 {
@@ -115,19 +122,19 @@ static void fastopen_encode(const struct tcp_options *t, struct writer *w)
     write_padding(w);
 }
 
+#define LENS_SACK (LEN(10) | LEN(18) | LEN(26) | LEN(34))
 /* RFC 7413 4.1.1: a cookie is absent or an even number of 4 to 16 bytes. */
-#define FASTOPEN_LENGTHS                                                                           \
-    (LEN(2) | LEN(6) | LEN(8) | LEN(10) | LEN(12) | LEN(14) | LEN(16) | LEN(18))
+#define LENS_FASTOPEN (LEN(2) | LEN(6) | LEN(8) | LEN(10) | LEN(12) | LEN(14) | LEN(16) | LEN(18))
 
 /* clang-format off */
 static const struct tcp_option_row rows[KIND_COUNT] = {
-    /* kind             bit            lengths                                decode, encode */
-    [KIND_MSS]       = {OPT_MSS,       LEN(4),                               mss_decode, mss_encode},
-    [KIND_WSCALE]    = {OPT_WSCALE,    LEN(3),                               wscale_decode, wscale_encode},
-    [KIND_SACK_OK]   = {OPT_SACK_OK,   LEN(2),                               sack_ok_decode, sack_ok_encode},
-    [KIND_SACK]      = {OPT_SACK,      LEN(10) | LEN(18) | LEN(26) | LEN(34), sack_decode, sack_encode},
-    [KIND_TIMESTAMP] = {OPT_TIMESTAMP, LEN(10),                              timestamp_decode, timestamp_encode},
-    [KIND_FASTOPEN]  = {OPT_FASTOPEN,  FASTOPEN_LENGTHS,                     fastopen_decode, fastopen_encode},
+    /* kind             bit            lengths        read              write */
+    [KIND_MSS]       = {OPT_MSS,       LEN(4),        mss_decode,       mss_encode},
+    [KIND_WSCALE]    = {OPT_WSCALE,    LEN(3),        wscale_decode,    wscale_encode},
+    [KIND_SACK_OK]   = {OPT_SACK_OK,   LEN(2),        sack_ok_decode,   sack_ok_encode},
+    [KIND_SACK]      = {OPT_SACK,      LENS_SACK,     sack_decode,      sack_encode},
+    [KIND_TIMESTAMP] = {OPT_TIMESTAMP, LEN(10),       timestamp_decode, timestamp_encode},
+    [KIND_FASTOPEN]  = {OPT_FASTOPEN,  LENS_FASTOPEN, fastopen_decode,  fastopen_encode},
 };
 /* clang-format on */
 

@@ -52,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
         return 0;
-    struct plait_packet_rx rx = {.data = data + 1, .len = (uint32_t)(size - 1),
+    struct plait_packet_rx rx = {.data = data + 1,
+                                 .len = (uint32_t)(size - 1),
                                  .csum_ok = data[0] & CSUM_OK};
     struct segment s;
     struct icmp_error e;

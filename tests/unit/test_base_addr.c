@@ -3,14 +3,15 @@
  * Addresses as text and by class, checked against RFC 5952 and, where it has
  * an opinion, the C library; names of events and reasons.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 #include "base/addr.h"
 #include "base/prng.h"
@@ -60,11 +61,41 @@ static void test_parsing_is_strict(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", " ", "1", "1.2.3", "1.2.3.4.", "1.2.3.4 ", " 1.2.3.4", "1.2.3.256", "01.2.3.4",
-        "1..2.3", "1.2.3.-4", "0x1.2.3.4", "1.2.3.4.5", "99999999999.1.1.1", ":", ":::", "1::2::3",
-        "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "12345::",
-        "g::", "::1%eth0", "[::1]", "1:", ":1", "1:2:3:4:5:6:7:", "::1.2.3", "::1.2.3.4:5",
-        "1:2:3:4:5:6:7:1.2.3.4", "1.2.3.4::", "::ffff:1.2.3.04", "fe80::1/64", "::1 ",
+        "",
+        " ",
+        "1",
+        "1.2.3",
+        "1.2.3.4.",
+        "1.2.3.4 ",
+        " 1.2.3.4",
+        "1.2.3.256",
+        "01.2.3.4",
+        "1..2.3",
+        "1.2.3.-4",
+        "0x1.2.3.4",
+        "1.2.3.4.5",
+        "99999999999.1.1.1",
+        ":",
+        ":::",
+        "1::2::3",
+        "1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:8:9",
+        "1:2:3:4:5:6:7:8::",
+        "::1:2:3:4:5:6:7:8",
+        "12345::",
+        "g::",
+        "::1%eth0",
+        "[::1]",
+        "1:",
+        ":1",
+        "1:2:3:4:5:6:7:",
+        "::1.2.3",
+        "::1.2.3.4:5",
+        "1:2:3:4:5:6:7:1.2.3.4",
+        "1.2.3.4::",
+        "::ffff:1.2.3.04",
+        "fe80::1/64",
+        "::1 ",
     };
     struct plait_addr a;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -135,7 +166,8 @@ static void test_endpoints(void **state)
     static const uint8_t longest[16] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     e = (struct plait_endpoint){addr_v6(longest), 65535};
-    assert_string_equal(endpoint_format(&e, buf), "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535");
+    assert_string_equal(endpoint_format(&e, buf),
+                        "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535");
     e = (struct plait_endpoint){{0}, 0};
     assert_string_equal(endpoint_format(&e, buf), "*:0");
 }
@@ -157,16 +189,36 @@ static void test_classes(void **state)
         const char *text;
         unsigned classes;
     } rows[] = {
-        {"127.0.0.1", LO},       {"127.255.0.9", LO},       {"128.0.0.1", 0},
-        {"169.254.1.1", LINK},   {"169.253.1.1", 0},        {"224.0.0.1", MULTI},
-        {"239.1.1.1", MULTI},    {"240.0.0.1", 0},          {"255.255.255.255", MULTI},
-        {"0.0.0.0", UNSPEC},     {"0.0.0.1", 0},            {"10.1.2.3", PRIV},
-        {"172.16.0.1", PRIV},    {"172.31.255.1", PRIV},    {"172.32.0.1", 0},
-        {"172.15.0.1", 0},       {"192.168.3.4", PRIV},     {"192.169.3.4", 0},
-        {"::1", LO},             {"::", UNSPEC},            {"::2", 0},
-        {"fe80::1", LINK},       {"febf::1", LINK},         {"fec0::1", 0},
-        {"ff02::1", MULTI},      {"fc00::1", PRIV},         {"fdff::1", PRIV},
-        {"2001:db8::1", 0},      {"::ffff:127.0.0.1", LO},  {"::ffff:10.0.0.1", PRIV},
+        {"127.0.0.1", LO},
+        {"127.255.0.9", LO},
+        {"128.0.0.1", 0},
+        {"169.254.1.1", LINK},
+        {"169.253.1.1", 0},
+        {"224.0.0.1", MULTI},
+        {"239.1.1.1", MULTI},
+        {"240.0.0.1", 0},
+        {"255.255.255.255", MULTI},
+        {"0.0.0.0", UNSPEC},
+        {"0.0.0.1", 0},
+        {"10.1.2.3", PRIV},
+        {"172.16.0.1", PRIV},
+        {"172.31.255.1", PRIV},
+        {"172.32.0.1", 0},
+        {"172.15.0.1", 0},
+        {"192.168.3.4", PRIV},
+        {"192.169.3.4", 0},
+        {"::1", LO},
+        {"::", UNSPEC},
+        {"::2", 0},
+        {"fe80::1", LINK},
+        {"febf::1", LINK},
+        {"fec0::1", 0},
+        {"ff02::1", MULTI},
+        {"fc00::1", PRIV},
+        {"fdff::1", PRIV},
+        {"2001:db8::1", 0},
+        {"::ffff:127.0.0.1", LO},
+        {"::ffff:10.0.0.1", PRIV},
         {"::ffff:224.0.0.1", MULTI},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -2,13 +2,14 @@
  *
  * Headers, checksums, segmentation in software and ICMP errors.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/addr.h"
 #include "base/bytes.h"
@@ -212,8 +213,8 @@ static void test_ipv4_oddities(void **state)
     assert_int_equal(decode(p, len + 20, &out), SEGMENT_OK); /* Ethernet padding */
     assert_int_equal(out.payload_len, 0);
     p[25] ^= 1;
-    struct plait_packet_rx rx = {.data = p, .len = (uint32_t)len, .csum_ok = true,
-                                 .gso_size = 1400, .ifindex = 3};
+    struct plait_packet_rx rx = {
+        .data = p, .len = (uint32_t)len, .csum_ok = true, .gso_size = 1400, .ifindex = 3};
     assert_int_equal(segment_decode(&rx, &out), SEGMENT_OK);
     assert_int_equal(out.gso_size, 1400);
     assert_int_equal(out.ifindex, 3);
@@ -257,17 +258,17 @@ static void test_ipv6_extension_headers(void **state)
         size_t len;
         enum segment_error expect;
     } rows[] = {
-        {0, {6, 0, 1, 4}, 8, SEGMENT_OK},                              /* hop by hop */
-        {0, {60, 0, 1, 4, 0, 0, 0, 0, 6, 1}, 24, SEGMENT_OK},          /* then destination, 16 */
-        {43, {6, 0, 4, 0}, 8, SEGMENT_OK},                             /* routing, at its end */
-        {43, {6, 0, 4, 1}, 8, SEGMENT_NOT_TCP},                        /* routing, under way */
-        {44, {6, 0, 0, 0}, 8, SEGMENT_OK},                             /* atomic fragment */
-        {44, {6, 0, 0, 1}, 8, SEGMENT_FRAGMENT},                       /* more follow */
-        {44, {6, 0, 0, 8}, 8, SEGMENT_FRAGMENT},                       /* not the first */
-        {50, {6, 0, 0, 0}, 8, SEGMENT_NOT_TCP},                        /* ESP */
-        {59, {0}, 8, SEGMENT_NOT_TCP},                                 /* no next header */
+        {0, {6, 0, 1, 4}, 8, SEGMENT_OK},                     /* hop by hop */
+        {0, {60, 0, 1, 4, 0, 0, 0, 0, 6, 1}, 24, SEGMENT_OK}, /* then destination, 16 */
+        {43, {6, 0, 4, 0}, 8, SEGMENT_OK},                    /* routing, at its end */
+        {43, {6, 0, 4, 1}, 8, SEGMENT_NOT_TCP},               /* routing, under way */
+        {44, {6, 0, 0, 0}, 8, SEGMENT_OK},                    /* atomic fragment */
+        {44, {6, 0, 0, 1}, 8, SEGMENT_FRAGMENT},              /* more follow */
+        {44, {6, 0, 0, 8}, 8, SEGMENT_FRAGMENT},              /* not the first */
+        {50, {6, 0, 0, 0}, 8, SEGMENT_NOT_TCP},               /* ESP */
+        {59, {0}, 8, SEGMENT_NOT_TCP},                        /* no next header */
         {58, {0}, 8, SEGMENT_ICMP},
-        {0, {6, 200, 1, 4}, 8, SEGMENT_SHORT},                         /* longer than the packet */
+        {0, {6, 200, 1, 4}, 8, SEGMENT_SHORT}, /* longer than the packet */
     };
     struct segment s = segment_between("2001:db8::1", "2001:db8::2"), out;
     uint8_t good[64], p[128];
@@ -380,8 +381,8 @@ static void test_largest_super_segment(void **state)
                               : segment_between("192.0.2.1", "192.0.2.2");
         s.tcp.present = OPT_TIMESTAMP;
         s.mptcp.present = MPO_DSS;
-        s.mptcp.dss = (struct mptcp_dss){.has_ack = true, .ack64 = true, .has_map = true,
-                                         .dsn64 = true, .has_checksum = true};
+        s.mptcp.dss = (struct mptcp_dss){
+            .has_ack = true, .ack64 = true, .has_map = true, .dsn64 = true, .has_checksum = true};
         assert_int_equal(segment_options_len(&s), 40);
         uint8_t *payload = calloc(1, PLAIT_PAYLOAD_MAX), *p = malloc(65535 + 100);
         struct plait_iov iov = {payload, PLAIT_PAYLOAD_MAX};
@@ -497,21 +498,28 @@ static void test_icmp_errors(void **state)
 {
     (void)state;
     static const struct icmp_case v4[] = {
-        {3, 0, 0, true, ICMP_SOFT, 0},        {3, 1, 0, true, ICMP_SOFT, 0},
-        {3, 2, 0, true, ICMP_HARD, 0},        {3, 3, 0, true, ICMP_HARD, 0},
-        {3, 4, 1400, true, ICMP_TOO_BIG, 1400}, {3, 4, 0, true, ICMP_TOO_BIG, 0},
-        {3, 5, 0, true, ICMP_SOFT, 0},        {3, 13, 0, true, ICMP_HARD, 0},
-        {3, 200, 0, true, ICMP_SOFT, 0},      {11, 0, 0, true, ICMP_SOFT, 0},
-        {12, 0, 0, true, ICMP_SOFT, 0},       {4, 0, 0, false, 0, 0}, /* source quench */
-        {0, 0, 0, false, 0, 0},               {8, 0, 0, false, 0, 0},
+        {3, 0, 0, true, ICMP_SOFT, 0},
+        {3, 1, 0, true, ICMP_SOFT, 0},
+        {3, 2, 0, true, ICMP_HARD, 0},
+        {3, 3, 0, true, ICMP_HARD, 0},
+        {3, 4, 1400, true, ICMP_TOO_BIG, 1400},
+        {3, 4, 0, true, ICMP_TOO_BIG, 0},
+        {3, 5, 0, true, ICMP_SOFT, 0},
+        {3, 13, 0, true, ICMP_HARD, 0},
+        {3, 200, 0, true, ICMP_SOFT, 0},
+        {11, 0, 0, true, ICMP_SOFT, 0},
+        {12, 0, 0, true, ICMP_SOFT, 0},
+        {4, 0, 0, false, 0, 0}, /* source quench */
+        {0, 0, 0, false, 0, 0},
+        {8, 0, 0, false, 0, 0},
         {5, 1, 0, false, 0, 0},
     };
     static const struct icmp_case v6[] = {
-        {1, 0, 0, true, ICMP_SOFT, 0},        {1, 1, 0, true, ICMP_HARD, 0},
-        {1, 3, 0, true, ICMP_SOFT, 0},        {1, 4, 0, true, ICMP_HARD, 0},
+        {1, 0, 0, true, ICMP_SOFT, 0},          {1, 1, 0, true, ICMP_HARD, 0},
+        {1, 3, 0, true, ICMP_SOFT, 0},          {1, 4, 0, true, ICMP_HARD, 0},
         {2, 0, 1280, true, ICMP_TOO_BIG, 1280}, {2, 0, 70000, true, ICMP_TOO_BIG, 65535},
-        {3, 0, 0, true, ICMP_SOFT, 0},        {4, 1, 0, true, ICMP_HARD, 0},
-        {4, 0, 0, true, ICMP_SOFT, 0},        {128, 0, 0, false, 0, 0},
+        {3, 0, 0, true, ICMP_SOFT, 0},          {4, 1, 0, true, ICMP_HARD, 0},
+        {4, 0, 0, true, ICMP_SOFT, 0},          {128, 0, 0, false, 0, 0},
     };
     check_icmp(v4, sizeof v4 / sizeof v4[0], "192.0.2.1", "192.0.2.2");
     check_icmp(v6, sizeof v6 / sizeof v6[0], "2001:db8::1", "2001:db8::2");

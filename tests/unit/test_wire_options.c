@@ -4,14 +4,15 @@
  * and what is odd on the wire: impossible lengths, second forms, reserved
  * bits, unknown subtypes.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "wire/options.h"
 
@@ -31,8 +32,11 @@ static unsigned from_hex(const char *hex, uint8_t *out)
 
 static void to_hex(const uint8_t *bytes, size_t n, char *out)
 {
-    for (size_t i = 0; i < n; i++)
-        out += sprintf(out, "%02x", bytes[i]);
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
+    }
     *out = '\0';
 }
 
@@ -97,8 +101,7 @@ static const struct vector tcp_vectors[] = {
     {"01010402", "sackOK"},
     {"01030307", "wscale 7"},
     /* A Linux SYN: one word for SACK-permitted and the timestamps' head. */
-    {"020405b4 0402080a 00000001 00000000 01030307",
-     "mss 1460,sackOK,TS val 1 ecr 0,wscale 7"},
+    {"020405b4 0402080a 00000001 00000000 01030307", "mss 1460,sackOK,TS val 1 ecr 0,wscale 7"},
     {"020405b4 01010402 01030307", "mss 1460,sackOK,wscale 7"},
     {"0101050a 00000001 00000002", "sack 1 {1:2}"},
     {"0101080a 0000000a 00000014 01010512 00000001 00000002 00000003 00000004",
@@ -126,8 +129,7 @@ static const struct vector mptcp_vectors[] = {
 
     {"1e0c1005 ccad45ac 21222324", "mptcp join id 5 token ccad45ac nonce 21222324"},
     {"1e0c1105 ccad45ac 21222324", "mptcp join backup id 5 token ccad45ac nonce 21222324"},
-    {"1e101007 0fce2597e55e87ef 31323334",
-     "mptcp join id 7 hmac 0fce2597e55e87ef nonce 31323334"},
+    {"1e101007 0fce2597e55e87ef 31323334", "mptcp join id 7 hmac 0fce2597e55e87ef nonce 31323334"},
     {"1e101107 0fce2597e55e87ef 31323334",
      "mptcp join backup id 7 hmac 0fce2597e55e87ef nonce 31323334"},
     {"1e181000 e19ad4ac22d51c2f064d49662431bc8f9d6b3a29",
@@ -241,8 +243,7 @@ static const struct vector odd_vectors[] = {
     {"1e0d7000 1112131415161718 00000000", "mptcp unknown 0 malformed 1"},
     {"1e058003 00000000", "mptcp unknown 0 malformed 1"},
     /* The first form counts. */
-    {"1e040181 1e0c0101 1112131415161718",
-     "mptcp capable v1 flags 81,mptcp unknown 0 malformed 1"},
+    {"1e040181 1e0c0101 1112131415161718", "mptcp capable v1 flags 81,mptcp unknown 0 malformed 1"},
     {"1e082001 00000009 1e082001 00000009", "mptcp dss ack4 9,mptcp unknown 0 malformed 1"},
     {"1e035101 1e035001", "mptcp prio backup,mptcp unknown 0 malformed 1"},
     {"1e044005 1e044006", "mptcp rem-addr id 5,mptcp unknown 0 malformed 1"},

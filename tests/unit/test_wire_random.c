@@ -4,13 +4,14 @@
  * has exactly the length it claims, on the heap, so that the sanitizer sees
  * the first byte read too many.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "wire/offload.h"
 #include "wire/options.h"

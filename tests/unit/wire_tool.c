@@ -201,12 +201,13 @@ static void write_segment(pcap_dumper_t *out, const struct segment *s, uint32_t 
     unsigned count = offload_count(&tx);
     for (unsigned i = 0; i < count; i++) {
         size_t len = offload_write(&tx, i, packet, sizeof packet);
-        struct pcap_pkthdr h = {.ts = {.tv_sec = 1000000 + frames}, .caplen = (uint32_t)len,
+        struct pcap_pkthdr h = {.ts = {.tv_sec = 1000000 + frames},
+                                .caplen = (uint32_t)len,
                                 .len = (uint32_t)len};
         pcap_dump((u_char *)out, &h, packet);
         part.seq = s->seq + i * gso_size;
-        part.flags = (uint8_t)(s->flags & ~((i + 1 < count ? TCP_PSH | TCP_FIN : 0) |
-                                            (i ? TCP_CWR : 0)));
+        part.flags =
+            (uint8_t)(s->flags & ~((i + 1 < count ? TCP_PSH | TCP_FIN : 0) | (i ? TCP_CWR : 0)));
         print_segment(++frames, &part, (uint32_t)len - tx.header_len, "1");
     }
 }
