@@ -20,7 +20,7 @@ uint64_t tcp_room(const struct tcp *t, uint64_t now_us)
     if (room < segment)
         return 0;
     /* RFC 9293 3.8.6.2.1: no silly segments into a small window. */
-    if (window < segment && window < t->snd_wnd_max / 2)
+    if (window < segment && window < t->snd_wnd_max / 2 && !t->wants.override)
         return 0;
     return min_u64(room, window);
 }

@@ -57,7 +57,7 @@ struct tcp_config {
     uint8_t data_retries;      /* 15: RFC 1122 4.2.3.5 R2 */
     uint8_t initial_window;    /* segments; RFC 6928: 10 */
     uint8_t reordering;        /* duplicate ACK threshold: 3 */
-    uint8_t rcv_wscale;        /* offered shift, 0..14 */
+    uint8_t rcv_wscale;        /* offered shift, 0..14; one unit is the least window we can tell */
     bool nagle, timestamps, sack, pacing;
     uint16_t mss_max;          /* cap on what we send and offer; 0: none */
     uint32_t burst_max_bytes;  /* largest super-segment; 0: one segment a plan */

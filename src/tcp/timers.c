@@ -105,9 +105,8 @@ static void loss_due(struct tcp *t, struct tcp_result *r)
  * used in the end (RFC 9293 3.8.6.2.1 (4)). */
 static void persist_due(struct tcp *t, struct tcp_result *r)
 {
-    if (t->recovery.unsent && tcp_window_room(t) > 0) {
-        t->wants.override = true;
-    } else {
+    t->wants.override = tcp_window_room(t) > 0;
+    if (!t->wants.override || !t->recovery.unsent) {
         if (t->wants.persist_count++ >= t->config->data_retries) {
             tcp_enter_closed(t, TCP_TIMED_OUT, r);
             return;

@@ -263,10 +263,12 @@ static void pair_output(struct pair *p, int who)
         if (e->option_len && plan.kind != TCP_PLAN_SYN) {
             plan.seg.mptcp.present = MPO_DSS;
             plan.seg.mptcp.dss = (struct mptcp_dss){
-                .has_ack = true, .ack64 = true, .data_ack = 1,
-                .has_map = e->option_len > 12, .dsn64 = true, .dsn = 1, .ssn = 1,
-                .data_len = 1, .has_checksum = e->option_len > 26};
+                .has_ack = true, .ack64 = e->option_len != 20, .data_ack = 1,
+                .has_map = e->option_len > 12, .dsn64 = e->option_len == 28, .dsn = 1,
+                .ssn = 1, .data_len = 1, .has_checksum = e->option_len == 28};
         }
+        assert(mptcp_options_len(&plan.seg.mptcp) ==
+               (plan.kind == TCP_PLAN_SYN ? 0 : e->option_len));
         assert(segment_options_len(&plan.seg) <= TCP_OPTIONS_MAX);
         pair_transmit(p, who, &plan);
         if (plan.seg.flags & TCP_ACK)

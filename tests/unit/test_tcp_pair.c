@@ -30,12 +30,14 @@ static void randomize_end(struct pair *p, struct pair_end *e)
     e->config.nagle = prng_chance(&p->rng, 500000);
     e->config.rcv_wscale = (uint8_t)below(p, 15);
     e->config.burst_max_bytes = bursts[below(p, 4)];
-    e->config.time_wait_us = (uint32_t)SECONDS(1);
+    e->config.time_wait_us = (uint32_t)SECONDS(600);
     e->config.mss_max = prng_chance(&p->rng, 200000) ? (uint16_t)(100 + below(p, 1000)) : 0;
     e->config.ooo_pieces_max = prng_chance(&p->rng, 100000) ? 5 : 8192;
     e->option_len = options[below(p, 4)];
     e->total = prng_chance(&p->rng, 200000) ? below(p, 100) : below(p, 400 * 1000);
     e->buffer_bytes = prng_chance(&p->rng, 300000) ? 500 + below(p, 10000) : 20000 + below(p, 500000);
+    while (e->config.rcv_wscale > 0 && e->buffer_bytes >> e->config.rcv_wscale < 8)
+        e->config.rcv_wscale--; /* the owner's duty: a window it can tell */
     e->read_every_us = prng_chance(&p->rng, 300000) ? 1 + below(p, 50000) : 0;
 }
 
