@@ -115,6 +115,7 @@ static void subflows_close(struct plait_conn *c, uint64_t now_us)
 static void conn_over(struct plait_conn *c)
 {
     c->state = CONN_CLOSED;
+    conn_uncount(c);
     conn_event(c, NULL, PLAIT_EV_CONN_CLOSED, PLAIT_WHY_NONE, c->rcv_nxt - c->remote_idsn - 2,
                c->snd_una - c->local_idsn - 1, 0, 0);
     conn_notify(c);

@@ -319,6 +319,7 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why, uint64_t 
     if (c->state == CONN_CLOSED)
         return;
     c->state = CONN_CLOSED;
+    conn_uncount(c);
     if (!c->error)
         c->error = error;
     list_each (sf, &c->subflows, struct subflow, link)
@@ -329,9 +330,16 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why, uint64_t 
     conn_touch(c);
 }
 
+void conn_uncount(struct plait_conn *c)
+{
+    c->env->counters.MPCurrEstab -= c->counted;
+    c->counted = false;
+}
+
 void conn_free(struct plait_conn *c)
 {
     struct mptcp_env *env = c->env;
+    conn_uncount(c);
     list_each (sf, &c->subflows, struct subflow, link) {
         tcp_set_group(&sf->tcp, NULL, NULL);
         subflow_release(sf);

@@ -170,6 +170,8 @@ struct plait_conn {
     bool confirmed;  /* a DSS passed both ways: fully established */
     bool peer_no_join_initial; /* C flag */
     bool key_known;  /* the peer's key */
+    bool keys_again; /* client: the third ACK with both keys is due */
+    bool counted;    /* in MPCurrEstab */
     uint8_t version;
     bool fail_pending; /* MP_FAIL for fail_dsn is to be sent */
     uint64_t fail_dsn;
@@ -307,6 +309,8 @@ void handshake_out(const struct subflow *sf, const struct tcp_plan *plan,
 void subflow_established(struct subflow *sf, uint64_t now_us);
 /* The first subflow became plain TCP. */
 void conn_fallback(struct plait_conn *c, enum plait_reason why);
+/* It is no longer an established MPTCP connection. */
+void conn_uncount(struct plait_conn *c);
 /* A DSS proves that the peer has both keys (RFC 8684 3.1). */
 void conn_confirm(struct plait_conn *c, uint64_t now_us);
 

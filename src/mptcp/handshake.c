@@ -60,6 +60,7 @@ void conn_fallback(struct plait_conn *c, enum plait_reason why)
 {
     if (!c->multipath)
         return;
+    conn_uncount(c);
     c->multipath = false;
     c->checksum = false;
     c->fallback_why = why;
@@ -90,7 +91,8 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
     if (sf->kind == SUBFLOW_INITIAL && c->state == CONN_OPENING) {
         c->state = CONN_ESTABLISHED;
         c->tune_start_us = now_us;
-        c->env->counters.MPCurrEstab += c->multipath;
+        c->counted = c->multipath;
+        c->env->counters.MPCurrEstab += c->counted;
         conn_event(c, sf, PLAIT_EV_CONN_ESTABLISHED, c->fallback_why, c->local_token,
                    c->multipath, c->version, c->checksum);
     }
@@ -257,19 +259,24 @@ static void capable_synack_in(struct plait_conn *c, const struct mptcp_options *
     conn_learn_key(c, m->sender_key);
 }
 
-static void capable_ack_in(struct plait_conn *c, const struct mptcp_options *o)
+/* False: the segment shows that options pass, but the one with the keys was
+ * lost; it will be repeated. */
+static bool capable_ack_in(struct plait_conn *c, const struct mptcp_options *o)
 {
     const struct mptcp_capable *m = &o->capable;
     if (!c->multipath || c->key_known)
-        return;
+        return true;
+    if ((o->present & MPO_DSS) && !(o->present & MPO_CAPABLE_ANY))
+        return false;
     if (!(o->present & (MPO_CAPABLE_KEYS | MPO_CAPABLE_DATA)) || m->receiver_key != c->local_key) {
         c->env->counters.MPCapableFallbackACK++;
         conn_fallback(c, PLAIT_WHY_THIRD_ACK_PLAIN);
-        return;
+        return true;
     }
     c->env->counters.MPCapableACKRX++;
     c->checksum = c->checksum || (m->flags & MPC_CHECKSUM);
     conn_learn_key(c, m->sender_key);
+    return true;
 }
 
 static bool initial_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
@@ -280,12 +287,14 @@ static bool initial_in(struct subflow *sf, const struct segment *seg, const stru
         c->env->counters.SimultConnectFallback++;
         conn_fallback(c, PLAIT_WHY_SIMULTANEOUS_OPEN);
     }
-    if (!(r->flags & TCP_R_ESTABLISHED))
+    if (sf->joined || sf->tcp.state < TCP_ESTABLISHED || (r->flags & TCP_R_CLOSED))
         return true;
-    if (c->client)
+    if (c->client) {
         capable_synack_in(c, &seg->mptcp);
-    else
-        capable_ack_in(c, &seg->mptcp);
+        c->keys_again = c->multipath;
+    } else if (!capable_ack_in(c, &seg->mptcp)) {
+        return false;
+    }
     subflow_established(sf, now_us);
     return true;
 }
@@ -431,7 +440,7 @@ void handshake_out(const struct subflow *sf, const struct tcp_plan *plan, struct
     if (plan->payload_len) {
         if ((plan->record->map.kind & MAP_FIRST) && !c->confirmed)
             capable_out(c, false, true, plan, o);
-    } else if (!c->confirmed && plan->kind == TCP_PLAN_ACK) {
+    } else if (!c->confirmed && plan->kind == TCP_PLAN_ACK && (!sf->fin_pending || c->keys_again)) {
         capable_out(c, false, false, plan, o);
     }
 }

@@ -111,15 +111,16 @@ static unsigned ack_room(const struct subflow *sf)
     return TCP_OPTIONS_MAX - (sf->tcp.timestamps ? 12u : 0u);
 }
 
-static bool ack_wanted(const struct subflow *sf)
+/* An ACK that has news is sent without waiting for data to acknowledge. */
+static bool ack_is_news(const struct subflow *sf, const struct mptcp_options *o, uint64_t now_us)
 {
-    const struct plait_conn *c = sf->conn;
-    struct mptcp_options none = { 0 };
-    if (c->fail_pending && sf == c->initial)
+    if (o->present & (MPO_FAIL | MPO_ADD_ADDR | MPO_REMOVE_ADDR | MPO_PRIO))
         return true;
-    if (!c->multipath || !sf->joined)
-        return false;
-    return sf->prio_pending || sf->fin_pending || addresses_out(sf, &none);
+    if (o->present & MPO_JOIN_ACK)
+        return sf->join_ack_us <= now_us;
+    if (o->present & MPO_CAPABLE_KEYS)
+        return sf->conn->keys_again;
+    return (o->present & MPO_DSS) && o->dss.has_map;
 }
 
 void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask *ask)
@@ -127,7 +128,7 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
     const struct plait_conn *c = sf->conn;
     ask->window_bytes = conn_recv_window(c);
     ask->shared_window = c->multipath;
-    ask->want_ack = ack_wanted(sf) || sf->join_ack_us <= now_us;
+    ask->want_ack = false;
     ask->syn_option_len = ask->data_option_len = ask->ack_option_len = 0;
     if (sf->tcp.state == TCP_SYN_SENT || sf->tcp.state == TCP_SYN_RECEIVED) {
         struct tcp_plan syn = { .kind = TCP_PLAN_SYN };
@@ -144,6 +145,7 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
     ack.seg.mptcp.present = 0;
     ack_out(sf, &ack, ack_room(sf), &ack.seg.mptcp);
     ask->ack_option_len = (uint8_t)mptcp_options_len(&ack.seg.mptcp);
+    ask->want_ack = ack_is_news(sf, &ack.seg.mptcp, now_us);
 }
 
 void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
@@ -190,6 +192,8 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
         if (sf->syn_attempts < UINT8_MAX)
             sf->syn_attempts++;
     }
+    if (o->present & MPO_CAPABLE_KEYS)
+        c->keys_again = false;
     if (o->present & MPO_JOIN_ACK) {
         uint64_t wait = sf->tcp.config->rto_initial_us;
         sf->join_ack_us = now_us + (wait << sf->join_ack_attempts);

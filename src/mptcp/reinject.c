@@ -136,6 +136,7 @@ void reinject_tick(struct plait_conn *c, uint64_t now_us)
         c->env->counters.MPTCPRetrans++;
         conn_event(c, NULL, PLAIT_EV_REINJECTED, PLAIT_WHY_TIMEOUT, c->snd_una, len, 0, 0);
     }
+    c->keys_again = c->client && !c->confirmed;
     if (c->fin_sent && !c->fin_acked)
         list_each (sf, &c->subflows, struct subflow, link)
             sf->fin_pending = subflow_usable(sf);
