@@ -180,6 +180,7 @@ PLAIT_API const char *plait_counter_name(unsigned i);
 struct plait_memory {
     uint64_t used_bytes, peak_bytes, limit_bytes, refused;
     uint32_t conns, subflows;
+    uint32_t conns_waiting; /* of them: only TIME_WAIT is left (RFC 9293 3.6.1) */
 };
 PLAIT_API void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *out);
 

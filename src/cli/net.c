@@ -39,8 +39,8 @@ static bool set_limits(void *at, char *const *values, char *why)
 
 #define AT(field) offsetof(struct net_options, field)
 const struct option_row net_rows[] = {
-    {'4', "ipv4", NULL, OPTION_FLAG, AT(ipv4), "IPv4 addresses only", NULL, 0},
-    {'6', "ipv6", NULL, OPTION_FLAG, AT(ipv6), "IPv6 addresses only", NULL, 0},
+    {'4', "ipv4", NULL, OPTION_FLAG, AT(ipv4), "of the names' addresses, IPv4 ones only", NULL, 0},
+    {'6', "ipv6", NULL, OPTION_FLAG, AT(ipv6), "of the names' addresses, IPv6 ones only", NULL, 0},
     {'L', "local", "ADDR", OPTION_LIST, AT(locals),
      "use this one of the host's addresses (may be repeated;\ndefault: all that are up)", NULL, 0},
     {0, "driver", "NAME", OPTION_TEXT, AT(driver),

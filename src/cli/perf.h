@@ -97,7 +97,8 @@ struct perf_test {
     struct perf_stream streams[PERF_STREAMS_MAX];
     uint8_t *block; /* what is sent, where is read to */
     size_t block_bytes;
-    uint64_t interval_us, start_us, end_us, interval_start_us;
+    uint64_t start_us, end_us;
+    uint64_t interval_us, interval_start_us, interval_end_us; /* interval_us 0: none */
     struct rusage cpu_start;
     double cpu_user, cpu_system; /* percent of one processor */
     json_t *intervals;           /* in iperf3's shape */

@@ -48,6 +48,7 @@ void perf_test_start(struct perf_test *t)
 {
     t->running = true;
     t->start_us = t->interval_start_us = host_now(t->host);
+    t->interval_end_us = t->interval_us ? t->start_us + t->interval_us : UINT64_MAX;
     getrusage(RUSAGE_SELF, &t->cpu_start);
     for (unsigned i = 0; i < t->params.streams; i++)
         perf_stream_pump(t, &t->streams[i]);
@@ -70,6 +71,51 @@ static void take_cpu(struct perf_test *t)
     }
 }
 
+/* ---- intervals ------------------------------------------------------------ */
+
+/* A sender's progress is what was acknowledged: a full send buffer is not. */
+static uint64_t bytes_through(const struct perf_stream *s)
+{
+    struct plait_conn_info info;
+
+    if (!s->sender || s->done || !s->conn)
+        return s->bytes;
+    plait_conn_info(s->conn, &info);
+    uint64_t hello = s->hello.out_len;
+    return info.bytes_acked > hello ? info.bytes_acked - hello : 0;
+}
+
+static void close_interval(struct perf_test *t, uint64_t now_us)
+{
+    json_t *streams = json_array();
+    uint64_t from_us = t->interval_start_us - t->start_us, to_us = now_us - t->start_us, sum = 0;
+
+    for (unsigned i = 0; i < t->params.streams; i++) {
+        struct perf_stream *s = &t->streams[i];
+        uint64_t bytes = bytes_through(s), fresh = bytes - s->counted_bytes;
+        json_t *line = perf_json_sum(from_us, to_us, fresh);
+        json_object_set_new(line, "socket", json_integer((json_int_t)i + 1));
+        json_array_append_new(streams, line);
+        s->counted_bytes = bytes;
+        sum += fresh;
+    }
+    json_t *interval = json_pack("{s:o s:o}", "streams", streams, "sum",
+                                 perf_json_sum(from_us, to_us, sum));
+    json_array_append_new(t->intervals, interval);
+    t->interval_start_us = now_us;
+    while (t->interval_us && t->interval_end_us <= now_us)
+        t->interval_end_us += t->interval_us; /* a grid: being late does not add up */
+    if (!t->json)
+        perf_print_interval(t, interval);
+}
+
+/* What is left of the last interval, unless it is a splinter. */
+static void close_last_interval(struct perf_test *t, uint64_t now_us)
+{
+    if (t->interval_us && now_us > t->interval_start_us + t->interval_us / 10)
+        close_interval(t, now_us);
+}
+
 /* ---- streams -------------------------------------------------------------- */
 
 static void finish(struct perf_test *t, struct perf_stream *s, int error)
@@ -85,6 +131,8 @@ static void finish(struct perf_test *t, struct perf_stream *s, int error)
         plait_conn_close(s->conn, now_us);
     s->conn = NULL;
     if (perf_test_done(t)) {
+        if (!t->stopped)
+            close_last_interval(t, now_us);
         t->end_us = now_us;
         take_cpu(t);
     }
@@ -163,49 +211,7 @@ bool perf_test_done(const struct perf_test *t)
 
 /* ---- the clock ------------------------------------------------------------ */
 
-/* A sender's progress is what was acknowledged: a full send buffer is not. */
-static uint64_t bytes_through(const struct perf_stream *s)
-{
-    struct plait_conn_info info;
-
-    if (!s->sender || s->done || !s->conn)
-        return s->bytes;
-    plait_conn_info(s->conn, &info);
-    uint64_t hello = s->hello.out_len;
-    return info.bytes_acked > hello ? info.bytes_acked - hello : 0;
-}
-
-static void close_interval(struct perf_test *t, uint64_t now_us)
-{
-    json_t *streams = json_array();
-    uint64_t from_us = t->interval_start_us - t->start_us, to_us = now_us - t->start_us, sum = 0;
-
-    for (unsigned i = 0; i < t->params.streams; i++) {
-        struct perf_stream *s = &t->streams[i];
-        uint64_t bytes = bytes_through(s), fresh = bytes - s->counted_bytes;
-        json_t *line = perf_json_sum(from_us, to_us, fresh);
-        json_object_set_new(line, "socket", json_integer((json_int_t)i + 1));
-        json_array_append_new(streams, line);
-        s->counted_bytes = bytes;
-        sum += fresh;
-    }
-    json_t *interval = json_pack("{s:o s:o}", "streams", streams, "sum",
-                                 perf_json_sum(from_us, to_us, sum));
-    json_array_append_new(t->intervals, interval);
-    t->interval_start_us = now_us;
-    if (!t->json)
-        perf_print_interval(t, interval);
-}
-
-/* When the present interval ends; none ends in the drain after the time. */
-static uint64_t interval_end(const struct perf_test *t)
-{
-    uint64_t end_us = t->interval_start_us + t->interval_us;
-    bool counted = t->params.bytes || end_us <= t->start_us + t->params.time_us;
-
-    return t->interval_us && counted ? end_us : UINT64_MAX;
-}
-
+/* When a sender that goes by the clock stops. */
 static uint64_t time_end(const struct perf_test *t)
 {
     bool sender = t->client != t->params.reverse;
@@ -220,9 +226,11 @@ void perf_test_tick(struct perf_test *t)
 
     if (!t->running || t->end_us)
         return;
-    if (now_us >= interval_end(t))
+    if (now_us >= t->interval_end_us)
         close_interval(t, now_us);
     if (now_us >= time_end(t)) {
+        close_last_interval(t, now_us);
+        t->interval_end_us = UINT64_MAX; /* what drains now has no interval */
         t->stopped = true;
         for (unsigned i = 0; i < t->params.streams; i++)
             perf_stream_pump(t, &t->streams[i]);
@@ -233,7 +241,7 @@ uint64_t perf_test_next(const struct perf_test *t)
 {
     if (!t->running || t->end_us)
         return UINT64_MAX;
-    return interval_end(t) < time_end(t) ? interval_end(t) : time_end(t);
+    return t->interval_end_us < time_end(t) ? t->interval_end_us : time_end(t);
 }
 
 /* ---- for the peer --------------------------------------------------------- */

@@ -288,7 +288,7 @@ bool host_drain(struct host *h, uint64_t max_us)
 
     for (;;) {
         plait_stack_memory(h->stack, &memory);
-        if (memory.conns == 0)
+        if (memory.conns == memory.conns_waiting)
             return true;
         if (h->now_us >= until || h->signal_count > signals)
             return false;

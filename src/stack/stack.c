@@ -239,6 +239,14 @@ void plait_stack_check(const struct plait_stack *stack)
         conn_check(c);
 }
 
+static bool only_time_wait(const struct plait_conn *c)
+{
+    list_each (sf, &c->subflows, struct subflow, link)
+        if (sf->tcp.state != TCP_TIME_WAIT)
+            return false;
+    return !list_empty(&c->subflows);
+}
+
 void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *out)
 {
     const struct mem *m = &stack->env.mem;
@@ -248,6 +256,8 @@ void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *ou
                                   .refused = m->failures,
                                   .conns = stack->env.conn_count,
                                   .subflows = stack->env.subflow_count };
+    list_each (c, &stack->env.conns, struct plait_conn, link)
+        out->conns_waiting += only_time_wait(c);
 }
 
 const struct plait_counters *plait_stack_counters(const struct plait_stack *stack)
