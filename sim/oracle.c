@@ -123,7 +123,6 @@ static void counters(struct sim *sim)
         AT_MOST(MPJoinAckRx, MPJoinSynRx);
         AT_MOST(EchoAdd, AddAddrTx);
         AT_MOST(EchoAddTx, AddAddr);
-        AT_MOST(PacketsIn, SegsIn);
         AT_MOST(PacketsOut, SegsOut);
 #undef AT_MOST
         if (c->MPCurrEstab)

@@ -97,8 +97,8 @@ void lab_open(struct lab *lab, unsigned paths, const char *const *specs)
     lab->paths = paths;
     for (unsigned i = 0; i < paths; i++) {
         lab->client_if[i] = lab_iface(lab, lab->client, i, 1);
-        bool reuse = lab->one_server_address && i > 0;
-        lab->server_if[i] = reuse ? lab->server_if[0] : lab_iface(lab, lab->server, i, 2);
+        bool own = lab->server_multihomed || i == 0;
+        lab->server_if[i] = own ? lab_iface(lab, lab->server, i, 2) : lab->server_if[0];
         lab->path[i] = sim_path_spec(lab->sim, lab->client_if[i], lab->server_if[i], specs[i]);
     }
 }

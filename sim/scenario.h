@@ -53,14 +53,15 @@ bool scenario_run(const struct scenario *s, struct run *r);
 
 /* ---- for scenarios ---------------------------------------------------------------------- */
 
-/* A client and a server joined by disjoint paths. Interface i of the client
- * is 10.0.i.1, of the server 10.0.i.2 (i from 1), or fd00:i::1 and ::2. The
- * server has one interface for all paths if `one_server_address`. */
+/* A client with an interface for each path, joined by disjoint paths to a
+ * server with one, or as many if `server_multihomed` (then half of the pairs
+ * of addresses have no path between them). Interface i of the client is
+ * 10.0.i.1, of the server 10.0.i.2 (i from 1), or fd00:i::1 and ::2. */
 struct lab {
     struct run *run;
     struct sim *sim;
     struct plait_config client_config, server_config;
-    bool ipv6, one_server_address;
+    bool ipv6, server_multihomed;
     uint16_t mtu;
     struct host *client, *server;
     unsigned paths;

@@ -85,7 +85,6 @@ static double simult_flows(struct run *r, const char *first, const char *second,
     const struct side_config bulk = {.send_bytes = E9_BYTES};
     const struct side_config quiet = {.end = END_AFTER_EOF};
     lab_init(&lab, r);
-    lab.one_server_address = true; /* as there: two addresses here, one there */
     lab_open_two(&lab, first, second);
     struct stream *s = lab_stream(&lab, upload ? &bulk : &quiet, upload ? &quiet : &bulk);
     lab_finish(&lab, 60);

@@ -288,8 +288,10 @@ void addresses_tick(struct plait_conn *c, uint64_t now_us)
         n->resend_us = TIMER_NEVER;
         n->pending = !n->acked;
     }
-    if (c->pm_wake_us <= now_us)
+    if (c->pm_wake_us <= now_us) {
+        c->pm_wake_us = TIMER_NEVER; /* also when the connection has no more use for it */
         addresses_decide(c, PLAIT_PM_TIMER, now_us);
+    }
 }
 
 uint64_t addresses_deadline(const struct plait_conn *c)

@@ -140,15 +140,36 @@ void closing_step(struct plait_conn *c, uint64_t now_us)
         c->give_up_us = now_us + c->env->config.close_timeout_us;
 }
 
+static bool has_joined_subflow(const struct plait_conn *c)
+{
+    list_each (sf, &c->subflows, struct subflow, link)
+        if (sf->joined && !sf->gone)
+            return true;
+    return false;
+}
+
+/* What does not close within the time is reset: FINs into a dead path would
+ * otherwise be repeated for a quarter of an hour. TIME_WAIT runs on. */
+static void subflows_give_up(struct plait_conn *c)
+{
+    list_each (sf, &c->subflows, struct subflow, link)
+        if (sf->tcp.state != TCP_TIME_WAIT)
+            subflow_reset(sf, RST_OUTSTANDING, false, PLAIT_WHY_TIMEOUT);
+}
+
 void closing_tick(struct plait_conn *c, uint64_t now_us)
 {
-    if (c->subflow_count && !c->detached)
+    if (!c->detached && has_joined_subflow(c))
         c->give_up_us = TIMER_NEVER; /* a subflow came back */
     if (c->give_up_us > now_us || c->state == CONN_CLOSED)
         return;
     c->give_up_us = TIMER_NEVER;
-    if (!c->closing)
-        conn_abort(c, PLAIT_WHY_TIMEOUT, now_us);
+    if (c->closing) {
+        subflows_give_up(c);
+        return;
+    }
+    c->fastclose = c->multipath && c->key_known;
+    conn_fail(c, PLAIT_E_TIMED_OUT, PLAIT_WHY_TIMEOUT, now_us);
 }
 
 uint64_t closing_deadline(const struct plait_conn *c)
