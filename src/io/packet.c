@@ -41,6 +41,7 @@ enum {
     RECEIVE_BUFFER_BYTES = 16 << 20,
     SEND_BUFFER_BYTES = 1 << 20,
     NUDGE_US = 5 * 1000 * 1000,   /* how often a neighbour is confirmed */
+    LOOK_US = 1000,
     STATISTICS_US = 1000 * 1000
 };
 
@@ -58,7 +59,7 @@ struct packet_driver {
     struct holds holds;
     struct routes *routes;
     struct rx_ring ring;
-    uint64_t statistics_us; /* last read */
+    uint64_t looked_us, statistics_us; /* last time */
     struct message tx[IO_BATCH];
     struct mmsghdr tx_msgs[IO_BATCH];
     const struct plait_packet_tx *tx_packets[IO_BATCH];
@@ -122,6 +123,17 @@ static void read_statistics(struct packet_driver *d, uint64_t now_us)
         d->driver.stats.dropped_in += stats.tp_drops; /* reading resets it */
 }
 
+/* See to what is not a packet: when there was none, and now and then. */
+static void look_around(struct packet_driver *d, bool idle, uint64_t now_us)
+{
+    if (!idle && now_us - d->looked_us < LOOK_US)
+        return;
+    d->looked_us = now_us;
+    if (routes_changed(d->routes))
+        filter_update(d);
+    read_statistics(d, now_us);
+}
+
 static unsigned packet_receive(struct io_driver *driver, struct plait_packet_rx *out, unsigned max,
                                uint64_t now_us)
 {
@@ -129,9 +141,6 @@ static unsigned packet_receive(struct io_driver *driver, struct plait_packet_rx 
     unsigned slots = rx_ring_refill(&d->ring);
     int count;
 
-    if (routes_changed(d->routes))
-        filter_update(d);
-    read_statistics(d, now_us);
     slots = slots < max ? slots : max;
     for (unsigned i = 0; i < slots; i++) {
         d->rx[i].iov[1].iov_base = d->ring.slot[i]->data;
@@ -139,6 +148,7 @@ static unsigned packet_receive(struct io_driver *driver, struct plait_packet_rx 
     }
     count = recvmmsg(d->fd, d->rx_msgs, slots, MSG_DONTWAIT, NULL);
     driver->stats.calls_in++;
+    look_around(d, count <= 0, now_us);
     if (count <= 0)
         return 0;
     for (unsigned i = 0; i < (unsigned)count; i++) {
