@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -215,6 +216,7 @@ def paths_with_common_queue(*rates_and_delays):
 
 class Lab:
     count = 0
+    keep = None  # a folder for what there is to look at afterwards
 
     def __init__(self, plait, paths, emulator="wire", checksum=False):
         self.plait, self.paths, self.emulator = plait, paths, emulator
@@ -417,12 +419,22 @@ class Lab:
     def close(self):
         for program in reversed(self.programs):
             program.stop()
+        if self.keep and self.programs:
+            self._keep(os.path.join(self.keep, f"row-{Lab.count}"))
         self.programs = []
         for ns in (self.client, self.middle, self.server):
             if os.path.exists(f"/run/netns/{ns}"):
                 run("ip", "netns", "del", ns, check=False)
         self.folder.cleanup()
         atexit.unregister(self.close)
+
+    def _keep(self, folder):
+        shutil.copytree(self.folder.name, folder, dirs_exist_ok=True,
+                        ignore=lambda where, names: [n for n in names if n.endswith(".sock")])
+        for number, program in enumerate(self.programs, 1):
+            text = "\n".join([" ".join(program.words), *program.lines, "--- standard error",
+                              *program.errors])
+            pathlib.Path(folder, f"program-{number}.txt").write_text(text + "\n")
 
     def __enter__(self):
         return self

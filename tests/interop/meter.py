@@ -36,7 +36,7 @@ class Meter:
         """Figures as a dictionary; rates in bits a second."""
         duration = (self.last_at - self.first_at) if self.bytes else 0.0
         after = None
-        if self._second_one and self.last_at > self._second_one[0]:
+        if self._second_one and self.last_at > self._second_one[0] + 1.0:  # enough to say so
             after = (self.bytes - self._second_one[1]) * 8 / (self.last_at - self._second_one[0])
         return {
             "bytes": self.bytes,

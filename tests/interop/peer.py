@@ -5,7 +5,7 @@
     peer.py listen  ADDR PORT [--send FILE] [--tcp] [--mark BYTES]
     peer.py connect ADDR PORT [--send FILE] [--tcp] [--mark BYTES]
 
-Sends FILE and closes its direction, and meters what it receives. One JSON
+The listener takes the family of ADDR. Sends FILE and closes its direction, and meters what it receives. One JSON
 object a line on standard output: {"event": "ready"} when listening, "mark"
 when BYTES have arrived, "done" with the figures at the end.
 """
@@ -99,7 +99,8 @@ def main():
     try:
         if args.role == "listen":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((args.addr, args.port))
+            # Every address, as servers do: joins may come to any of them.
+            sock.bind(("::" if ":" in args.addr else "0.0.0.0", args.port))
             sock.listen()
             say("ready")
             conn, _ = sock.accept()  # the listener stays: joins arrive there

@@ -72,7 +72,8 @@ def main():
     parser.add_argument("--size", type=int, metavar="BYTES", help="instead of 100 MB")
     parser.add_argument("--emulator", default="wire", choices=("wire", "bridge"),
                         help="bridge: rate limits without delay, for work on the lab itself")
-    parser.add_argument("--keep-captures", metavar="FOLDER", help="copy captures of failed rows")
+    parser.add_argument("--keep", metavar="FOLDER",
+                        help="keep captures, events and output of every row there")
     args = parser.parse_args()
 
     rows = cases.quick() if args.quick else cases.full()
@@ -90,7 +91,7 @@ def main():
 
     lab.exit_on_signals()
     lab.remove_leftovers()
-    lab.keep_captures = args.keep_captures
+    lab.Lab.keep = args.keep
     paths = lab.paths_with_common_queue(*(tuple(map(float, p.split(",")))
                                           for p in args.path or ("50,10", "50,30")))
     show_header(paths)

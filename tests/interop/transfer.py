@@ -72,7 +72,8 @@ class End:
         self.sends = case.sender == role
         self.family, self.file = case.family, file
         self.meter = None
-        self.pcap = lab.file(f"{role}.pcap") if case.capture and kind == "plait" else None
+        captured = kind == "plait" and (case.capture or lab.keep)
+        self.pcap = lab.file(f"{role}.pcap") if captured else None
         self.marked = threading.Event()
         self.mark = None if self.sends else mark
         self.program = None
@@ -96,6 +97,7 @@ class End:
         words += ["listen", PORT] if self.role == "server" else ["connect", host, PORT]
         words += ["--json", "--checksum"] if self.checksum else ["--json"]
         words += ["--pcap", self.pcap] if self.pcap else []
+        words += ["--events", self.lab.file(f"{self.role}.events")] if self.lab.keep else []
         if self.sends:
             self.program = self.lab.start(self.ns, *words, "--send", self.file)
         else:
@@ -182,7 +184,7 @@ def _transfer(lab, case, file, digest, row):
 
     letter = "b" if sink is server else "a"
     before = lab.interface_bytes(sink.ns, letter)
-    wire_pcap = lab.start_capture("a") if case.capture else None
+    wire_pcap = lab.start_capture("a") if case.capture or lab.keep else None
     server.start()
     began = time.monotonic()
     client.start()

@@ -83,7 +83,7 @@ class WebCase:
     def _nginx(self, lab, file):
         """plait fetches the file."""
         host = lab.addr(self.family, 1, 2)
-        listen = f"[{host}]:{NGINX_PORT}" if self.family == 6 else f"{host}:{NGINX_PORT}"
+        listen = f"[::]:{NGINX_PORT}" if self.family == 6 else str(NGINX_PORT)
         root, _, name = file.rpartition("/")
         conf = lab.file("nginx.conf")
         with open(conf, "w") as out:
