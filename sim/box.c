@@ -223,6 +223,9 @@ static struct sim_packet *forged(const struct forge_box *f, const struct segment
     evil.seq = s->seq + (uint32_t)f->seq_off;
     evil.ack = s->ack;
     evil.flags = f->flags;
+    evil.tcp.present = s->tcp.present & OPT_TIMESTAMP; /* without, it would be dropped unseen */
+    evil.tcp.tsval = s->tcp.tsval;
+    evil.tcp.tsecr = s->tcp.tsecr;
     segment_encode(&evil, NULL, 0, 0, &tx);
     struct sim_packet *p = sim_packet_new(PLAIT_HEADER_MAX);
     if (p)

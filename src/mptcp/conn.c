@@ -275,7 +275,8 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
     subflow_reinject(sf, PLAIT_WHY_SUBFLOW_LOST, now_us);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_CLOSED, sf->why, sf->tcp.error, sf->rst_reason, 0, 0);
     c->env->counters.RmSubflow++;
-    bool failed = sf->tcp.error != TCP_NO_ERROR || sf->gone;
+    bool wanted = sf->why == PLAIT_WHY_LOCAL_CLOSE || sf->why == PLAIT_WHY_POLICY;
+    bool failed = !wanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone);
     if (c->initial == sf)
         c->initial = NULL;
     subflow_remember(sf);

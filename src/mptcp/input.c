@@ -59,12 +59,24 @@ void subflow_result(struct subflow *sf, const struct tcp_result *r, uint64_t now
         subflow_failed(sf, r->error, now_us);
 }
 
+/* What tcp counts for itself and the stack's counters show too. */
+static void count_input(struct subflow *sf, const struct tcp_stats *before)
+{
+    struct plait_counters *n = &sf->conn->env->counters;
+    const struct tcp_stats *s = &sf->tcp.stats;
+    n->ChallengeAck += s->challenges - before->challenges;
+    n->PawsDrop += s->dropped_paws - before->dropped_paws;
+    n->SpuriousRtos += s->spurious - before->spurious;
+}
+
 void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_us)
 {
     struct tcp_result r = { 0 };
     if (sf->gone)
         return;
+    struct tcp_stats before = sf->tcp.stats;
     tcp_input(&sf->tcp, seg, now_us, &r);
+    count_input(sf, &before);
     conn_touch(sf->conn);
     if ((r.flags & TCP_R_ACCEPTABLE) && handshake_in(sf, seg, &r, now_us))
         conn_options_in(sf, seg, &r, now_us);

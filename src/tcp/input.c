@@ -213,6 +213,7 @@ static void process_ack(struct tcp *t, struct arrival *a)
 {
     const struct segment *seg = a->seg;
     struct tcp_ack_work w = {
+        .ack = seg->ack,
         .prior_una = t->snd_una,
         .prior_in_flight = tcp_in_flight(t),
         .duplicate = is_duplicate(t, seg),
@@ -244,7 +245,7 @@ static bool step_ack(struct tcp *t, struct arrival *a)
             t->stats.dropped_ack++;
             return false;
         }
-        t->snd_una = t->iss + 1;
+        t->snd_una = a->prior_una = t->iss + 1;
         /* Only the SYN's window is not scaled. */
         unsigned shift = seg->flags & TCP_SYN ? 0 : t->snd_wscale;
         t->snd_wnd = t->snd_wnd_max = (uint32_t)seg->window << shift;

@@ -48,6 +48,7 @@ uint32_t tcp_ts_now(const struct tcp *t, uint64_t now_us);
 
 /* What one ACK did, gathered on its way through the scoreboard. */
 struct tcp_ack_work {
+    uint32_t ack;            /* the segment's */
     uint32_t prior_una;
     uint64_t prior_in_flight;
     uint64_t delivered;      /* bytes newly acknowledged or sacked */

@@ -29,8 +29,10 @@ void tcp_rack_delivered(struct tcp *t, const struct tcp_record *rec, uint32_t en
     struct tcp_rack *rack = &t->rack;
     uint32_t rtt = (uint32_t)min_u64(t->now_us - rec->sent_us, UINT32_MAX);
     if (rec->transmissions > 1) {
-        /* This may be the answer to an earlier transmission. */
-        if (w->has_tsecr && seq_lt(w->tsecr, tcp_ts_now(t, rec->sent_us)))
+        /* This may be the answer to an earlier transmission. Above a hole the
+         * timestamp echoed is an older segment's (RFC 7323 4.3): it tells nothing. */
+        bool in_order = seq_leq(end_seq, w->ack);
+        if (in_order && w->has_tsecr && seq_lt(w->tsecr, tcp_ts_now(t, rec->sent_us)))
             return;
         if (rtt < t->rtt.min_us)
             return;
