@@ -348,6 +348,9 @@ static void hash_exercise(uint64_t spread, long allocations)
         item->in = true;
         assert_true(hash_has(&t, item, item->node.hash));
         assert_int_equal(t.count, count);
+        for (unsigned i = 0; t.old && step % 16 == 0 && i < COUNT; i++)
+            if (items[i].in) /* half way through a growth all must be there */
+                assert_true(hash_has(&t, &items[i], items[i].node.hash));
     }
     for (unsigned i = 0; i < COUNT; i++)
         if (items[i].in) {
@@ -414,6 +417,12 @@ static void test_prng_reference_and_bounds(void **state)
     for (unsigned i = 0; i < 7; i++)
         assert_in_range(seen[i], 9500, 10500);
     assert_true(prng_below(&p, 1) == 0);
+    /* Of three quarters of all numbers the first third must not come twice as
+     * often, as it would with a plain remainder. */
+    unsigned low = 0;
+    for (unsigned i = 0; i < 30000; i++)
+        low += prng_below(&p, UINT64_C(3) << 62) < UINT64_C(1) << 62;
+    assert_in_range(low, 9500, 10500);
     for (unsigned i = 0; i < 100000; i++) {
         hits += prng_chance(&p, 100000);
         assert_false(prng_chance(&p, 0));

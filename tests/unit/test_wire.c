@@ -220,6 +220,22 @@ static void test_ipv4_oddities(void **state)
     assert_int_equal(out.ifindex, 3);
 }
 
+/* A data offset that reaches past what the IP header says there is. */
+static void test_tcp_header_longer_than_the_packet(void **state)
+{
+    (void)state;
+    struct segment s = segment_between("192.0.2.1", "192.0.2.2"), out;
+    s.tcp.present = OPT_TIMESTAMP;
+    uint8_t p[64];
+    size_t len = encode(&s, p, sizeof p);
+    struct plait_packet_rx rx = {.data = p, .len = (uint32_t)len, .csum_ok = true};
+    for (size_t total = 20; total <= len; total++) {
+        put_be16(p + 2, (uint16_t)total);
+        fix_ipv4_checksum(p);
+        assert_int_equal(segment_decode(&rx, &out), total == len ? SEGMENT_OK : SEGMENT_SHORT);
+    }
+}
+
 /* IPv4 options are skipped. */
 static void test_ipv4_options(void **state)
 {
@@ -489,8 +505,8 @@ static void check_icmp(const struct icmp_case *rows, size_t count, const char *s
         assert_int_equal(decode(p, len, &out), SEGMENT_ICMP);
         p[ip + 8 + ip + 5] ^= 1;
         assert_false(icmp(p, len, &e)); /* the checksum */
-        for (size_t quote = 0; quote < ip + 8; quote++)
-            assert_false(icmp(p, icmp_packet(&rows[i], &s, quote, p), &e));
+        for (size_t quote = 0; quote <= ip + 20; quote++)
+            assert_int_equal(icmp(p, icmp_packet(&rows[i], &s, quote, p), &e), quote >= ip + 8);
     }
 }
 
@@ -523,6 +539,25 @@ static void test_icmp_errors(void **state)
     };
     check_icmp(v4, sizeof v4 / sizeof v4[0], "192.0.2.1", "192.0.2.2");
     check_icmp(v6, sizeof v6 / sizeof v6[0], "2001:db8::1", "2001:db8::2");
+}
+
+/* Cut within its own header, in a buffer that ends there. */
+static void test_icmp_truncated(void **state)
+{
+    (void)state;
+    const struct icmp_case unreachable = {.type = 3, .code = 1};
+    struct segment s = segment_between("192.0.2.1", "192.0.2.2");
+    struct icmp_error e;
+    uint8_t p[256];
+    for (size_t len = 0; len < icmp_packet(&unreachable, &s, 28, p); len++) {
+        put_be16(p + 2, (uint16_t)len);
+        fix_ipv4_checksum(p);
+        uint8_t *exact = malloc(len ? len : 1);
+        memcpy(exact, p, len);
+        struct plait_packet_rx rx = {.data = exact, .len = (uint32_t)len, .csum_ok = true};
+        assert_false(icmp_decode(&rx, &e));
+        free(exact);
+    }
 }
 
 static void test_icmp_about_others(void **state)
@@ -560,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_ipv4_header_as_written),
         cmocka_unit_test(test_ipv6_header_as_written),
         cmocka_unit_test(test_ipv4_oddities),
+        cmocka_unit_test(test_tcp_header_longer_than_the_packet),
         cmocka_unit_test(test_ipv4_options),
         cmocka_unit_test(test_ipv6_extension_headers),
         cmocka_unit_test(test_errors_have_text),
@@ -568,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_largest_super_segment),
         cmocka_unit_test(test_reply_turns_around),
         cmocka_unit_test(test_icmp_errors),
+        cmocka_unit_test(test_icmp_truncated),
         cmocka_unit_test(test_icmp_about_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
