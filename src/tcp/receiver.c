@@ -281,6 +281,8 @@ void tcp_receive_text(struct tcp *t, const struct segment *seg, struct tcp_resul
         tcp_ack_now(t);
         return;
     }
+    if (seq_lt(right, end)) /* what had to be left out must be sent again */
+        tcp_ack_now(t);
     tcp_rtt_receiver(t, seg);
     if (left == t->rcv_nxt)
         take_in_order(t, seg, left - seq, right - left, r);
