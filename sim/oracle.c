@@ -121,7 +121,6 @@ static void counters(struct sim *sim)
         AT_MOST(MPCapableACKRX, MPCapableSYNRX);
         AT_MOST(MPJoinSynAckRx, MPJoinSynTx);
         AT_MOST(MPJoinAckRx, MPJoinSynRx);
-        AT_MOST(EchoAdd, AddAddrTx);
         AT_MOST(EchoAddTx, AddAddr);
         AT_MOST(PacketsOut, SegsOut);
 #undef AT_MOST

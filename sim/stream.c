@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFFER = 65536, FIRST_PORT = 5001 };
+enum { BUFFER = 65536, FIRST_PORT = 5001, RETRY_US = 100000 };
 
 /* ---- the pattern ------------------------------------------------------------------------ */
 
@@ -243,7 +243,9 @@ static bool side_write(struct side *s)
         if (!len)
             return true;
         int64_t n = plait_conn_write(s->conn, buf, (size_t)len, now_of(s));
-        if (n == PLAIT_E_AGAIN)
+        if (n == PLAIT_E_NO_MEMORY) /* there may be some when other data was acknowledged */
+            sim_event_at(s->stream->sim, &s->event, now_of(s) + RETRY_US);
+        if (n == PLAIT_E_AGAIN || n == PLAIT_E_NO_MEMORY)
             return true;
         if (n < 0)
             return false; /* reading tells the error, after the last byte */

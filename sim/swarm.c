@@ -30,7 +30,7 @@ struct world {
     struct link_config healed[PATHS_MAX][2];
     struct shift_box shift[PATHS_MAX];
     struct rule_box rule[PATHS_MAX];
-    bool ipv6, may_fail;
+    bool ipv6, one_server_address, may_fail;
     uint16_t mtu;
 };
 
@@ -51,13 +51,15 @@ static bool percent(struct world *w, unsigned p)
     return below(w, 100) < p;
 }
 
-/* Every order of magnitude is as likely as the next. */
+/* Each doubling is as likely as the next. */
 static uint64_t magnitude(struct world *w, uint64_t least, uint64_t most)
 {
-    uint64_t high = least;
-    while (high < most && percent(w, 70))
-        high *= 2;
-    return between(w, least, high < most ? high : most);
+    unsigned doublings = 0;
+    while (least << doublings < most)
+        doublings++;
+    unsigned n = (unsigned)below(w, doublings + 1);
+    uint64_t high = least << n;
+    return between(w, n ? high / 2 : least, high < most ? high : most);
 }
 
 static uint32_t pick(struct world *w, const uint32_t *values, unsigned count)
@@ -181,7 +183,7 @@ static struct iface *random_iface(struct world *w, struct host *h, unsigned path
 
 static void build_paths(struct world *w)
 {
-    bool one_server_address = percent(w, 40);
+    w->one_server_address = percent(w, 40);
     for (unsigned i = 0; i < w->paths; i++) {
         char text[SPEC_TEXT_MAX];
         struct link_config there = random_link(w), back = there;
@@ -189,7 +191,7 @@ static void build_paths(struct world *w)
             back = random_link(w);
         w->client_if[i] = random_iface(w, w->client, i, 1);
         w->server_if[i] =
-            one_server_address && i ? w->server_if[0] : random_iface(w, w->server, i, 2);
+            w->one_server_address && i ? w->server_if[0] : random_iface(w, w->server, i, 2);
         w->path[i] = sim_path(&w->sim, w->client_if[i], w->server_if[i], &there, &back);
         w->healed[i][0] = without_faults(there);
         w->healed[i][1] = without_faults(back);
@@ -264,7 +266,7 @@ static void plan_faults(struct world *w)
 
 static struct side_config random_side(struct world *w)
 {
-    struct side_config c = {.send_bytes = magnitude(w, 1000, 400000)};
+    struct side_config c = {.send_bytes = magnitude(w, 10000, 500000)};
     if (percent(w, 20))
         c.send_bytes = 0;
     if (percent(w, 40))
@@ -316,8 +318,10 @@ static void random_stream(struct world *w)
     note(w, "stream: %llu bytes up, %llu down, ends %d and %d\n",
          (unsigned long long)c.send_bytes, (unsigned long long)s.send_bytes, c.end, s.end);
     uint64_t start_us = w->sim.started_us + (percent(w, 50) ? 0 : magnitude(w, 1000, 5 * SECOND));
-    stream_new(&w->sim, w->client, percent(w, 50) ? w->client_if[0] : NULL, w->server_if[0],
-               start_us, &c, &s, NULL, NULL);
+    /* Where every address has a way to the server, the stack may choose. */
+    bool any = w->one_server_address && percent(w, 50);
+    stream_new(&w->sim, w->client, any ? NULL : w->client_if[0], w->server_if[0], start_us, &c, &s,
+               NULL, NULL);
 }
 
 /* ---- the run ---------------------------------------------------------------------------- */

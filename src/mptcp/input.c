@@ -69,10 +69,20 @@ static void count_input(struct subflow *sf, const struct tcp_stats *before)
     n->SpuriousRtos += s->spurious - before->spurious;
 }
 
+/* Mapped data that overtook the segment with the keys. Its mapping could not
+ * be kept, and tcp must not acknowledge what no mapping covers: the peer will
+ * send it again. */
+static bool overtook_keys(const struct subflow *sf, const struct segment *seg)
+{
+    const struct plait_conn *c = sf->conn;
+    return c->multipath && !c->client && !c->key_known && seg->payload_len &&
+           (seg->mptcp.present & MPO_DSS) && !(seg->mptcp.present & MPO_CAPABLE_ANY);
+}
+
 void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_us)
 {
     struct tcp_result r = { 0 };
-    if (sf->gone)
+    if (sf->gone || overtook_keys(sf, seg))
         return;
     struct tcp_stats before = sf->tcp.stats;
     tcp_input(&sf->tcp, seg, now_us, &r);
