@@ -91,6 +91,7 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
     if (sf->kind == SUBFLOW_INITIAL && c->state == CONN_OPENING) {
         c->state = CONN_ESTABLISHED;
         c->tune_start_us = now_us;
+        c->tune_read = c->rcv_read;
         c->counted = c->multipath;
         c->env->counters.MPCurrEstab += c->counted;
         conn_event(c, sf, PLAIT_EV_CONN_ESTABLISHED, c->fallback_why, c->local_token,
