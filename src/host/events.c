@@ -51,8 +51,10 @@ size_t event_format(const struct plait_event *e, char line[EVENT_LINE_MAX])
     put_endpoint(&l, "remote", &e->remote);
     for (unsigned i = 0; i < 4; i++) {
         const char *name = plait_event_arg_name(e->type, i);
-        if (name) /* some are negative error codes */
+        if (name && strcmp(name, "error") == 0) /* the one that may be negative */
             put(&l, ",\"%s\":%" PRId64, name, (int64_t)e->arg[i]);
+        else if (name)
+            put(&l, ",\"%s\":%" PRIu64, name, e->arg[i]);
     }
     if (e->why != PLAIT_WHY_NONE)
         put(&l, ",\"reason\":\"%s\"", plait_reason_name(e->why));
