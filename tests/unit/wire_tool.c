@@ -7,10 +7,10 @@
  *   wire_tool corpus FILE   write a capture of what the encoder makes; the
  *                           lines say what was meant, not what was read back
  *   wire_tool dump FILE     read a capture with our decoder
+ *
+ * Captures are in the classic pcap format, in this machine's byte order.
  */
 #include <inttypes.h>
-#include <pcap/pcap.h>
-#include <pcap/sll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,11 +185,34 @@ static void print_segment(unsigned frame, const struct segment *s, uint32_t payl
     printf("\n");
 }
 
+/* ---- The file format ---- */
+
+#define PCAP_MAGIC 0xa1b2c3d4
+
+enum {
+    LINK_ETHERNET = 1,
+    LINK_PPP = 9,
+    LINK_RAW = 101,
+    LINK_SLL = 113,
+    LINK_SLL2 = 276,
+    CAPTURE_MAX = 1 << 18
+};
+
+struct pcap_file {
+    uint32_t magic;
+    uint16_t major, minor;
+    uint32_t zone, accuracy, snaplen, linktype;
+};
+
+struct pcap_record {
+    uint32_t seconds, micros, caplen, len;
+};
+
 /* ---- corpus ---- */
 
 static unsigned frames;
 
-static void write_segment(pcap_dumper_t *out, const struct segment *s, uint32_t payload_len,
+static void write_segment(FILE *out, const struct segment *s, uint32_t payload_len,
                           uint32_t gso_size)
 {
     static uint8_t payload[8000];
@@ -201,10 +224,9 @@ static void write_segment(pcap_dumper_t *out, const struct segment *s, uint32_t 
     unsigned count = offload_count(&tx);
     for (unsigned i = 0; i < count; i++) {
         size_t len = offload_write(&tx, i, packet, sizeof packet);
-        struct pcap_pkthdr h = {.ts = {.tv_sec = 1000000 + frames},
-                                .caplen = (uint32_t)len,
-                                .len = (uint32_t)len};
-        pcap_dump((u_char *)out, &h, packet);
+        struct pcap_record r = {1000000 + frames, 0, (uint32_t)len, (uint32_t)len};
+        fwrite(&r, sizeof r, 1, out);
+        fwrite(packet, len, 1, out);
         part.seq = s->seq + i * gso_size;
         part.flags =
             (uint8_t)(s->flags & ~((i + 1 < count ? TCP_PSH | TCP_FIN : 0) | (i ? TCP_CWR : 0)));
@@ -228,12 +250,13 @@ static void set_flags(struct segment *s)
 
 static int corpus(const char *path)
 {
-    pcap_t *handle = pcap_open_dead(DLT_RAW, 65535);
-    pcap_dumper_t *out = pcap_dump_open(handle, path);
+    const struct pcap_file head = {PCAP_MAGIC, 2, 4, 0, 0, CAPTURE_MAX, LINK_RAW};
+    FILE *out = fopen(path, "wb");
     if (!out) {
-        fprintf(stderr, "%s\n", pcap_geterr(handle));
+        perror(path);
         return 1;
     }
+    fwrite(&head, sizeof head, 1, out);
     struct prng rng;
     struct segment s;
     prng_seed(&rng, 40017);
@@ -258,30 +281,29 @@ static int corpus(const char *path)
         uint32_t payload_len = s.flags & TCP_SYN ? 0 : (uint32_t)prng_below(&rng, 6000);
         write_segment(out, &s, payload_len, payload_len ? 1400 : 0);
     }
-    pcap_dump_close(out);
-    pcap_close(handle);
-    return 0;
+    bool ok = !ferror(out);
+    return fclose(out) == 0 && ok ? 0 : 1;
 }
 
 /* ---- dump ---- */
 
 /* Bytes of link header in front of the IP header; negative: not known. */
-static int link_header(int linktype, const uint8_t *data, uint32_t len)
+static int link_header(uint32_t linktype, const uint8_t *data, uint32_t len)
 {
     switch (linktype) {
-    case DLT_RAW:
+    case LINK_RAW:
         return 0;
-    case DLT_EN10MB: {
+    case LINK_ETHERNET: {
         uint32_t at = 12;
         while (len >= at + 2 && get_be16(data + at) == 0x8100)
             at += 4;
         return (int)at + 2;
     }
-    case DLT_LINUX_SLL:
-        return SLL_HDR_LEN;
-    case DLT_LINUX_SLL2:
-        return SLL2_HDR_LEN;
-    case DLT_PPP:
+    case LINK_SLL:
+        return 16;
+    case LINK_SLL2:
+        return 20;
+    case LINK_PPP:
         return len >= 2 && data[0] == 0xff && data[1] == 0x03 ? 4 : 2;
     default:
         return -1;
@@ -324,27 +346,37 @@ static void dump_packet(unsigned frame, const uint8_t *ip, uint32_t len)
         fprintf(stderr, "%u: %s\n", frame, segment_error_text(error));
 }
 
+static bool dump_records(FILE *in, uint32_t linktype)
+{
+    static uint8_t data[CAPTURE_MAX];
+    struct pcap_record r;
+    for (unsigned frame = 1; fread(&r, sizeof r, 1, in) == 1; frame++) {
+        if (r.caplen > sizeof data || fread(data, 1, r.caplen, in) != r.caplen) {
+            fprintf(stderr, "frame %u is cut short\n", frame);
+            return false;
+        }
+        int skip = link_header(linktype, data, r.caplen);
+        if (skip < 0) {
+            fprintf(stderr, "link type %" PRIu32 " is not known here\n", linktype);
+            return false;
+        }
+        if (r.caplen > (uint32_t)skip)
+            dump_packet(frame, data + skip, r.caplen - (uint32_t)skip);
+    }
+    return true;
+}
+
 static int dump(const char *path)
 {
-    char error[PCAP_ERRBUF_SIZE];
-    pcap_t *in = pcap_open_offline(path, error);
-    struct pcap_pkthdr *h;
-    const uint8_t *data;
-    if (!in) {
-        fprintf(stderr, "%s\n", error);
+    struct pcap_file head;
+    FILE *in = fopen(path, "rb");
+    if (!in || fread(&head, sizeof head, 1, in) != 1 || head.magic != PCAP_MAGIC) {
+        fprintf(stderr, "%s: cannot be read as a classic pcap\n", path);
         return 1;
     }
-    for (unsigned frame = 1; pcap_next_ex(in, &h, &data) == 1; frame++) {
-        int skip = link_header(pcap_datalink(in), data, h->caplen);
-        if (skip < 0) {
-            fprintf(stderr, "link type %d is not known here\n", pcap_datalink(in));
-            return 1;
-        }
-        if (h->caplen > (uint32_t)skip)
-            dump_packet(frame, data + skip, h->caplen - (uint32_t)skip);
-    }
-    pcap_close(in);
-    return 0;
+    bool ok = dump_records(in, head.linktype & 0xffff);
+    fclose(in);
+    return ok ? 0 : 1;
 }
 
 int main(int argc, char **argv)
