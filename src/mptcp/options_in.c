@@ -95,6 +95,8 @@ static void first_data_check(struct subflow *sf, const struct segment *seg,
         return;
     if (seg->mptcp.present & (MPO_DSS | MPO_CAPABLE_ANY))
         return;
+    if (seg->mptcp.present && !seg->payload_len)
+        return; /* an address signal that left no room for the DSS */
     if (seg->payload_len) {
         c->env->counters.MPCapableDataFallback++;
         conn_fallback(c, PLAIT_WHY_FIRST_DATA_PLAIN);
