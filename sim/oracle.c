@@ -22,13 +22,16 @@ static bool error_was_asked_for(const struct stream *s)
 
 static void ended(struct sim *sim, const struct side *s)
 {
+    struct plait_memory m;
     if (s->done)
         return;
-    sim_fail(sim, "port %u: the %s has not ended: sent %llu, received %llu, %s%s%s%s",
+    plait_stack_memory(s->host->stack, &m);
+    sim_fail(sim, "port %u: the %s has not ended: sent %llu, received %llu, %s%s%s%s; memory %llu",
              s->stream->port, side_name(s), (unsigned long long)s->sent,
              (unsigned long long)s->received, s->connected ? "connected" : "not connected",
              s->shut ? ", shut down" : "", s->eof ? ", saw the end" : "",
-             s->conn && plait_conn_error(s->conn) ? ", in error" : "");
+             s->conn && plait_conn_error(s->conn) ? ", in error" : "",
+             (unsigned long long)m.used_bytes);
 }
 
 static void end_of_stream(struct sim *sim, const struct side *s)

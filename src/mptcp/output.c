@@ -149,9 +149,9 @@ static bool schedule_new(struct plait_conn *c, uint64_t now_us)
 
 static void conn_schedule(struct plait_conn *c, uint64_t now_us)
 {
+    c->pace_us = TIMER_NEVER;
     if (c->state != CONN_ESTABLISHED || c->closing)
         return;
-    c->pace_us = TIMER_NEVER;
     if (!schedule_reinjection(c, now_us))
         schedule_new(c, now_us);
 }

@@ -16,6 +16,13 @@
 
 enum { CHUNK_MIN = 2048, CHUNK_MAX = 64 * 1024 };
 
+/* What waits to be sent may take three quarters of the stack's memory: sending
+ * it, and hearing that it arrived, need some too. */
+static bool send_within_limit(const struct mem *m, size_t size)
+{
+    return !m->limit_bytes || m->used_bytes + size <= m->limit_bytes / 4 * 3;
+}
+
 static struct send_chunk *send_chunk_new(struct plait_conn *c, size_t wanted)
 {
     struct mptcp_env *env = c->env;
@@ -24,7 +31,9 @@ static struct send_chunk *send_chunk_new(struct plait_conn *c, size_t wanted)
         return NULL;
     uint32_t size = wanted < CHUNK_MIN ? CHUNK_MIN : wanted > CHUNK_MAX ? CHUNK_MAX
                                                                         : (uint32_t)wanted;
-    s->chunk = chunk_new(&env->mem, size);
+    while (size > CHUNK_MIN && !send_within_limit(&env->mem, size))
+        size = size / 2 > CHUNK_MIN ? size / 2 : CHUNK_MIN;
+    s->chunk = send_within_limit(&env->mem, size) ? chunk_new(&env->mem, size) : NULL;
     if (!s->chunk) {
         pool_put(&env->ranges, s);
         return NULL;
