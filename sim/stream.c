@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFFER = 65536, FIRST_PORT = 5001, RETRY_US = 100000 };
+enum { BUFFER = 65536, FIRST_PORT = 5001, RETRY_US = 100000, HUNGRY_MAX_US = 60000000 };
 
 /* ---- the pattern ------------------------------------------------------------------------ */
 
@@ -227,6 +227,21 @@ static size_t fetch(struct side *s, uint8_t *buf, size_t len)
     return n;
 }
 
+/* There may be some again when other data was acknowledged, but nobody waits
+ * for that for ever. */
+static bool no_memory(struct side *s)
+{
+    if (!s->hungry_us)
+        s->hungry_us = now_of(s);
+    if (now_of(s) - s->hungry_us < HUNGRY_MAX_US) {
+        sim_event_at(s->stream->sim, &s->event, now_of(s) + RETRY_US);
+        return true;
+    }
+    side_abort(s);
+    s->error = PLAIT_E_NO_MEMORY;
+    return false;
+}
+
 static bool side_write(struct side *s)
 {
     uint8_t buf[BUFFER];
@@ -243,9 +258,10 @@ static bool side_write(struct side *s)
         if (!len)
             return true;
         int64_t n = plait_conn_write(s->conn, buf, (size_t)len, now_of(s));
-        if (n == PLAIT_E_NO_MEMORY) /* there may be some when other data was acknowledged */
-            sim_event_at(s->stream->sim, &s->event, now_of(s) + RETRY_US);
-        if (n == PLAIT_E_AGAIN || n == PLAIT_E_NO_MEMORY)
+        if (n == PLAIT_E_NO_MEMORY)
+            return no_memory(s);
+        s->hungry_us = 0;
+        if (n == PLAIT_E_AGAIN)
             return true;
         if (n < 0)
             return false; /* reading tells the error, after the last byte */

@@ -54,6 +54,7 @@ struct side {
     uint64_t key;            /* of the pattern it writes */
     uint64_t sent, received;
     uint64_t connected_us, first_read_us, last_read_us, done_us;
+    uint64_t hungry_us;      /* since when writing finds no memory; 0: it does */
     uint64_t pause_us;       /* the longest time without a byte between two reads */
     bool opened, connected, source_done, shut, eof, done;
     bool aborted;            /* here, on purpose */

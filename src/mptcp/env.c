@@ -178,17 +178,26 @@ uint32_t isn_choose(struct mptcp_env *env, const struct plait_endpoint *local,
     return (uint32_t)(flow_hash(env, local, remote) >> 16) + (uint32_t)(now_us / 4);
 }
 
+/* Room for len bytes in env->small. Where memory is short an exact fit does. */
+static bool gather_room(struct mptcp_env *env, uint32_t len)
+{
+    if (env->small && env->small->size - env->small_used >= len)
+        return true;
+    if (!env->small || env->small->refs > 1 || env->small->size < len) {
+        chunk_unref(env->small);
+        env->small = chunk_new(&env->mem, len > GATHER_CHUNK ? len : GATHER_CHUNK);
+        if (!env->small)
+            env->small = chunk_new(&env->mem, len);
+    }
+    env->small_used = 0;
+    return env->small != NULL;
+}
+
 struct plait_chunk *env_gather(struct mptcp_env *env, const uint8_t *bytes, uint32_t len,
                                const uint8_t **data)
 {
-    if (!env->small || env->small->size - env->small_used < len) {
-        struct plait_chunk *fresh = chunk_new(&env->mem, len > GATHER_CHUNK ? len : GATHER_CHUNK);
-        if (!fresh)
-            return NULL;
-        chunk_unref(env->small);
-        env->small = fresh;
-        env->small_used = 0;
-    }
+    if (!gather_room(env, len))
+        return NULL;
     uint8_t *place = env->small->data + env->small_used;
     memcpy(place, bytes, len);
     env->small_used += len;
