@@ -347,6 +347,10 @@ void conn_tune_send_buffer(struct plait_conn *c);
 void send_free(struct plait_conn *c);
 /* All that sf still holds without DATA_ACK is to go over other subflows. */
 void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us);
+/* Nothing is left to send for the first time, and a subflow has room: let it
+ * take over the last bytes of one that would deliver them more than a round
+ * trip later. True: something was queued. */
+bool reinject_tail(struct plait_conn *c, uint64_t now_us);
 /* Data-level retransmission timer: everything was acknowledged by the
  * subflows, but the DATA_ACK does not come. */
 void reinject_arm(struct plait_conn *c, uint64_t now_us);

@@ -152,8 +152,11 @@ static void conn_schedule(struct plait_conn *c, uint64_t now_us)
     c->pace_us = TIMER_NEVER;
     if (c->state != CONN_ESTABLISHED || c->closing)
         return;
-    if (!schedule_reinjection(c, now_us))
-        schedule_new(c, now_us);
+    if (schedule_reinjection(c, now_us) || schedule_new(c, now_us))
+        return;
+    if (c->snd_nxt == c->snd_end && c->snd_una != c->snd_nxt && list_empty(&c->reinject) &&
+        reinject_tail(c, now_us))
+        schedule_reinjection(c, now_us);
 }
 
 /* ---- packets ---------------------------------------------------------------------- */

@@ -97,6 +97,57 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us
     conn_touch(c);
 }
 
+/* ---- the tail ------------------------------------------------------------------ */
+
+/* The usable subflow with room that answers soonest. */
+static struct subflow *tail_taker(const struct plait_conn *c, uint64_t now_us)
+{
+    struct subflow *best = NULL;
+    list_each (sf, &c->subflows, struct subflow, link) {
+        if (!subflow_usable(sf) || sf->stale || sf->suspect || sf->tcp.rtt.srtt_us == 0 ||
+            sf->backup_local || sf->backup_remote)
+            continue;
+        if ((!best || sf->tcp.rtt.srtt_us < best->tcp.rtt.srtt_us) && tcp_room(&sf->tcp, now_us))
+            best = sf;
+    }
+    return best;
+}
+
+/* The last bytes on sf that nobody else carries yet. */
+static struct tcp_record *tail_record(const struct plait_conn *c, const struct subflow *sf,
+                                      uint64_t *dsn, uint32_t *len)
+{
+    for (struct list *at = sf->tcp.records.prev; at != &sf->tcp.records; at = at->prev) {
+        struct tcp_record *rec = list_entry(at, struct tcp_record, link);
+        if (!(rec->map.kind & MAP_MOVED) && rec->sent_us && !rec->sacked)
+            return record_range(c, sf, rec, dsn, len) ? rec : NULL;
+    }
+    return NULL;
+}
+
+bool reinject_tail(struct plait_conn *c, uint64_t now_us)
+{
+    struct subflow *taker = c->subflow_count > 1 ? tail_taker(c, now_us) : NULL;
+    if (!taker)
+        return false;
+    uint64_t soonest = now_us + 2 * (uint64_t)taker->tcp.rtt.srtt_us;
+    list_each (sf, &c->subflows, struct subflow, link) {
+        uint64_t dsn;
+        uint32_t len;
+        struct tcp_record *rec = sf == taker ? NULL : tail_record(c, sf, &dsn, &len);
+        if (!rec || rec->sent_us + sf->tcp.rtt.srtt_us <= soonest)
+            continue;
+        rec->map.kind |= MAP_MOVED;
+        reinject_add(c, dsn, len, sf->id);
+        sf->bytes_reinjected_from += len;
+        conn_event(c, sf, PLAIT_EV_REINJECTED, PLAIT_WHY_TAIL, dsn, len, sf->id, 0);
+        return true;
+    }
+    return false;
+}
+
+/* ---- data-level retransmission timer ---------------------------------------------- */
+
 static bool records_outstanding(const struct plait_conn *c)
 {
     list_each (sf, &c->subflows, struct subflow, link)
