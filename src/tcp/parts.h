@@ -46,6 +46,7 @@ struct tcp_recovery {
     struct tcp_record *hint;   /* where the last SACK block ended, or NULL */
     uint64_t in_flight_bytes;  /* sent, and neither sacked nor lost */
     uint64_t sacked_bytes, lost_bytes;
+    uint64_t held_bytes;       /* delivered out of order, not yet growth of the window */
     uint64_t delivered_bytes;  /* since the beginning; each byte once */
     struct sack_block seen[SACK_BLOCKS_MAX]; /* of the last ACK that had any */
     uint8_t seen_count;

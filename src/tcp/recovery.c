@@ -41,6 +41,7 @@ static void begin(struct tcp *t, enum tcp_recovery_state state)
     rc->prr_delivered = rc->prr_out = 0;
     rc->prr_flight = max_u64(rc->in_flight_bytes + rc->lost_bytes + rc->sacked_bytes, 1);
     rc->target_bytes = t->control.cwnd_bytes;
+    rc->held_bytes = 0;
 }
 
 /* Fast recovery, for congestion's sake. */
@@ -205,7 +206,14 @@ static void react(struct tcp *t, struct tcp_ack_work *w, struct tcp_result *r)
     if (rc->state == TCP_RS_RECOVERY) {
         if (w->delivered > 0 || w->newly_lost > 0)
             prr(t, w);
-    } else if (w->delivered > 0) {
+    } else if (w->delivered > 0 || rc->held_bytes > 0) {
+        /* What arrives above a hole may be the first sign of a loss: it opens
+         * the window once the hole is closed, and not before. */
+        rc->held_bytes += w->delivered;
+        if (w->acked == 0)
+            return;
+        w->delivered = rc->held_bytes;
+        rc->held_bytes = 0;
         tcp_control_acked(t, w);
     }
 }

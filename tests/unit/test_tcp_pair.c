@@ -15,7 +15,7 @@
 
 #include "tcp_pair.h"
 
-enum { SEEDS = 1500 };
+enum { SEEDS = 400 };
 #define SECONDS(n) ((uint64_t)(n) * 1000000)
 
 static uint32_t below(struct pair *p, uint64_t n) { return (uint32_t)prng_below(&p->rng, n); }
