@@ -563,7 +563,7 @@ static void capture_cuts_and_finishes(void **state)
     struct plait_packet_rx rx[IO_BATCH];
     struct pcap_view v;
     struct io_driver *d;
-    const uint8_t *packet;
+    const uint8_t *packet = NULL;
     uint32_t len;
     int fd = mkstemp(path);
 
