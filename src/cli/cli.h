@@ -37,7 +37,7 @@ __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
 void cli_set_name(const char *name);
 
 /* For commands without a host: SIGINT and SIGTERM set a flag instead of
- * killing, a second one kills at once; SIGPIPE is ignored. */
+ * killing, a second one kills at once. */
 void cli_catch_signals(void);
 bool cli_interrupted(void);
 

@@ -489,7 +489,7 @@ int transfer_run(struct transfer *t, struct plait_conn *conn)
     }
     progress_clear(&t->progress);
     report_take(&t->report, conn);
-    if (t->o->stats || t->o->json)
+    if (t->connected && (t->o->stats || t->o->json))
         summarise(t);
     watch(t, &t->in, 0);
     if (t->out.fd >= 0)

@@ -78,7 +78,7 @@ bool parse_seconds(const char *text, uint64_t *us)
 }
 
 /* Three digits are what a person reads: 9.99, 99.9, 999. Bare units are whole. */
-static char *format_scaled(double value, const char *const *units, char *buf)
+static void format_scaled(double value, const char *const *units, char *buf)
 {
     bool whole = true;
 
@@ -89,26 +89,33 @@ static char *format_scaled(double value, const char *const *units, char *buf)
     }
     int digits = whole || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
     snprintf(buf, UNIT_TEXT_MAX, "%.*f %s", digits, value, *units);
-    return buf;
 }
 
 char *format_size(uint64_t bytes, char *buf)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", NULL};
 
-    return format_scaled((double)bytes, units, buf);
+    format_scaled((double)bytes, units, buf);
+    return buf;
 }
 
 char *format_rate(double bits_per_second, char *buf)
 {
     static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", NULL};
 
-    return format_scaled(bits_per_second, units, buf);
+    format_scaled(bits_per_second, units, buf);
+    return buf;
 }
 
 char *format_time(uint64_t us, char *buf)
 {
     static const char *const units[] = {"us", "ms", "s", NULL};
 
-    return format_scaled((double)us, units, buf);
+    if (us >= 1000000 && us % 1000000 == 0)
+        snprintf(buf, UNIT_TEXT_MAX, "%llu s", (unsigned long long)us / 1000000);
+    else if (us >= 1000 && us < 1000000 && us % 1000 == 0)
+        snprintf(buf, UNIT_TEXT_MAX, "%llu ms", (unsigned long long)us / 1000);
+    else
+        format_scaled((double)us, units, buf);
+    return buf;
 }

@@ -66,9 +66,13 @@ static int open_netns(const char *name)
 
 static int say_not_permitted(const char *what)
 {
-    cli_error("%s is not permitted: run as root, or give the program %s with\n"
-              "  sudo setcap cap_net_raw,cap_sys_admin+ep $(command -v plait)",
-              what, "CAP_NET_RAW (and CAP_SYS_ADMIN to enter namespaces)");
+    char program[4096];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+
+    program[len > 0 ? len : 0] = 0;
+    cli_error("%s needs the capability CAP_NET_RAW, and CAP_SYS_ADMIN for other namespaces: run "
+              "'sudo setcap cap_net_raw,cap_sys_admin+ep %s' once, or run as root",
+              what, len > 0 ? program : "plait");
     return HOST_FAIL_PERMISSION;
 }
 

@@ -88,7 +88,9 @@ static void formats(void **state)
     assert_string_equal(format_size(999700, buf), "1.00 MB");
     assert_string_equal(format_rate(94.06e6, buf), "94.1 Mbit/s");
     assert_string_equal(format_rate(1.2345e9, buf), "1.23 Gbit/s");
-    assert_string_equal(format_time(35000, buf), "35.0 ms");
+    assert_string_equal(format_time(35000, buf), "35 ms");
+    assert_string_equal(format_time(35400, buf), "35.4 ms");
+    assert_string_equal(format_time(15000000, buf), "15 s");
     assert_string_equal(format_time(80, buf), "80 us");
     assert_string_equal(format_time(12400000, buf), "12.4 s");
 }
