@@ -9,6 +9,8 @@
 
 #include "base/addr.h"
 
+enum { PATH_SHOWN_MAX = 128 };
+
 int host_fail(struct host_error *err, enum host_failure failure, const char *format, ...)
 {
     va_list args;
@@ -35,7 +37,7 @@ static int fail_permission(struct host_error *err, const char *driver)
 {
     const char *capability = strcmp(driver, "tun") == 0 ? "CAP_NET_ADMIN" : "CAP_NET_RAW";
     const char *lower = strcmp(driver, "tun") == 0 ? "cap_net_admin" : "cap_net_raw";
-    char path[160];
+    char path[PATH_SHOWN_MAX];
 
     program_path(path, sizeof path);
     return host_fail(err, HOST_FAIL_PERMISSION,
@@ -70,12 +72,18 @@ int fail_driver(struct host_error *err, const char *driver, int error)
 
 int fail_port(struct host_error *err, uint16_t port, int error)
 {
+    char path[PATH_SHOWN_MAX];
+
     switch (error) {
     case -EADDRINUSE:
         return host_fail(err, HOST_FAIL_PORT, "port %u is in use by another program: stop it or "
                          "choose another port ('ss -ltnp sport = :%u' shows it)", port, port);
-    case -EACCES:
     case -EPERM:
+        program_path(path, sizeof path);
+        return host_fail(err, HOST_FAIL_PERMISSION, "on this kernel, keeping it from answering on "
+                         "our ports needs the capability CAP_NET_ADMIN: run 'sudo setcap "
+                         "cap_net_raw,cap_net_admin+ep %s' once, or run as root", path);
+    case -EACCES:
         return host_fail(err, HOST_FAIL_PERMISSION, "port %u is a privileged port: choose one "
                          "from 1024 up, or grant CAP_NET_BIND_SERVICE", port);
     default:

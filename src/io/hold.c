@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,7 +19,39 @@ static int attach_drop_all(int fd)
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-/* Bound, filtered, then listening: a SYN never meets it without its filter. */
+/* Demand an MD5 signature (RFC 2385) from every peer of one family: what comes
+ * without is dropped before anything looks at it. */
+static int demand_signature(int fd, const void *any, size_t len)
+{
+    struct tcp_md5sig key = {.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX, .tcpm_prefixlen = 0,
+                             .tcpm_keylen = TCP_MD5SIG_MAXKEYLEN};
+
+    memcpy(&key.tcpm_addr, any, len);
+    if (getrandom(key.tcpm_key, sizeof key.tcpm_key, 0) != sizeof key.tcpm_key)
+        return -1;
+    return setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG_EXT, &key, sizeof key);
+}
+
+static int silence(int fd, int af)
+{
+    struct sockaddr_in any4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 any6 = {.sin6_family = AF_INET6}, mapped = any6;
+
+    if (attach_drop_all(fd) == 0)
+        return 0;
+    /* Newer kernels want CAP_NET_ADMIN for a filter on a TCP socket. */
+    if (errno != EPERM)
+        return -1;
+    mapped.sin6_addr.s6_addr[10] = mapped.sin6_addr.s6_addr[11] = 0xff;
+    if (af == AF_INET ? demand_signature(fd, &any4, sizeof any4) == 0
+                      : demand_signature(fd, &any6, sizeof any6) == 0 &&
+                            demand_signature(fd, &mapped, sizeof mapped) == 0)
+        return 0;
+    errno = EPERM; /* what is missing is still the privilege */
+    return -1;
+}
+
+/* Bound, silenced, then listening: no SYN ever meets it otherwise. */
 static int hold_open(int af, uint16_t *port)
 {
     struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = htons(*port)};
@@ -29,7 +64,7 @@ static int hold_open(int af, uint16_t *port)
     if (fd < 0)
         return -errno;
     if ((af == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0) ||
-        bind(fd, any, len) < 0 || attach_drop_all(fd) < 0 || listen(fd, 1) < 0 ||
+        bind(fd, any, len) < 0 || silence(fd, af) < 0 || listen(fd, 1) < 0 ||
         getsockname(fd, any, &len) < 0) {
         int err = -errno;
         close(fd);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Local TCP ports taken from the kernel without a firewall rule: a listening
- * socket whose filter throws everything away. The kernel finds an owner for
- * each packet, so it sends no RST, and the owner never answers. The socket
- * dies with the process, and so does the claim.
+ * socket that throws everything away, by a filter or, where that takes more
+ * privilege than we have, by demanding a signature that nobody can make. The
+ * kernel finds an owner for each packet, so it sends no RST, and the owner
+ * never answers. The socket dies with the process, and so does the claim.
  */
 #ifndef IO_HOLD_H
 #define IO_HOLD_H
@@ -22,7 +23,9 @@ struct holds {
 };
 
 /* *port 0: any, filled in. Holding a held port again adds a user. 0,
- * -EADDRINUSE when a kernel socket has it, or another error. */
+ * -EADDRINUSE when a kernel socket has it, -EACCES when it is a privileged
+ * port, -EPERM when this kernel silences no socket without CAP_NET_ADMIN, or
+ * another error. */
 int holds_add(struct holds *h, uint16_t *port);
 void holds_remove(struct holds *h, uint16_t port);
 void holds_free(struct holds *h);
