@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 SEEDS  ?= 2000
 ARGS   ?=
 
-MESON_FLAGS ?= --prefix=$(PREFIX) -Dwerror=true
+MESON_FLAGS ?= --prefix=$(PREFIX)
 
 .DEFAULT_GOAL := all
 .PHONY: all demo test bench interop lint swarm install uninstall clean help deps
@@ -21,12 +21,16 @@ $(BUILD)/build.ninja:
 	@scripts/install-packages --check build
 	@meson setup $(BUILD) $(MESON_FLAGS)
 
+.PHONY: plait
+plait: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) plait
+
 deps: ## install what building and testing need (Debian packages)
 	@scripts/install-packages
 
 demo: ## a file over two emulated links, one of them cut half way (no root needed)
 	@scripts/install-packages build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory plait
 	@$(BUILD)/plait demo $(ARGS)
 
 test: ## everything that CI runs: checks, gcc and clang, sanitizers, simulation, interop
@@ -35,17 +39,17 @@ test: ## everything that CI runs: checks, gcc and clang, sanitizers, simulation,
 
 bench: ## plait and kernel side by side over one veth (root)
 	@scripts/install-packages build test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory plait
 	@tests/bench/bench.py --plait $(BUILD)/plait $(ARGS)
 
 interop: ## plait against the kernel over two emulated links, every case (root)
 	@scripts/install-packages build test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory plait
 	@tests/interop/run.py --plait $(BUILD)/plait $(ARGS)
 
 swarm: ## random simulator runs against the oracles: make swarm SEEDS=10000
 	@scripts/install-packages build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory plait
 	@$(BUILD)/plait sim swarm --seeds 1..$(SEEDS) $(ARGS)
 
 lint: ## style, static analysis and the layout checks

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests/interop"))
 import lab as laboratory  # noqa: E402 (needs the path above)
 from lab import Lab, LabError, Path  # noqa: E402
 
-PORT = 5201
+IPERF_PORT = 5301
 
 
 def busy_seconds():
@@ -67,14 +67,13 @@ def base_is_tcp(lab, rows):
 
 
 def contenders(plait, host, only):
-    iperf_server = ["iperf3", "--server", "--one-off", "--forceflush", "--port", PORT]
-    iperf_client = ["iperf3", "--client", host, "--port", PORT]
+    iperf_server = ["iperf3", "--server", "--one-off", "--forceflush", "--port", IPERF_PORT]
+    iperf_client = ["iperf3", "--client", host, "--port", IPERF_PORT]
     mptcp = ["mptcpize", "run"]
     every = [
         Contender("kernel TCP", iperf_server, iperf_client),
         Contender("kernel MPTCP", mptcp + iperf_server, mptcp + iperf_client),
-        Contender("plait", [plait, "perf", "server", "--port", PORT],
-                  [plait, "perf", "client", host, "--port", PORT]),
+        Contender("plait", [plait, "perf", "server"], [plait, "perf", "client", host]),
     ]
     return [c for c in every if not only or c.name in only]
 
