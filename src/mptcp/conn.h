@@ -351,6 +351,9 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us
  * take over the last bytes of one that would deliver them more than a round
  * trip later. True: something was queued. */
 bool reinject_tail(struct plait_conn *c, uint64_t now_us);
+/* The peer's window is full, and what it waits for is on a slower subflow than
+ * one with room: carry that again (Raiciu et al., NSDI 2012, mechanism 1). */
+bool reinject_head(struct plait_conn *c, uint64_t now_us);
 /* Data-level retransmission timer: everything was acknowledged by the
  * subflows, but the DATA_ACK does not come. */
 void reinject_arm(struct plait_conn *c, uint64_t now_us);
@@ -376,6 +379,8 @@ void receive_unmapped(struct subflow *sf);
 void receive_free_subflow(struct subflow *sf);
 void receive_free(struct plait_conn *c);
 int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us);
+/* The largest MSS of the subflows. */
+uint32_t window_mss(const struct plait_conn *c);
 /* Window to advertise from rcv_nxt on, bytes. */
 uint32_t conn_recv_window(const struct plait_conn *c);
 void conn_window_sent(struct plait_conn *c, uint32_t window);

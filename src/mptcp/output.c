@@ -79,12 +79,20 @@ static uint32_t bind_len(const struct plait_conn *c, const struct subflow *sf, u
     return (uint32_t)len;
 }
 
+/* The peer's window has no room for a segment, and nothing in flight will
+ * bring news of it: a segment is bound all the same, so that the subflow's
+ * persist timer asks (RFC 9293 3.8.6.1). */
+static bool window_shut(const struct plait_conn *c, uint64_t window)
+{
+    return c->snd_una == c->snd_nxt && window < c->snd_end - c->snd_nxt &&
+           window < window_mss(c);
+}
+
 static struct subflow *pick(struct plait_conn *c, const struct dsn_range *again, uint64_t window,
                             uint64_t *limit, uint64_t now_us)
 {
     unsigned count = paths_collect(c, again ? again->from_id : 0, now_us);
-    bool probe = !again && window == 0 && c->snd_una == c->snd_nxt;
-    for (unsigned i = 0; probe && i < count; i++)
+    for (unsigned i = 0; !again && window_shut(c, window) && i < count; i++)
         c->paths[i].room_bytes = c->paths[i].mss_bytes;
     struct plait_sched_view view = { .now_us = now_us,
                                      .paths = c->paths,
@@ -136,7 +144,7 @@ static bool schedule_new(struct plait_conn *c, uint64_t now_us)
     struct subflow *sf = pick(c, NULL, window, &limit, now_us);
     if (!sf)
         return false;
-    if (window) /* else: a probe, which tcp's persist timer will send */
+    if (!window_shut(c, window))
         limit = limit < window ? limit : window;
     bool hold_tail = c->nagle && !idle && !c->fin_queued && limit >= avail;
     uint32_t len = bind_len(c, sf, avail, limit, hold_tail, now_us);
@@ -154,8 +162,10 @@ static void conn_schedule(struct plait_conn *c, uint64_t now_us)
         return;
     if (schedule_reinjection(c, now_us) || schedule_new(c, now_us))
         return;
-    if (c->snd_nxt == c->snd_end && c->snd_una != c->snd_nxt && list_empty(&c->reinject) &&
-        reinject_tail(c, now_us))
+    if (c->snd_una == c->snd_nxt || !list_empty(&c->reinject))
+        return;
+    bool all_sent = c->snd_nxt == c->snd_end, blocked = dsn_geq(c->snd_nxt, c->snd_edge);
+    if ((all_sent && reinject_tail(c, now_us)) || (blocked && reinject_head(c, now_us)))
         schedule_reinjection(c, now_us);
 }
 
@@ -181,6 +191,7 @@ static bool subflow_output(struct subflow *sf, uint64_t now_us, struct plait_pac
         c->env->counters.OutRsts++;
     tcp_sent(&sf->tcp, &plan, now_us, &r);
     conn_options_sent(sf, &plan, now_us);
+    c->env->counters.WinProbe += plan.kind == TCP_PLAN_PROBE;
     c->env->counters.RetransSegs += plan.kind == TCP_PLAN_RETRANSMIT;
     c->env->counters.WinProbe += plan.kind == TCP_PLAN_PROBE;
     subflow_result(sf, &r, now_us);

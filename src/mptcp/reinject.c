@@ -97,10 +97,10 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us
     conn_touch(c);
 }
 
-/* ---- the tail ------------------------------------------------------------------ */
+/* ---- opportunistic: a faster path is free -------------------------------------- */
 
 /* The usable subflow with room that answers soonest. */
-static struct subflow *tail_taker(const struct plait_conn *c, uint64_t now_us)
+static struct subflow *path_taker(const struct plait_conn *c, uint64_t now_us)
 {
     struct subflow *best = NULL;
     list_each (sf, &c->subflows, struct subflow, link) {
@@ -111,6 +111,16 @@ static struct subflow *tail_taker(const struct plait_conn *c, uint64_t now_us)
             best = sf;
     }
     return best;
+}
+
+static bool record_move(struct plait_conn *c, struct subflow *sf, struct tcp_record *rec,
+                        uint64_t dsn, uint32_t len, enum plait_reason why)
+{
+    rec->map.kind |= MAP_MOVED;
+    reinject_add(c, dsn, len, sf->id);
+    sf->bytes_reinjected_from += len;
+    conn_event(c, sf, PLAIT_EV_REINJECTED, why, dsn, len, sf->id, 0);
+    return true;
 }
 
 /* The last bytes on sf that nobody else carries yet. */
@@ -127,7 +137,7 @@ static struct tcp_record *tail_record(const struct plait_conn *c, const struct s
 
 bool reinject_tail(struct plait_conn *c, uint64_t now_us)
 {
-    struct subflow *taker = c->subflow_count > 1 ? tail_taker(c, now_us) : NULL;
+    struct subflow *taker = c->subflow_count > 1 ? path_taker(c, now_us) : NULL;
     if (!taker)
         return false;
     uint64_t soonest = now_us + 2 * (uint64_t)taker->tcp.rtt.srtt_us;
@@ -137,11 +147,34 @@ bool reinject_tail(struct plait_conn *c, uint64_t now_us)
         struct tcp_record *rec = sf == taker ? NULL : tail_record(c, sf, &dsn, &len);
         if (!rec || rec->sent_us + sf->tcp.rtt.srtt_us <= soonest)
             continue;
-        rec->map.kind |= MAP_MOVED;
-        reinject_add(c, dsn, len, sf->id);
-        sf->bytes_reinjected_from += len;
-        conn_event(c, sf, PLAIT_EV_REINJECTED, PLAIT_WHY_TAIL, dsn, len, sf->id, 0);
-        return true;
+        return record_move(c, sf, rec, dsn, len, PLAIT_WHY_TAIL);
+    }
+    return false;
+}
+
+/* The record that holds up the window: its bytes start at snd_una. */
+static struct tcp_record *head_record(const struct plait_conn *c, const struct subflow *sf,
+                                      uint64_t *dsn, uint32_t *len)
+{
+    list_each (rec, &sf->tcp.records, struct tcp_record, link) {
+        if ((rec->map.kind & MAP_MOVED) || !record_range(c, sf, rec, dsn, len))
+            continue;
+        return *dsn == c->snd_una ? rec : NULL;
+    }
+    return NULL;
+}
+
+bool reinject_head(struct plait_conn *c, uint64_t now_us)
+{
+    struct subflow *taker = c->subflow_count > 1 ? path_taker(c, now_us) : NULL;
+    if (!taker)
+        return false;
+    list_each (sf, &c->subflows, struct subflow, link) {
+        uint64_t dsn;
+        uint32_t len;
+        struct tcp_record *rec = sf == taker ? NULL : head_record(c, sf, &dsn, &len);
+        if (rec && rec->sent_us + sf->tcp.rtt.srtt_us > now_us + taker->tcp.rtt.srtt_us)
+            return record_move(c, sf, rec, dsn, len, PLAIT_WHY_WINDOW);
     }
     return false;
 }

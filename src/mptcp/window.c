@@ -7,7 +7,7 @@
  */
 #include "mptcp/conn.h"
 
-static uint32_t window_mss(const struct plait_conn *c)
+uint32_t window_mss(const struct plait_conn *c)
 {
     uint32_t mss = 536;
     for (unsigned i = 0; i < c->subflow_count; i++)
