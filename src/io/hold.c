@@ -59,11 +59,14 @@ static int hold_open(int af, uint16_t *port)
     struct sockaddr *any = af == AF_INET6 ? (struct sockaddr *)&any6 : (struct sockaddr *)&any4;
     socklen_t len = af == AF_INET6 ? sizeof any6 : sizeof any4;
     int fd = socket(af, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-    int off = 0;
+    int off = 0, known = *port != 0;
 
     if (fd < 0)
         return -errno;
-    if ((af == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0) ||
+    /* A port somebody asked for is free although the kernel still has old
+     * connections of it in TIME_WAIT. */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &known, sizeof known) < 0 ||
+        (af == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0) ||
         bind(fd, any, len) < 0 || silence(fd, af) < 0 || listen(fd, 1) < 0 ||
         getsockname(fd, any, &len) < 0) {
         int err = -errno;

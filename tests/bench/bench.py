@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests/interop"))
 import lab as laboratory  # noqa: E402 (needs the path above)
 from lab import Lab, LabError, Path  # noqa: E402
 
-IPERF_PORT = 5301
+IPERF_PORT = 5201
 
 
 def busy_seconds():
