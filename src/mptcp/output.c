@@ -191,7 +191,6 @@ static bool subflow_output(struct subflow *sf, uint64_t now_us, struct plait_pac
         c->env->counters.OutRsts++;
     tcp_sent(&sf->tcp, &plan, now_us, &r);
     conn_options_sent(sf, &plan, now_us);
-    c->env->counters.WinProbe += plan.kind == TCP_PLAN_PROBE;
     c->env->counters.RetransSegs += plan.kind == TCP_PLAN_RETRANSMIT;
     c->env->counters.WinProbe += plan.kind == TCP_PLAN_PROBE;
     subflow_result(sf, &r, now_us);

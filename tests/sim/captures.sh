@@ -3,9 +3,9 @@
 #
 # Scenarios write captures; tshark, which nobody here wrote, must find nothing
 # malformed and nothing that it calls an error.
-# usage: captures.sh SIM [NAME...]   SIM: the command that takes "run NAME"
+# usage: captures.sh PLAIT [SCENARIO...]
 set -eu
-sim=$1
+plait=$1
 shift
 [ $# -gt 0 ] || set -- capable join ipv6 checksum long-numbers add-addr address-goes priority \
     backup fastclose data-fin-alone data-fin-with-data tcp-server tcp-client subflow-limit \
@@ -18,9 +18,10 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failed=0
 for name in "$@"; do
-    "$sim" run "$name" --pcap "$dir/$name.pcap" >"$dir/out" || { cat "$dir/out"; failed=1; }
+    "$plait" sim run "$name" --pcap "$dir/$name.pcap" >"$dir/out" || { cat "$dir/out"; failed=1; }
     packets=$(tshark -r "$dir/$name.pcap" -T fields -e frame.number 2>/dev/null | wc -l)
-    tshark -r "$dir/$name.pcap" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE \
+    tshark -r "$dir/$name.pcap" -d 'tcp.port==5001-5200,data' \
+        -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE \
         -Y '_ws.malformed || _ws.expert.severity == error' >"$dir/bad" 2>"$dir/err"
     bad=$(wc -l <"$dir/bad")
     echo "$name: $packets packets, $bad bad"

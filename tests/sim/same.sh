@@ -3,11 +3,11 @@
 #
 # One seed is one run: a second run gives the same trace hash, another seed
 # another one.
-# usage: same.sh SIM
+# usage: same.sh PLAIT
 set -eu
-sim=$1
-first=$("$sim" swarm --hash --jobs 1 --seeds 1..40)
-second=$("$sim" swarm --hash --jobs 1 --seeds 1..40)
+plait=$1
+first=$("$plait" sim swarm --hash --jobs 1 --seeds 1..40)
+second=$("$plait" sim swarm --hash --jobs 1 --seeds 1..40)
 if [ "$first" != "$second" ]; then
     echo "the same seeds gave other runs:"
     printf '%s\n--\n%s\n' "$first" "$second"
@@ -18,7 +18,7 @@ if [ "$different" -ne 40 ]; then
     echo "40 seeds gave $different runs"
     exit 1
 fi
-a=$("$sim" run join --seed 5)
-b=$("$sim" run join --seed 5)
+a=$("$plait" sim run join --seed 5)
+b=$("$plait" sim run join --seed 5)
 [ "$a" = "$b" ] || { echo "a scenario's runs differ"; exit 1; }
 echo "40 seeds twice: the same 40 hashes"
