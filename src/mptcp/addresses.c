@@ -69,8 +69,10 @@ static void add_addr_in(struct subflow *sf, const struct mptcp_add_addr *a, uint
                          announced_usable(&a->addr) ? PLAIT_WHY_LIMIT : PLAIT_WHY_BAD_ADDRESS);
         return;
     }
-    *r = (struct remote_addr){ .addr = a->addr, .port = a->has_port ? a->port : 0,
-                               .id = a->addr_id, .echo_pending = true };
+    *r = (struct remote_addr){.addr = a->addr,
+                              .port = a->has_port ? a->port : 0,
+                              .id = a->addr_id,
+                              .echo_pending = true};
     c->env->counters.AddAddr++;
     conn_event(c, sf, PLAIT_EV_ADDR_RECEIVED, PLAIT_WHY_NONE, a->addr_id, r->port, 0, 0);
     if (fresh)
@@ -107,7 +109,7 @@ static void remove_addr_in(struct subflow *by, uint8_t id, uint64_t now_us)
     conn_event(c, by, PLAIT_EV_ADDR_WITHDRAWN, PLAIT_WHY_PEER_REMOVED_ADDR, id, 1, 0, 0);
     if (r)
         *r = c->remotes[--c->remote_count];
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (sf->remote_id == id && sf->joined)
             subflow_reset(sf, RST_UNSPECIFIED, false, PLAIT_WHY_PEER_REMOVED_ADDR);
     addresses_decide(c, PLAIT_PM_REMOTE_REMOVED, now_us);
@@ -142,7 +144,7 @@ static void announce(struct plait_conn *c, uint8_t id)
         n = &c->announcements[c->announcement_count++];
     if (!n)
         return;
-    *n = (struct announcement){ .id = id, .pending = true, .resend_us = TIMER_NEVER };
+    *n = (struct announcement){.id = id, .pending = true, .resend_us = TIMER_NEVER};
     conn_touch(c);
 }
 
@@ -156,7 +158,7 @@ static void withdraw(struct plait_conn *c, uint8_t id)
 
 static bool local_in_use(const struct plait_conn *c, const struct plait_addr *addr)
 {
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (addr_equal(&sf->tcp.local.addr, addr))
             return true;
     return false;
@@ -180,7 +182,7 @@ void addresses_local(struct plait_conn *c, const struct local_addr *local, bool 
 {
     if (!c->multipath || c->state != CONN_ESTABLISHED || c->closing) {
         if (!added)
-            list_each (sf, &c->subflows, struct subflow, link)
+            list_each(sf, &c->subflows, struct subflow, link)
                 if (addr_equal(&sf->tcp.local.addr, &local->local.addr))
                     subflow_failed(sf, TCP_UNREACHABLE, now_us);
         return;
@@ -194,7 +196,7 @@ void addresses_local(struct plait_conn *c, const struct local_addr *local, bool 
     uint8_t id = endpoint_is_initial(c, &local->local.addr) ? 0 : local->id;
     if (c->confirmed && (announcement_find(c, id) || local_in_use(c, &local->local.addr)))
         withdraw(c, id);
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (addr_equal(&sf->tcp.local.addr, &local->local.addr))
             subflow_drop(sf, PLAIT_WHY_LOCAL_ADDR_GONE, now_us);
     addresses_decide(c, PLAIT_PM_LOCAL_REMOVED, now_us);
@@ -206,7 +208,7 @@ static void add_addr_out(const struct plait_conn *c, const struct local_addr *l,
                          struct mptcp_options *o)
 {
     struct mptcp_add_addr *a = &o->add_addr[0];
-    *a = (struct mptcp_add_addr){ .addr = l->local.addr, .addr_id = l->id, .has_hmac = true };
+    *a = (struct mptcp_add_addr){.addr = l->local.addr, .addr_id = l->id, .has_hmac = true};
     add_addr_hmac(c->local_key, c->remote_key, l->id, &l->local.addr, 0, a->hmac);
     o->add_addr_count = 1;
     o->present |= MPO_ADD_ADDR;
@@ -219,8 +221,11 @@ bool addresses_out(const struct subflow *sf, struct mptcp_options *o)
         const struct remote_addr *r = &c->remotes[i];
         if (!r->echo_pending)
             continue;
-        o->add_addr[0] = (struct mptcp_add_addr){ .addr = r->addr, .addr_id = r->id, .echo = true,
-                                                  .has_port = r->port != 0, .port = r->port };
+        o->add_addr[0] = (struct mptcp_add_addr){.addr = r->addr,
+                                                 .addr_id = r->id,
+                                                 .echo = true,
+                                                 .has_port = r->port != 0,
+                                                 .port = r->port};
         o->add_addr_count = 1;
         o->present |= MPO_ADD_ADDR;
         return true;
@@ -256,8 +261,8 @@ static void announcement_sent(struct subflow *sf, struct announcement *n, uint64
     n->pending = false;
     n->attempts++;
     uint64_t wait = c->env->config.add_addr_timeout_us;
-    n->resend_us = n->attempts < ANNOUNCE_ATTEMPTS_MAX ? now_us + (wait << (n->attempts - 1))
-                                                       : TIMER_NEVER;
+    n->resend_us =
+        n->attempts < ANNOUNCE_ATTEMPTS_MAX ? now_us + (wait << (n->attempts - 1)) : TIMER_NEVER;
     c->env->counters.AddAddrTx++;
     conn_event(c, sf, PLAIT_EV_ADDR_ANNOUNCED, PLAIT_WHY_NONE, n->id, n->attempts, 0, 0);
 }
@@ -321,47 +326,45 @@ static void pm_addresses(const struct plait_conn *c, struct pm_inputs *in)
     for (unsigned i = 0; i < env->local_count; i++) {
         const struct plait_local *l = &env->locals[i].local;
         bool initial = endpoint_is_initial(c, &l->addr);
-        in->locals[i] = (struct plait_pm_addr){ .addr = l->addr,
-                                                .prefix_len = l->prefix_len,
-                                                .id = initial ? 0 : env->locals[i].id,
-                                                .backup = l->backup,
-                                                .usable = !l->no_subflow };
+        in->locals[i] = (struct plait_pm_addr){.addr = l->addr,
+                                               .prefix_len = l->prefix_len,
+                                               .id = initial ? 0 : env->locals[i].id,
+                                               .backup = l->backup,
+                                               .usable = !l->no_subflow};
     }
-    in->remotes[0] = (struct plait_pm_addr){ .addr = c->remote.addr,
-                                             .port = c->remote.port,
-                                             .usable = c->client && !c->peer_no_join_initial };
+    in->remotes[0] = (struct plait_pm_addr){.addr = c->remote.addr,
+                                            .port = c->remote.port,
+                                            .usable = c->client && !c->peer_no_join_initial};
     for (unsigned i = 0; i < c->remote_count; i++) {
         const struct remote_addr *r = &c->remotes[i];
-        in->remotes[i + 1] = (struct plait_pm_addr){
-            .addr = r->addr,
-            .port = r->port ? r->port : c->remote.port,
-            .id = r->id,
-            .usable = true
-        };
+        in->remotes[i + 1] = (struct plait_pm_addr){.addr = r->addr,
+                                                    .port = r->port ? r->port : c->remote.port,
+                                                    .id = r->id,
+                                                    .usable = true};
     }
 }
 
 static void pm_subflows(const struct plait_conn *c, struct plait_pm_subflow *out)
 {
-    list_each (sf, &c->subflows, struct subflow, link)
-        *out++ = (struct plait_pm_subflow){ .subflow_id = sf->id,
-                                            .local_id = sf->local_id,
-                                            .remote_id = sf->remote_id,
-                                            .local = sf->tcp.local,
-                                            .remote = sf->tcp.remote,
-                                            .established = sf->joined,
-                                            .backup = sf->backup_local || sf->backup_remote };
+    list_each(sf, &c->subflows, struct subflow, link)
+        *out++ = (struct plait_pm_subflow){.subflow_id = sf->id,
+                                           .local_id = sf->local_id,
+                                           .remote_id = sf->remote_id,
+                                           .local = sf->tcp.local,
+                                           .remote = sf->tcp.remote,
+                                           .established = sf->joined,
+                                           .backup = sf->backup_local || sf->backup_remote};
 }
 
 static void pm_apply(struct plait_conn *c, const struct plait_pm_action *a, uint64_t now_us)
 {
-    struct plait_endpoint local = { a->local.addr, 0 };
+    struct plait_endpoint local = {a->local.addr, 0};
     switch (a->kind) {
     case PLAIT_PM_OPEN:
         conn_join(c, &local, &a->remote, a->remote_id, a->backup, now_us);
         break;
     case PLAIT_PM_CLOSE:
-        list_each (sf, &c->subflows, struct subflow, link)
+        list_each(sf, &c->subflows, struct subflow, link)
             if (sf->id == a->subflow_id)
                 subflow_reset(sf, RST_POLICY, false, PLAIT_WHY_POLICY);
         break;
@@ -389,16 +392,16 @@ void addresses_decide(struct plait_conn *c, enum plait_pm_event event, uint64_t 
         return;
     pm_addresses(c, &in);
     pm_subflows(c, subflows);
-    in.view = (struct plait_pm_view){ .now_us = now_us,
-                                      .client = c->client,
-                                      .confirmed = c->confirmed,
-                                      .locals = in.locals,
-                                      .remotes = in.remotes,
-                                      .local_count = c->env->local_count,
-                                      .remote_count = c->remote_count + 1,
-                                      .subflows = subflows,
-                                      .subflow_count = c->subflow_count,
-                                      .subflow_max = c->env->config.subflows_wanted + 1u };
+    in.view = (struct plait_pm_view){.now_us = now_us,
+                                     .client = c->client,
+                                     .confirmed = c->confirmed,
+                                     .locals = in.locals,
+                                     .remotes = in.remotes,
+                                     .local_count = c->env->local_count,
+                                     .remote_count = c->remote_count + 1,
+                                     .subflows = subflows,
+                                     .subflow_count = c->subflow_count,
+                                     .subflow_max = c->env->config.subflows_wanted + 1u};
     c->pm_wake_us = TIMER_NEVER;
     unsigned n = c->pm->decide(c->pm_state, &in.view, event, actions, &c->pm_wake_us);
     mem_free(m, subflows, room * sizeof *subflows);

@@ -63,7 +63,7 @@ void closing_subflow_fin(struct subflow *sf, uint64_t now_us)
         sf->why = PLAIT_WHY_PEER_CLOSED_SUBFLOW;
     /* The peer sends no more here. Close our half too if the stream can go on
      * elsewhere, or is over; else keep this one for what is left. */
-    list_each (other, &c->subflows, struct subflow, link)
+    list_each(other, &c->subflows, struct subflow, link)
         if (other != sf && subflow_usable(other) && tcp_can_receive(&other->tcp)) {
             tcp_close(&sf->tcp, now_us);
             return;
@@ -90,7 +90,7 @@ static void fin_step(struct plait_conn *c, uint64_t now_us)
     }
     if (c->fin_bound)
         return; /* rides on the last data */
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (subflow_usable(sf) && !sf->fin_pending) {
             sf->fin_pending = true;
             sf->quiet = false;
@@ -101,7 +101,7 @@ static void fin_step(struct plait_conn *c, uint64_t now_us)
 static void subflows_close(struct plait_conn *c, uint64_t now_us)
 {
     c->closing = true;
-    list_each (sf, &c->subflows, struct subflow, link) {
+    list_each(sf, &c->subflows, struct subflow, link) {
         sf->fin_pending = false;
         if (sf->tcp.state == TCP_SYN_SENT || sf->tcp.state == TCP_SYN_RECEIVED)
             subflow_reset(sf, RST_UNSPECIFIED, false, PLAIT_WHY_LOCAL_CLOSE);
@@ -142,7 +142,7 @@ void closing_step(struct plait_conn *c, uint64_t now_us)
 
 static bool has_joined_subflow(const struct plait_conn *c)
 {
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (sf->joined && !sf->gone)
             return true;
     return false;
@@ -152,7 +152,7 @@ static bool has_joined_subflow(const struct plait_conn *c)
  * otherwise be repeated for a quarter of an hour. TIME_WAIT runs on. */
 static void subflows_give_up(struct plait_conn *c)
 {
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (sf->tcp.state != TCP_TIME_WAIT)
             subflow_reset(sf, RST_OUTSTANDING, false, PLAIT_WHY_TIMEOUT);
 }

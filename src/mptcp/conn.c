@@ -15,14 +15,14 @@ void conn_event(struct plait_conn *c, struct subflow *sf, enum plait_event_type 
 {
     if (!c->env->config.sink.emit)
         return;
-    struct plait_event e = { .time_us = c->env->now_us,
-                             .type = type,
-                             .why = why,
-                             .conn_id = c->id,
-                             .subflow_id = sf ? sf->id : 0,
-                             .local = sf ? sf->tcp.local : c->local,
-                             .remote = sf ? sf->tcp.remote : c->remote,
-                             .arg = { a0, a1, a2, a3 } };
+    struct plait_event e = {.time_us = c->env->now_us,
+                            .type = type,
+                            .why = why,
+                            .conn_id = c->id,
+                            .subflow_id = sf ? sf->id : 0,
+                            .local = sf ? sf->tcp.local : c->local,
+                            .remote = sf ? sf->tcp.remote : c->remote,
+                            .arg = {a0, a1, a2, a3}};
     env_event(c->env, &e);
 }
 
@@ -32,7 +32,7 @@ void conn_touch(struct plait_conn *c)
         list_append(&c->env->finished, &c->finished_link);
     if (!list_linked(&c->sending_link))
         list_append(&c->env->sending, &c->sending_link);
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         sf->quiet = false;
 }
 
@@ -108,7 +108,7 @@ static void arrays_free(struct plait_conn *c)
 /* Room in the arrays that plug-ins see for as many subflows as there are. */
 static bool arrays_grow(struct plait_conn *c)
 {
-    struct plait_conn grown = { .env = c->env, .cc_capacity = c->cc_capacity * 2 + 2 };
+    struct plait_conn grown = {.env = c->env, .cc_capacity = c->cc_capacity * 2 + 2};
     struct mem *m = &c->env->mem;
     grown.cc_views = mem_alloc(m, grown.cc_capacity * sizeof *c->cc_views);
     grown.cc_groups = mem_alloc(m, grown.cc_capacity * sizeof *c->cc_groups);
@@ -133,8 +133,8 @@ bool conn_regroup(struct plait_conn *c)
     if (c->subflow_count > c->cc_capacity && !arrays_grow(c))
         return false;
     unsigned i = 0;
-    list_each (sf, &c->subflows, struct subflow, link) {
-        c->cc_groups[i] = (struct plait_cc_group){ c->cc_views, c->subflow_count, i };
+    list_each(sf, &c->subflows, struct subflow, link) {
+        c->cc_groups[i] = (struct plait_cc_group){c->cc_views, c->subflow_count, i};
         tcp_set_group(&sf->tcp, &c->cc_views[i], &c->cc_groups[i]);
         i++;
     }
@@ -160,8 +160,8 @@ static void subflow_release(struct subflow *sf)
 }
 
 struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
-                            const struct plait_endpoint *local,
-                            const struct plait_endpoint *remote, uint64_t now_us)
+                            const struct plait_endpoint *local, const struct plait_endpoint *remote,
+                            uint64_t now_us)
 {
     struct mptcp_env *env = c->env;
     if (c->subflow_count >= env->config.subflows_max || flow_find(env, local, remote))
@@ -323,7 +323,7 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why, uint64_t 
     conn_uncount(c);
     if (!c->error)
         c->error = error;
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         subflow_reset(sf, RST_MPTCP, false, why);
     conn_event(c, NULL, PLAIT_EV_CONN_CLOSED, why, c->rcv_nxt - c->remote_idsn - 1,
                c->snd_una - c->local_idsn - 1, (uint64_t)(uint32_t)-c->error, 0);
@@ -341,7 +341,7 @@ void conn_free(struct plait_conn *c)
 {
     struct mptcp_env *env = c->env;
     conn_uncount(c);
-    list_each (sf, &c->subflows, struct subflow, link) {
+    list_each(sf, &c->subflows, struct subflow, link) {
         tcp_set_group(&sf->tcp, NULL, NULL);
         subflow_release(sf);
     }
@@ -369,7 +369,7 @@ static uint64_t conn_deadline(const struct plait_conn *c)
     uint64_t closing = closing_deadline(c), addresses = addresses_deadline(c);
     at = closing < at ? closing : at;
     at = addresses < at ? addresses : at;
-    list_each (sf, &c->subflows, struct subflow, link) {
+    list_each(sf, &c->subflows, struct subflow, link) {
         uint64_t tcp = tcp_deadline(&sf->tcp);
         at = tcp < at ? tcp : at;
         at = sf->join_ack_us < at ? sf->join_ack_us : at;
@@ -381,7 +381,7 @@ void conn_finish(struct plait_conn *c, uint64_t now_us)
 {
     list_remove(&c->finished_link);
     closing_step(c, now_us);
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (sf->gone || sf->tcp.state == TCP_CLOSED)
             subflow_reap(sf, now_us);
     closing_step(c, now_us);

@@ -21,9 +21,9 @@
 
 enum {
     MPTCP_VERSION = 1,
-    SUBFLOWS_HISTORY_MAX = 32,   /* closed subflows whose numbers are kept */
-    REMOTES_MAX = 32,            /* bound of addrs_accepted_max */
-    ANNOUNCE_ATTEMPTS_MAX = 6,   /* ADD_ADDR without echo (RFC 8684 3.4.1) */
+    SUBFLOWS_HISTORY_MAX = 32, /* closed subflows whose numbers are kept */
+    REMOTES_MAX = 32,          /* bound of addrs_accepted_max */
+    ANNOUNCE_ATTEMPTS_MAX = 6, /* ADD_ADDR without echo (RFC 8684 3.4.1) */
     DATA_RTO_MAX_US = 60 * 1000 * 1000
 };
 
@@ -91,17 +91,17 @@ struct subflow {
 
     /* handshake.c */
     uint32_t nonce_local, nonce_remote;
-    bool joined;            /* MP_JOIN complete: may carry data */
+    bool joined;             /* MP_JOIN complete: may carry data */
     bool join_ack_confirmed; /* JOIN_OUT: the peer reacted to our third ACK */
     uint8_t syn_attempts, join_ack_attempts;
-    uint64_t join_ack_us;   /* when to repeat it; TIMER_NEVER: not */
-    bool saw_dss;           /* the peer sent a DSS here: options pass */
+    uint64_t join_ack_us; /* when to repeat it; TIMER_NEVER: not */
+    bool saw_dss;         /* the peer sent a DSS here: options pass */
 
     /* receive.c */
     struct list mappings; /* struct rx_mapping */
     struct list held;     /* struct recv_piece: unmapped or unverified bytes; .dsn is the SSN */
     uint32_t held_bytes;
-    uint32_t taken_ssn;   /* next SSN to take from tcp */
+    uint32_t taken_ssn;            /* next SSN to take from tcp */
     struct recv_piece *place_hint; /* where its last out-of-order bytes went */
 
     /* reinject.c */
@@ -115,7 +115,7 @@ struct subflow {
     bool rst_set, rst_transient;
     enum rst_reason rst_reason;
     enum plait_reason why; /* of its end */
-    bool fin_pending; /* a DATA_FIN of its own */
+    bool fin_pending;      /* a DATA_FIN of its own */
     uint64_t created_us;
 };
 
@@ -148,7 +148,7 @@ struct plait_conn {
     struct list link, sending_link, ready_link, finished_link;
     uint32_t id;
     enum conn_state state;
-    int error; /* enum plait_error */
+    int error;             /* enum plait_error */
     bool client, detached; /* detached: the application gave the handle up */
     void *user;
 
@@ -159,19 +159,19 @@ struct plait_conn {
     struct list subflows; /* struct subflow */
     unsigned subflow_count, subflow_total;
     uint32_t next_subflow_id;
-    struct subflow *initial; /* NULL once gone */
+    struct subflow *initial;             /* NULL once gone */
     struct plait_endpoint local, remote; /* of the first subflow */
-    struct plait_subflow_info *history; /* SUBFLOWS_HISTORY_MAX, on demand */
+    struct plait_subflow_info *history;  /* SUBFLOWS_HISTORY_MAX, on demand */
     unsigned history_count;
 
     /* handshake.c, fallback.c */
-    bool multipath;  /* negotiated, or still being negotiated */
-    bool checksum;   /* negotiated */
-    bool confirmed;  /* a DSS passed both ways: fully established */
+    bool multipath;            /* negotiated, or still being negotiated */
+    bool checksum;             /* negotiated */
+    bool confirmed;            /* a DSS passed both ways: fully established */
     bool peer_no_join_initial; /* C flag */
-    bool key_known;  /* the peer's key */
-    bool keys_again; /* client: the third ACK with both keys is due */
-    bool counted;    /* in MPCurrEstab */
+    bool key_known;            /* the peer's key */
+    bool keys_again;           /* client: the third ACK with both keys is due */
+    bool counted;              /* in MPCurrEstab */
     uint8_t version;
     bool fail_pending; /* MP_FAIL for fail_dsn is to be sent */
     uint64_t fail_dsn;
@@ -183,11 +183,11 @@ struct plait_conn {
     bool token_listed;
 
     /* send.c */
-    struct list send_queue;  /* struct send_chunk, from snd_una on */
+    struct list send_queue;             /* struct send_chunk, from snd_una on */
     uint64_t snd_una, snd_nxt, snd_end; /* DATA_ACKed; next to bind; written */
-    uint64_t snd_edge;       /* highest DATA_ACK + window */
-    uint32_t send_buffer;    /* bytes, autotuned */
-    struct list reinject;    /* struct dsn_range */
+    uint64_t snd_edge;                  /* highest DATA_ACK + window */
+    uint32_t send_buffer;               /* bytes, autotuned */
+    struct list reinject;               /* struct dsn_range */
     uint64_t bytes_reinjected;
     bool nagle, write_blocked;
     bool fin_queued, fin_bound, fin_sent, fin_acked; /* DATA_FIN takes snd_end */
@@ -195,16 +195,16 @@ struct plait_conn {
     uint8_t data_rto_count;
 
     /* receive.c, window.c */
-    struct list recv_queue;  /* struct recv_piece, in order, unread */
-    struct list ooo_queue;   /* struct recv_piece, beyond rcv_nxt */
+    struct list recv_queue; /* struct recv_piece, in order, unread */
+    struct list ooo_queue;  /* struct recv_piece, beyond rcv_nxt */
     uint64_t recv_bytes, ooo_bytes;
     uint64_t rcv_nxt, rcv_read; /* next expected; next the application reads */
-    uint64_t rcv_edge;       /* right edge advertised */
-    uint32_t recv_buffer;    /* bytes, autotuned */
+    uint64_t rcv_edge;          /* right edge advertised */
+    uint32_t recv_buffer;       /* bytes, autotuned */
     uint64_t tune_start_us, tune_read;
     bool fin_received, fin_known;
-    uint64_t fin_dsn;        /* the peer's DATA_FIN */
-    bool peer_dsn64;         /* the peer uses 64-bit DSNs: answer likewise */
+    uint64_t fin_dsn;          /* the peer's DATA_FIN */
+    bool peer_dsn64;           /* the peer uses 64-bit DSNs: answer likewise */
     struct subflow *last_recv; /* brought data last: window updates go there */
 
     /* addresses.c */
@@ -228,11 +228,11 @@ struct plait_conn {
     uint64_t pace_us; /* when a path's pacing gate opens for waiting data */
 
     /* closing.c */
-    bool closing;           /* subflows are being closed */
-    bool fastclose;         /* aborted: the RSTs carry MP_FASTCLOSE (RFC 8684 3.5, option R) */
-    uint64_t give_up_us;    /* close or no-subflow deadline */
+    bool closing;        /* subflows are being closed */
+    bool fastclose;      /* aborted: the RSTs carry MP_FASTCLOSE (RFC 8684 3.5, option R) */
+    uint64_t give_up_us; /* close or no-subflow deadline */
 
-    struct timer timer; /* the earliest deadline of the connection and its subflows */
+    struct timer timer;  /* the earliest deadline of the connection and its subflows */
     unsigned poll_shown; /* readiness as last given out */
 };
 
@@ -250,8 +250,8 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
 /* Add a subflow between two endpoints, listed by 4-tuple; its tcp is CLOSED.
  * NULL: no memory, limit, or the 4-tuple exists. */
 struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
-                            const struct plait_endpoint *local,
-                            const struct plait_endpoint *remote, uint64_t now_us);
+                            const struct plait_endpoint *local, const struct plait_endpoint *remote,
+                            uint64_t now_us);
 /* End a subflow without sending anything more; what it carried is reinjected. */
 void subflow_drop(struct subflow *sf, enum plait_reason why, uint64_t now_us);
 /* Reset a subflow: RST with MP_TCPRST. */
@@ -279,7 +279,10 @@ static inline bool endpoint_is_initial(const struct plait_conn *c, const struct 
 {
     return addr_equal(&c->local.addr, addr);
 }
-static inline bool conn_is_tcp(const struct plait_conn *c) { return !c->multipath; }
+static inline bool conn_is_tcp(const struct plait_conn *c)
+{
+    return !c->multipath;
+}
 /* A subflow that can carry data. */
 bool subflow_usable(const struct subflow *sf);
 
@@ -295,8 +298,7 @@ int conn_open(struct plait_conn *c, const struct plait_endpoint *local,
 int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us);
 /* Client side of MP_JOIN. */
 int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
-              const struct plait_endpoint *remote, uint8_t remote_id, bool backup,
-              uint64_t now_us);
+              const struct plait_endpoint *remote, uint8_t remote_id, bool backup, uint64_t now_us);
 /* Server side: seg is a SYN with MP_JOIN for this connection. */
 int conn_join_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us);
 /* Handshake options of a segment. False: the subflow ended, stop here. */

@@ -63,7 +63,7 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
 
 void env_free(struct mptcp_env *env)
 {
-    list_each (c, &env->conns, struct plait_conn, link)
+    list_each(c, &env->conns, struct plait_conn, link)
         conn_free(c);
     chunk_unref(env->small);
     mem_free(&env->mem, env->ports, env->port_capacity * sizeof *env->ports);
@@ -165,7 +165,7 @@ uint16_t port_choose(struct mptcp_env *env, const struct plait_addr *local,
     uint32_t count = env->port_count ? env->port_count : PORT_DYNAMIC_COUNT;
     uint32_t start = secure_u32(&env->secure) % count;
     for (uint32_t i = 0; i < count; i++) {
-        struct plait_endpoint own = { *local, port_candidate(env, start + i) };
+        struct plait_endpoint own = {*local, port_candidate(env, start + i)};
         if (!flow_find(env, &own, remote))
             return own.port;
     }

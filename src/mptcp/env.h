@@ -47,7 +47,7 @@ struct mptcp_env {
     struct list finished; /* those to be looked at before the entry returns */
     uint32_t conn_count, subflow_count, next_conn_id;
     struct pool subflows;
-    struct pool ranges; /* struct dsn_range, struct rx_mapping, struct recv_piece */
+    struct pool ranges;        /* struct dsn_range, struct rx_mapping, struct recv_piece */
     struct plait_chunk *small; /* where small received payload is gathered */
     uint32_t small_used;
 

@@ -65,7 +65,7 @@ void conn_fallback(struct plait_conn *c, enum plait_reason why)
     c->checksum = false;
     c->fallback_why = why;
     conn_event(c, c->initial, PLAIT_EV_CONN_FALLBACK, why, 0, 0, 0, 0);
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (sf != c->initial)
             subflow_reset(sf, RST_MPTCP, false, why);
     if (c->initial)
@@ -94,10 +94,10 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
         c->tune_read = c->rcv_read;
         c->counted = c->multipath;
         c->env->counters.MPCurrEstab += c->counted;
-        conn_event(c, sf, PLAIT_EV_CONN_ESTABLISHED, c->fallback_why, c->local_token,
-                   c->multipath, c->version, c->checksum);
+        conn_event(c, sf, PLAIT_EV_CONN_ESTABLISHED, c->fallback_why, c->local_token, c->multipath,
+                   c->version, c->checksum);
     }
-    list_each (other, &c->subflows, struct subflow, link)
+    list_each(other, &c->subflows, struct subflow, link)
         if (other != sf && (other->stale || other->suspect))
             subflow_reinject(other, PLAIT_WHY_SUBFLOW_TIMEOUT, now_us);
     conn_touch(c);
@@ -145,8 +145,8 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
         env->counters.MPCapableSYNRX++;
     if (c->multipath && !capable_syn_ok(o)) {
         c->multipath = false;
-        c->fallback_why = (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION
-                                                         : PLAIT_WHY_PEER_PLAIN_SYN;
+        c->fallback_why =
+            (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION : PLAIT_WHY_PEER_PLAIN_SYN;
     }
     if (c->multipath && !conn_draw_key(c)) {
         c->multipath = false;
@@ -169,8 +169,7 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
 }
 
 int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
-              const struct plait_endpoint *remote, uint8_t remote_id, bool backup,
-              uint64_t now_us)
+              const struct plait_endpoint *remote, uint8_t remote_id, bool backup, uint64_t now_us)
 {
     struct mptcp_env *env = c->env;
     const struct local_addr *l = local_find(env, &local->addr);
@@ -417,8 +416,8 @@ static void join_out(const struct subflow *sf, bool syn, struct mptcp_options *o
  * with an option they do not know. */
 static bool capable_offered(const struct subflow *sf)
 {
-    return sf->conn->multipath && (!sf->conn->client ||
-           sf->syn_attempts < sf->conn->env->config.capable_syn_retries);
+    return sf->conn->multipath &&
+           (!sf->conn->client || sf->syn_attempts < sf->conn->env->config.capable_syn_retries);
 }
 
 void handshake_out(const struct subflow *sf, const struct tcp_plan *plan, struct mptcp_options *o)

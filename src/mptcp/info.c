@@ -83,7 +83,7 @@ void conn_info(const struct plait_conn *c, struct plait_conn_info *out)
 static void check_receive(const struct plait_conn *c)
 {
     uint64_t next = c->rcv_read, bytes = 0;
-    list_each (p, &c->recv_queue, struct recv_piece, link) {
+    list_each(p, &c->recv_queue, struct recv_piece, link) {
         assert(p->dsn == next && p->len > 0);
         next += p->len;
         bytes += p->len;
@@ -92,7 +92,7 @@ static void check_receive(const struct plait_conn *c)
     assert(next + c->fin_received == c->rcv_nxt);
     bytes = 0;
     next = c->rcv_nxt;
-    list_each (q, &c->ooo_queue, struct recv_piece, link) {
+    list_each(q, &c->ooo_queue, struct recv_piece, link) {
         assert(dsn_gt(q->dsn, c->rcv_nxt) && dsn_geq(q->dsn, next) && q->len > 0);
         next = q->dsn + q->len;
         bytes += q->len;
@@ -111,7 +111,7 @@ static void check_send(const struct plait_conn *c)
     }
     assert(dsn_leq(next, c->snd_una));
     next = c->snd_una;
-    list_each (r, &c->reinject, struct dsn_range, link) {
+    list_each(r, &c->reinject, struct dsn_range, link) {
         assert(dsn_geq(r->dsn, next) && r->len > 0);
         next = r->dsn + r->len;
         assert(dsn_leq(next, c->snd_nxt));
@@ -121,12 +121,12 @@ static void check_send(const struct plait_conn *c)
 void conn_check(const struct plait_conn *c)
 {
     unsigned count = 0;
-    list_each (sf, &c->subflows, struct subflow, link) {
+    list_each(sf, &c->subflows, struct subflow, link) {
         uint32_t held = 0;
         tcp_check(&sf->tcp);
         assert(sf->conn == c);
         assert(flow_find(c->env, &sf->tcp.local, &sf->tcp.remote) == sf);
-        list_each (p, &sf->held, struct recv_piece, link)
+        list_each(p, &sf->held, struct recv_piece, link)
             held += p->len;
         assert(held == sf->held_bytes);
         count++;

@@ -81,7 +81,7 @@ static bool overtook_keys(const struct subflow *sf, const struct segment *seg)
 
 void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_us)
 {
-    struct tcp_result r = { 0 };
+    struct tcp_result r = {0};
     if (sf->gone || overtook_keys(sf, seg))
         return;
     struct tcp_stats before = sf->tcp.stats;
@@ -99,7 +99,7 @@ void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_u
 
 void subflow_icmp(struct subflow *sf, const struct icmp_error *e, uint64_t now_us)
 {
-    struct tcp_result r = { 0 };
+    struct tcp_result r = {0};
     if (sf->gone)
         return;
     tcp_icmp(&sf->tcp, e, now_us, &r);
@@ -109,7 +109,7 @@ void subflow_icmp(struct subflow *sf, const struct icmp_error *e, uint64_t now_u
 
 void subflow_tick(struct subflow *sf, uint64_t now_us)
 {
-    struct tcp_result r = { 0 };
+    struct tcp_result r = {0};
     if (sf->gone)
         return;
     if (tcp_deadline(&sf->tcp) <= now_us) {
@@ -123,7 +123,7 @@ void subflow_tick(struct subflow *sf, uint64_t now_us)
 void conn_tick(struct plait_conn *c, uint64_t now_us)
 {
     conn_touch(c);
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         subflow_tick(sf, now_us);
     reinject_tick(c, now_us);
     addresses_tick(c, now_us);

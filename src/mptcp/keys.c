@@ -31,7 +31,7 @@ struct key_derived key_derive(uint8_t version, uint64_t key)
     uint8_t bytes[8], digest[SHA256_DIGEST_SIZE];
     put_be64(bytes, key);
     size_t len = key_digest(version, bytes, digest);
-    return (struct key_derived){ .token = get_be32(digest), .idsn = get_be64(digest + len - 8) };
+    return (struct key_derived){.token = get_be32(digest), .idsn = get_be64(digest + len - 8)};
 }
 
 static void hmac(uint8_t version, const uint8_t key[16], const uint8_t *msg, size_t len,
@@ -71,7 +71,7 @@ void add_addr_hmac(uint64_t sender_key, uint64_t receiver_key, uint8_t addr_id,
                    const struct plait_addr *addr, uint16_t port, uint8_t out[HMAC_ADD_ADDR_LEN])
 {
     uint8_t key[16], msg[1 + 16 + 2], digest[SHA256_DIGEST_SIZE];
-    struct writer w = { .buf = msg, .cap = sizeof msg };
+    struct writer w = {.buf = msg, .cap = sizeof msg};
     join_keys(key, sender_key, receiver_key);
     write_u8(&w, addr_id);
     write_bytes(&w, addr->bytes, addr->family == PLAIT_IPV4 ? 4 : 16);

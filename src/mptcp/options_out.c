@@ -36,7 +36,7 @@ static uint8_t dss_len(const struct plait_conn *c, bool map)
 static void dss_ack_out(const struct plait_conn *c, struct mptcp_options *o)
 {
     o->present |= MPO_DSS;
-    o->dss = (struct mptcp_dss){ .has_ack = true, .ack64 = ack_is_64(c), .data_ack = c->rcv_nxt };
+    o->dss = (struct mptcp_dss){.has_ack = true, .ack64 = ack_is_64(c), .data_ack = c->rcv_nxt};
 }
 
 static void dss_map_out(const struct plait_conn *c, const struct tcp_map *m,
@@ -57,7 +57,7 @@ static void dss_map_out(const struct plait_conn *c, const struct tcp_map *m,
 /* A DATA_FIN without data is mapped on SSN 0, length 1 (RFC 8684 3.3.3). */
 static void dss_fin_out(const struct plait_conn *c, struct mptcp_options *o)
 {
-    struct tcp_map m = { .dsn = c->snd_end, .ssn = 0, .len = 1, .kind = MAP_DATA_FIN };
+    struct tcp_map m = {.dsn = c->snd_end, .ssn = 0, .len = 1, .kind = MAP_DATA_FIN};
     if (c->checksum)
         m.checksum = csum_dss(m.dsn, 0, 1, 0);
     dss_map_out(c, &m, o);
@@ -131,7 +131,7 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
     ask->want_ack = false;
     ask->syn_option_len = ask->data_option_len = ask->ack_option_len = 0;
     if (sf->tcp.state == TCP_SYN_SENT || sf->tcp.state == TCP_SYN_RECEIVED) {
-        struct tcp_plan syn = { .kind = TCP_PLAN_SYN };
+        struct tcp_plan syn = {.kind = TCP_PLAN_SYN};
         syn.seg.mptcp.present = 0;
         handshake_out(sf, &syn, &syn.seg.mptcp);
         ask->syn_option_len = (uint8_t)mptcp_options_len(&syn.seg.mptcp);
@@ -141,7 +141,7 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
     ask->data_option_len = dss_len(c, true);
     if (c->client && !c->confirmed && sf == c->initial && ask->data_option_len < MPC_DATA_LEN)
         ask->data_option_len = MPC_DATA_LEN;
-    struct tcp_plan ack = { .kind = TCP_PLAN_ACK };
+    struct tcp_plan ack = {.kind = TCP_PLAN_ACK};
     ack.seg.mptcp.present = 0;
     ack_out(sf, &ack, ack_room(sf), &ack.seg.mptcp);
     ask->ack_option_len = (uint8_t)mptcp_options_len(&ack.seg.mptcp);

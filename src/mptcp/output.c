@@ -13,24 +13,24 @@ static void path_fill(struct plait_sched_path *p, const struct subflow *sf, uint
 {
     const struct tcp *t = &sf->tcp;
     const struct plait_cc_view *v = t->control.own;
-    *p = (struct plait_sched_path){ .subflow_id = sf->id,
-                                    .srtt_us = t->rtt.srtt_us,
-                                    .rttvar_us = t->rtt.rttvar_us,
-                                    .rto_us = t->rtt.rto_us,
-                                    .mss_bytes = v->mss_bytes,
-                                    .cwnd_bytes = v->cwnd_bytes,
-                                    .in_flight_bytes = v->in_flight_bytes,
-                                    .room_bytes = tcp_room(t, now_us),
-                                    .pacing_rate = v->pacing_rate,
-                                    .backup = sf->backup_local || sf->backup_remote,
-                                    .stale = sf->stale || sf->suspect };
+    *p = (struct plait_sched_path){.subflow_id = sf->id,
+                                   .srtt_us = t->rtt.srtt_us,
+                                   .rttvar_us = t->rtt.rttvar_us,
+                                   .rto_us = t->rtt.rto_us,
+                                   .mss_bytes = v->mss_bytes,
+                                   .cwnd_bytes = v->cwnd_bytes,
+                                   .in_flight_bytes = v->in_flight_bytes,
+                                   .room_bytes = tcp_room(t, now_us),
+                                   .pacing_rate = v->pacing_rate,
+                                   .backup = sf->backup_local || sf->backup_remote,
+                                   .stale = sf->stale || sf->suspect};
 }
 
 /* The subflows that may carry data, without the one to avoid. */
 static unsigned paths_collect(struct plait_conn *c, uint32_t avoid_id, uint64_t now_us)
 {
     unsigned n = 0;
-    list_each (sf, &c->subflows, struct subflow, link) {
+    list_each(sf, &c->subflows, struct subflow, link) {
         if (!subflow_usable(sf) || (avoid_id && sf->id == avoid_id))
             continue;
         c->path_subflows[n] = sf;
@@ -84,8 +84,7 @@ static uint32_t bind_len(const struct plait_conn *c, const struct subflow *sf, u
  * persist timer asks (RFC 9293 3.8.6.1). */
 static bool window_shut(const struct plait_conn *c, uint64_t window)
 {
-    return c->snd_una == c->snd_nxt && window < c->snd_end - c->snd_nxt &&
-           window < window_mss(c);
+    return c->snd_una == c->snd_nxt && window < c->snd_end - c->snd_nxt && window < window_mss(c);
 }
 
 static struct subflow *pick(struct plait_conn *c, const struct dsn_range *again, uint64_t window,
@@ -94,13 +93,13 @@ static struct subflow *pick(struct plait_conn *c, const struct dsn_range *again,
     unsigned count = paths_collect(c, again ? again->from_id : 0, now_us);
     for (unsigned i = 0; !again && window_shut(c, window) && i < count; i++)
         c->paths[i].room_bytes = c->paths[i].mss_bytes;
-    struct plait_sched_view view = { .now_us = now_us,
-                                     .paths = c->paths,
-                                     .count = count,
-                                     .queued_bytes = c->snd_end - c->snd_nxt,
-                                     .window_bytes = window,
-                                     .reinject = again != NULL,
-                                     .avoid_id = again ? again->from_id : 0 };
+    struct plait_sched_view view = {.now_us = now_us,
+                                    .paths = c->paths,
+                                    .count = count,
+                                    .queued_bytes = c->snd_end - c->snd_nxt,
+                                    .window_bytes = window,
+                                    .reinject = again != NULL,
+                                    .avoid_id = again ? again->from_id : 0};
     struct plait_sched_choice choice = c->sched->pick(c->sched_state, &view);
     pace_wait(c, count, now_us);
     if (choice.path < 0 || (unsigned)choice.path >= count)
@@ -148,8 +147,7 @@ static bool schedule_new(struct plait_conn *c, uint64_t now_us)
         limit = limit < window ? limit : window;
     bool hold_tail = c->nagle && !idle && !c->fin_queued && limit >= avail;
     uint32_t len = bind_len(c, sf, avail, limit, hold_tail, now_us);
-    bool first = c->client && c->multipath && sf == c->initial &&
-                 c->snd_nxt == c->local_idsn + 1;
+    bool first = c->client && c->multipath && sf == c->initial && c->snd_nxt == c->local_idsn + 1;
     uint32_t n = len ? conn_bind(c, sf, c->snd_nxt, len, first ? MAP_FIRST : 0) : 0;
     c->snd_nxt += n;
     return n != 0;
@@ -176,7 +174,7 @@ static bool subflow_output(struct subflow *sf, uint64_t now_us, struct plait_pac
     struct plait_conn *c = sf->conn;
     struct tcp_ask ask;
     struct tcp_plan plan;
-    struct tcp_result r = { 0 };
+    struct tcp_result r = {0};
     conn_options_ask(sf, now_us, &ask);
     if (!tcp_plan(&sf->tcp, now_us, &ask, &plan)) {
         sf->quiet = true;
@@ -200,7 +198,7 @@ static bool subflow_output(struct subflow *sf, uint64_t now_us, struct plait_pac
 bool conn_output(struct plait_conn *c, uint64_t now_us, struct plait_packet_tx *p)
 {
     conn_schedule(c, now_us);
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (!sf->quiet && !sf->gone && subflow_output(sf, now_us, p))
             return true;
     return false;

@@ -20,7 +20,7 @@ static void piece_free(struct plait_conn *c, struct recv_piece *p)
 /* A piece leaves the out-of-order queue: nobody may point at it any more. */
 static void hints_forget(struct plait_conn *c, const struct recv_piece *p)
 {
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (sf->place_hint == p)
             sf->place_hint = NULL;
 }
@@ -37,7 +37,7 @@ static struct recv_piece *piece_new(struct plait_conn *c, struct plait_chunk *ch
             conn_fail(c, PLAIT_E_NO_MEMORY, PLAIT_WHY_NO_MEMORY, c->env->now_us);
         return NULL;
     }
-    *p = (struct recv_piece){ .chunk = chunk_ref(chunk), .data = data, .len = len, .dsn = dsn };
+    *p = (struct recv_piece){.chunk = chunk_ref(chunk), .data = data, .len = len, .dsn = dsn};
     return p;
 }
 
@@ -52,8 +52,8 @@ static void fin_check(struct plait_conn *c)
 
 /* Bytes that continue the last queued ones in the same buffer just make that
  * piece longer. */
-static bool queue_extend(struct plait_conn *c, const struct plait_chunk *chunk,
-                         const uint8_t *data, uint32_t len)
+static bool queue_extend(struct plait_conn *c, const struct plait_chunk *chunk, const uint8_t *data,
+                         uint32_t len)
 {
     if (list_empty(&c->recv_queue))
         return false;
@@ -81,7 +81,7 @@ static bool queue_append(struct plait_conn *c, struct plait_chunk *chunk, const 
 /* Move what has become in order. */
 static void ooo_drain(struct plait_conn *c)
 {
-    list_each (p, &c->ooo_queue, struct recv_piece, link) {
+    list_each(p, &c->ooo_queue, struct recv_piece, link) {
         if (dsn_gt(p->dsn, c->rcv_nxt))
             break;
         hints_forget(c, p);
@@ -194,9 +194,9 @@ void receive_data_fin(struct plait_conn *c, uint64_t dsn, uint64_t now_us)
 
 void receive_free(struct plait_conn *c)
 {
-    list_each (p, &c->recv_queue, struct recv_piece, link)
+    list_each(p, &c->recv_queue, struct recv_piece, link)
         piece_free(c, p);
-    list_each (q, &c->ooo_queue, struct recv_piece, link)
+    list_each(q, &c->ooo_queue, struct recv_piece, link)
         piece_free(c, q);
     c->recv_bytes = c->ooo_bytes = 0;
 }

@@ -78,8 +78,8 @@ void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t le
         mapping_refuse(sf, dsn, ssn, len);
         return;
     }
-    struct rx_mapping n = { .dsn = dsn, .ssn = ssn, .len = len, .wire_len = (uint16_t)wire_len,
-                            .checksum = checksum };
+    struct rx_mapping n = {
+        .dsn = dsn, .ssn = ssn, .len = len, .wire_len = (uint16_t)wire_len, .checksum = checksum};
     struct list *pos;
     if (!mapping_trim(sf, &n, &pos))
         return;
@@ -126,7 +126,7 @@ static bool held_checksum_ok(const struct subflow *sf, const struct rx_mapping *
 {
     uint16_t sum = 0;
     uint32_t done = 0;
-    list_each (p, &sf->held, struct recv_piece, link) {
+    list_each(p, &sf->held, struct recv_piece, link) {
         uint32_t part = m->len - done < p->len ? m->len - done : p->len;
         sum = csum_add(sum, csum_partial(p->data, part), done & 1);
         done += part;
@@ -157,7 +157,7 @@ static void checksum_failed(struct subflow *sf, const struct rx_mapping *m)
 /* The mapping of the first held byte, or NULL. */
 static struct rx_mapping *held_mapping(struct subflow *sf, uint32_t ssn)
 {
-    list_each (m, &sf->mappings, struct rx_mapping, link) {
+    list_each(m, &sf->mappings, struct rx_mapping, link) {
         if (seq_leq(m->ssn + m->len, ssn)) {
             mapping_free(sf, m);
             continue;
@@ -210,8 +210,10 @@ static void held_append(struct subflow *sf, const struct tcp_piece *piece)
         subflow_reset(sf, RST_RESOURCES, true, PLAIT_WHY_NO_MEMORY);
         return;
     }
-    *p = (struct recv_piece){ .chunk = piece->chunk, .data = piece->data, .len = piece->len,
-                              .dsn = (uint32_t)(piece->seq - sf->tcp.irs) };
+    *p = (struct recv_piece){.chunk = piece->chunk,
+                             .data = piece->data,
+                             .len = piece->len,
+                             .dsn = (uint32_t)(piece->seq - sf->tcp.irs)};
     list_append(&sf->held, &p->link);
     sf->held_bytes += piece->len;
 }
@@ -247,8 +249,7 @@ void conn_receive(struct subflow *sf, uint64_t now_us)
     (void)now_us;
     while (tcp_next_in_order(&sf->tcp, &piece)) {
         sf->taken_ssn = piece.seq + piece.len - sf->tcp.irs;
-        if (sf->gone || sf->tcp.state == TCP_CLOSED || c->state == CONN_CLOSED ||
-            !sf->joined)
+        if (sf->gone || sf->tcp.state == TCP_CLOSED || c->state == CONN_CLOSED || !sf->joined)
             chunk_unref(piece.chunk);
         else if (!c->multipath)
             receive_linear(sf, &piece);
@@ -263,7 +264,7 @@ void conn_receive(struct subflow *sf, uint64_t now_us)
 void receive_unmapped(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    list_each (m, &sf->mappings, struct rx_mapping, link)
+    list_each(m, &sf->mappings, struct rx_mapping, link)
         mapping_free(sf, m);
     if (list_empty(&sf->held))
         return;
@@ -273,9 +274,9 @@ void receive_unmapped(struct subflow *sf)
 
 void receive_free_subflow(struct subflow *sf)
 {
-    list_each (m, &sf->mappings, struct rx_mapping, link)
+    list_each(m, &sf->mappings, struct rx_mapping, link)
         mapping_free(sf, m);
-    list_each (p, &sf->held, struct recv_piece, link)
+    list_each(p, &sf->held, struct recv_piece, link)
         held_free(sf, p);
     sf->held_bytes = 0;
     if (sf->conn->last_recv == sf)

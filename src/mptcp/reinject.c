@@ -17,7 +17,7 @@ static void range_free(struct plait_conn *c, struct dsn_range *r)
 static void reinject_add(struct plait_conn *c, uint64_t dsn, uint32_t len, uint32_t from_id)
 {
     struct list *pos = &c->reinject;
-    list_each (r, &c->reinject, struct dsn_range, link) {
+    list_each(r, &c->reinject, struct dsn_range, link) {
         if (dsn_leq(r->dsn + r->len, dsn))
             continue;
         if (dsn_leq(r->dsn, dsn)) { /* the front of ours is there already */
@@ -44,13 +44,13 @@ static void reinject_add(struct plait_conn *c, uint64_t dsn, uint32_t len, uint3
     struct dsn_range *r = pool_get(&c->env->ranges);
     if (!r)
         return; /* the subflow's own retransmissions still carry them */
-    *r = (struct dsn_range){ .dsn = dsn, .len = len, .from_id = from_id };
+    *r = (struct dsn_range){.dsn = dsn, .len = len, .from_id = from_id};
     list_insert(pos, &r->link);
 }
 
 static bool other_subflow(const struct plait_conn *c, const struct subflow *sf)
 {
-    list_each (other, &c->subflows, struct subflow, link)
+    list_each(other, &c->subflows, struct subflow, link)
         if (other != sf && subflow_usable(other))
             return true;
     return false;
@@ -79,7 +79,7 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us
     if (alone && !sf->gone && sf->tcp.state != TCP_CLOSED)
         return; /* nobody to take them: subflow_established asks again */
     uint64_t total = 0, first = 0;
-    list_each (rec, &sf->tcp.records, struct tcp_record, link) {
+    list_each(rec, &sf->tcp.records, struct tcp_record, link) {
         uint64_t dsn;
         uint32_t len;
         if ((rec->map.kind & MAP_MOVED) || !record_range(c, sf, rec, &dsn, &len))
@@ -103,7 +103,7 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us
 static struct subflow *path_taker(const struct plait_conn *c, uint64_t now_us)
 {
     struct subflow *best = NULL;
-    list_each (sf, &c->subflows, struct subflow, link) {
+    list_each(sf, &c->subflows, struct subflow, link) {
         if (!subflow_usable(sf) || sf->stale || sf->suspect || sf->tcp.rtt.srtt_us == 0 ||
             sf->backup_local || sf->backup_remote)
             continue;
@@ -141,7 +141,7 @@ bool reinject_tail(struct plait_conn *c, uint64_t now_us)
     if (!taker)
         return false;
     uint64_t soonest = now_us + 2 * (uint64_t)taker->tcp.rtt.srtt_us;
-    list_each (sf, &c->subflows, struct subflow, link) {
+    list_each(sf, &c->subflows, struct subflow, link) {
         uint64_t dsn;
         uint32_t len;
         struct tcp_record *rec = sf == taker ? NULL : tail_record(c, sf, &dsn, &len);
@@ -156,7 +156,7 @@ bool reinject_tail(struct plait_conn *c, uint64_t now_us)
 static struct tcp_record *head_record(const struct plait_conn *c, const struct subflow *sf,
                                       uint64_t *dsn, uint32_t *len)
 {
-    list_each (rec, &sf->tcp.records, struct tcp_record, link) {
+    list_each(rec, &sf->tcp.records, struct tcp_record, link) {
         if ((rec->map.kind & MAP_MOVED) || !record_range(c, sf, rec, dsn, len))
             continue;
         return *dsn == c->snd_una ? rec : NULL;
@@ -169,7 +169,7 @@ bool reinject_head(struct plait_conn *c, uint64_t now_us)
     struct subflow *taker = c->subflow_count > 1 ? path_taker(c, now_us) : NULL;
     if (!taker)
         return false;
-    list_each (sf, &c->subflows, struct subflow, link) {
+    list_each(sf, &c->subflows, struct subflow, link) {
         uint64_t dsn;
         uint32_t len;
         struct tcp_record *rec = sf == taker ? NULL : head_record(c, sf, &dsn, &len);
@@ -183,7 +183,7 @@ bool reinject_head(struct plait_conn *c, uint64_t now_us)
 
 static bool records_outstanding(const struct plait_conn *c)
 {
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (!sf->gone && !list_empty(&sf->tcp.records))
             return true;
     return !list_empty(&c->reinject);
@@ -201,7 +201,7 @@ void reinject_arm(struct plait_conn *c, uint64_t now_us)
     if (c->data_rto_us != TIMER_NEVER)
         return;
     uint64_t rto = 0;
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         rto = sf->tcp.rtt.rto_us > rto ? sf->tcp.rtt.rto_us : rto;
     rto <<= c->data_rto_count;
     c->data_rto_us = now_us + (rto < DATA_RTO_MAX_US ? rto : DATA_RTO_MAX_US);
@@ -222,14 +222,14 @@ void reinject_tick(struct plait_conn *c, uint64_t now_us)
     }
     c->keys_again = c->client && !c->confirmed;
     if (c->fin_sent && !c->fin_acked)
-        list_each (sf, &c->subflows, struct subflow, link)
+        list_each(sf, &c->subflows, struct subflow, link)
             sf->fin_pending = subflow_usable(sf);
     conn_touch(c);
 }
 
 void reinject_trim(struct plait_conn *c)
 {
-    list_each (r, &c->reinject, struct dsn_range, link) {
+    list_each(r, &c->reinject, struct dsn_range, link) {
         if (dsn_leq(c->snd_una, r->dsn))
             break;
         uint64_t gone = c->snd_una - r->dsn;
@@ -245,6 +245,6 @@ void reinject_trim(struct plait_conn *c)
 
 void reinject_free(struct plait_conn *c)
 {
-    list_each (r, &c->reinject, struct dsn_range, link)
+    list_each(r, &c->reinject, struct dsn_range, link)
         range_free(c, r);
 }

@@ -29,8 +29,9 @@ static struct send_chunk *send_chunk_new(struct plait_conn *c, size_t wanted)
     struct send_chunk *s = pool_get(&env->ranges);
     if (!s)
         return NULL;
-    uint32_t size = wanted < CHUNK_MIN ? CHUNK_MIN : wanted > CHUNK_MAX ? CHUNK_MAX
-                                                                        : (uint32_t)wanted;
+    uint32_t size = wanted < CHUNK_MIN   ? CHUNK_MIN
+                    : wanted > CHUNK_MAX ? CHUNK_MAX
+                                         : (uint32_t)wanted;
     while (size > CHUNK_MIN && !send_within_limit(&env->mem, size))
         size = size / 2 > CHUNK_MIN ? size / 2 : CHUNK_MIN;
     s->chunk = send_within_limit(&env->mem, size) ? chunk_new(&env->mem, size) : NULL;
@@ -110,7 +111,7 @@ void conn_acked(struct plait_conn *c, uint64_t dsn, uint64_t now_us)
     c->data_rto_count = 0;
     if (c->detached) /* nobody is hurried whose peer still takes what is queued */
         c->give_up_us = now_us + c->env->config.close_timeout_us;
-    list_each (s, &c->send_queue, struct send_chunk, link) {
+    list_each(s, &c->send_queue, struct send_chunk, link) {
         if (dsn_gt(s->dsn + s->len, dsn))
             break;
         send_chunk_free(c, s);
@@ -156,7 +157,7 @@ static struct send_chunk *send_find(const struct plait_conn *c, uint64_t dsn)
             s = list_entry(s->link.prev, struct send_chunk, link);
         return s;
     }
-    list_each (s, &c->send_queue, struct send_chunk, link)
+    list_each(s, &c->send_queue, struct send_chunk, link)
         if (dsn_lt(dsn, s->dsn + s->len))
             return s;
     return NULL;
@@ -187,13 +188,13 @@ uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint3
     } else {
         len = first;
     }
-    struct tcp_map map = { .dsn = dsn, .ssn = tcp_next_ssn(&sf->tcp), .kind = map_kind };
+    struct tcp_map map = {.dsn = dsn, .ssn = tcp_next_ssn(&sf->tcp), .kind = map_kind};
     bool fin = c->fin_queued && dsn + len == c->snd_end && !(map_kind & MAP_FIRST) && c->multipath;
     map.len = (uint16_t)(len + fin);
     map.kind |= fin ? MAP_DATA_FIN : 0;
     if (c->checksum)
         map.checksum = send_checksum(&map, s, offset, first, next, len);
-    struct plait_chunk *chunks[2] = { s->chunk, next ? next->chunk : NULL };
+    struct plait_chunk *chunks[2] = {s->chunk, next ? next->chunk : NULL};
     if (!tcp_push(&sf->tcp, chunks, offset, len, &map, true))
         return 0;
     c->fin_bound |= fin;
@@ -203,6 +204,6 @@ uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint3
 
 void send_free(struct plait_conn *c)
 {
-    list_each (s, &c->send_queue, struct send_chunk, link)
+    list_each(s, &c->send_queue, struct send_chunk, link)
         send_chunk_free(c, s);
 }

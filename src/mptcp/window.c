@@ -41,7 +41,7 @@ void conn_window_sent(struct plait_conn *c, uint32_t window)
 static uint32_t window_rtt(const struct plait_conn *c)
 {
     uint32_t rtt = 0;
-    list_each (sf, &c->subflows, struct subflow, link) {
+    list_each(sf, &c->subflows, struct subflow, link) {
         uint32_t r = sf->tcp.rtt.rcv_rtt_us ? sf->tcp.rtt.rcv_rtt_us : sf->tcp.rtt.srtt_us;
         rtt = r > rtt ? r : rtt;
     }
@@ -71,7 +71,7 @@ void conn_window_read(struct plait_conn *c, uint64_t now_us)
         return;
     struct subflow *sf = c->last_recv;
     if (!sf || !tcp_can_receive(&sf->tcp))
-        list_each (other, &c->subflows, struct subflow, link)
+        list_each(other, &c->subflows, struct subflow, link)
             if (other->joined && tcp_can_receive(&other->tcp))
                 sf = other;
     if (!sf)

@@ -76,11 +76,11 @@ static unsigned fullmesh_decide(void *state, const struct plait_pm_view *v,
                 return n;
             if (!is_pair(v, local, remote) || connected(v, local, remote))
                 continue;
-            actions[n++] = (struct plait_pm_action){ .kind = PLAIT_PM_OPEN,
-                                                     .local = *local,
-                                                     .remote = { remote->addr, remote->port },
-                                                     .remote_id = remote->id,
-                                                     .backup = local->backup };
+            actions[n++] = (struct plait_pm_action){.kind = PLAIT_PM_OPEN,
+                                                    .local = *local,
+                                                    .remote = {remote->addr, remote->port},
+                                                    .remote_id = remote->id,
+                                                    .backup = local->backup};
             have++;
         }
     return n;

@@ -24,7 +24,7 @@ const struct plait_pm pm_none = {
     .decide = none_decide,
 };
 
-static const struct plait_pm *const managers[] = { &pm_fullmesh, &pm_none };
+static const struct plait_pm *const managers[] = {&pm_fullmesh, &pm_none};
 
 const struct plait_pm *pm_at(unsigned index)
 {

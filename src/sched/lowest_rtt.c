@@ -16,7 +16,7 @@ static unsigned path_class(const struct plait_sched_path *p)
 
 static struct plait_sched_choice lowest_rtt_pick(void *state, const struct plait_sched_view *view)
 {
-    struct plait_sched_choice choice = { .path = PLAIT_SCHED_WAIT };
+    struct plait_sched_choice choice = {.path = PLAIT_SCHED_WAIT};
     unsigned best_class = ~0u;
     (void)state;
     for (unsigned i = 0; i < view->count; i++)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const struct plait_sched *const schedulers[] = { &sched_lowest_rtt };
+static const struct plait_sched *const schedulers[] = {&sched_lowest_rtt};
 
 const struct plait_sched *sched_at(unsigned index)
 {

@@ -16,10 +16,9 @@ static struct plait_stack *enter(struct plait_conn *c, uint64_t *now_us)
 static int connect_local(struct mptcp_env *env, const struct plait_endpoint *wish,
                          const struct plait_endpoint *remote, struct plait_endpoint *local)
 {
-    *local = wish ? *wish : (struct plait_endpoint){ 0 };
-    const struct local_addr *l = local->addr.family == PLAIT_NONE
-                                     ? local_for(env, &remote->addr)
-                                     : local_find(env, &local->addr);
+    *local = wish ? *wish : (struct plait_endpoint){0};
+    const struct local_addr *l = local->addr.family == PLAIT_NONE ? local_for(env, &remote->addr)
+                                                                  : local_find(env, &local->addr);
     if (!l || l->local.addr.family != remote->addr.family)
         return PLAIT_E_NO_ADDRESS;
     local->addr = l->local.addr;
@@ -39,8 +38,7 @@ int plait_connect(struct plait_stack *stack, const struct plait_endpoint *local,
     struct plait_endpoint own;
     *out = NULL;
     now_us = stack_enter(stack, now_us);
-    if (remote->port == 0 || addr_is_multicast(&remote->addr) ||
-        addr_is_unspecified(&remote->addr))
+    if (remote->port == 0 || addr_is_multicast(&remote->addr) || addr_is_unspecified(&remote->addr))
         return PLAIT_E_INVALID;
     int error = setup_resolve(env, options, true, &setup);
     if (!error)
@@ -129,7 +127,7 @@ unsigned plait_conn_subflows(const struct plait_conn *conn, struct plait_subflow
     for (unsigned i = 0; i < conn->history_count; i++, n++)
         if (n < max)
             out[n] = conn->history[i];
-    list_each (sf, &conn->subflows, struct subflow, link) {
+    list_each(sf, &conn->subflows, struct subflow, link) {
         if (n < max)
             subflow_info(sf, &out[n]);
         n++;
@@ -141,7 +139,7 @@ unsigned plait_conn_subflows(const struct plait_conn *conn, struct plait_subflow
 
 static struct subflow *subflow_by_id(struct plait_conn *c, uint32_t id)
 {
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (sf->id == id && !sf->gone)
             return sf;
     return NULL;

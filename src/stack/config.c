@@ -49,7 +49,7 @@ void plait_config_default(struct plait_config *config)
 int setup_resolve(const struct mptcp_env *env, const struct plait_options *options, bool client,
                   struct conn_setup *out)
 {
-    static const struct plait_options none = { 0 };
+    static const struct plait_options none = {0};
     const struct plait_config *config = &env->config;
     const struct plait_options *o = options ? options : &none;
     const char *cc = o->cc ? o->cc : config->cc;

@@ -7,7 +7,7 @@
 struct plait_listener *listener_find(struct plait_stack *s, const struct plait_endpoint *local)
 {
     struct plait_listener *any = NULL;
-    list_each (l, &s->listeners, struct plait_listener, link) {
+    list_each(l, &s->listeners, struct plait_listener, link) {
         if (l->local.port != local->port)
             continue;
         if (addr_equal(&l->local.addr, &local->addr))
@@ -72,7 +72,7 @@ int plait_listen(struct plait_stack *stack, const struct plait_endpoint *local,
         return PLAIT_E_INVALID;
     if (local->addr.family != PLAIT_NONE && !local_find(&stack->env, &local->addr))
         return PLAIT_E_NO_ADDRESS;
-    list_each (other, &stack->listeners, struct plait_listener, link)
+    list_each(other, &stack->listeners, struct plait_listener, link)
         if (endpoint_equal(&other->local, local))
             return PLAIT_E_IN_USE;
     struct plait_listener *l = mem_alloc(&stack->env.mem, sizeof *l);
@@ -103,7 +103,7 @@ void plait_listener_close(struct plait_listener *listener, uint64_t now_us)
 {
     struct plait_stack *s = listener->stack;
     now_us = stack_enter(s, now_us);
-    list_each (c, &s->env.conns, struct plait_conn, link) {
+    list_each(c, &s->env.conns, struct plait_conn, link) {
         if (c->listener != listener)
             continue;
         listener_release(c);

@@ -37,10 +37,12 @@ int plait_stack_add_addr(struct plait_stack *stack, const struct plait_local *lo
         l->id = id;
     }
     l->local = *local;
-    struct plait_event ev = { .time_us = env->now_us, .type = PLAIT_EV_ADDR_LOCAL_ADDED,
-                              .local = { local->addr, 0 }, .arg = { l->id, local->mtu } };
+    struct plait_event ev = {.time_us = env->now_us,
+                             .type = PLAIT_EV_ADDR_LOCAL_ADDED,
+                             .local = {local->addr, 0},
+                             .arg = {l->id, local->mtu}};
     env_event(env, &ev);
-    list_each (c, &env->conns, struct plait_conn, link)
+    list_each(c, &env->conns, struct plait_conn, link)
         addresses_local(c, l, true, now_us);
     stack_leave(stack);
     return 0;
@@ -56,12 +58,13 @@ int plait_stack_remove_addr(struct plait_stack *stack, const struct plait_addr *
         return PLAIT_E_NO_ADDRESS;
     struct local_addr gone = *l;
     unsigned i = (unsigned)(l - env->locals);
-    memmove(&env->locals[i], &env->locals[i + 1],
-            (--env->local_count - i) * sizeof env->locals[0]);
-    struct plait_event ev = { .time_us = env->now_us, .type = PLAIT_EV_ADDR_LOCAL_REMOVED,
-                              .local = { gone.local.addr, 0 }, .arg = { gone.id } };
+    memmove(&env->locals[i], &env->locals[i + 1], (--env->local_count - i) * sizeof env->locals[0]);
+    struct plait_event ev = {.time_us = env->now_us,
+                             .type = PLAIT_EV_ADDR_LOCAL_REMOVED,
+                             .local = {gone.local.addr, 0},
+                             .arg = {gone.id}};
     env_event(env, &ev);
-    list_each (c, &env->conns, struct plait_conn, link)
+    list_each(c, &env->conns, struct plait_conn, link)
         addresses_local(c, &gone, false, now_us);
     stack_leave(stack);
     return 0;

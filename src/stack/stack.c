@@ -58,7 +58,7 @@ void plait_stack_free(struct plait_stack *stack)
     if (!stack)
         return;
     struct plait_allocator a = stack->env.config.allocator;
-    list_each (l, &stack->listeners, struct plait_listener, link)
+    list_each(l, &stack->listeners, struct plait_listener, link)
         mem_free(&stack->env.mem, l, sizeof *l);
     env_free(&stack->env);
     a.free(a.ctx, stack, sizeof *stack);
@@ -70,17 +70,15 @@ static void count_drop(struct plait_stack *s, enum segment_error e, uint32_t len
 {
     struct plait_counters *n = &s->env.counters;
     uint64_t *const counter[SEGMENT_ERROR_COUNT] = {
-        [SEGMENT_SHORT] = &n->DropShort,
-        [SEGMENT_NOT_TCP] = &n->DropNotTcp,
-        [SEGMENT_FRAGMENT] = &n->DropFragment,
-        [SEGMENT_IP_CHECKSUM] = &n->DropIpChecksum,
-        [SEGMENT_CHECKSUM] = &n->DropChecksum,
-        [SEGMENT_BAD_OPTION] = &n->DropBadOption,
+        [SEGMENT_SHORT] = &n->DropShort,       [SEGMENT_NOT_TCP] = &n->DropNotTcp,
+        [SEGMENT_FRAGMENT] = &n->DropFragment, [SEGMENT_IP_CHECKSUM] = &n->DropIpChecksum,
+        [SEGMENT_CHECKSUM] = &n->DropChecksum, [SEGMENT_BAD_OPTION] = &n->DropBadOption,
     };
     if (counter[e])
         ++*counter[e];
-    struct plait_event ev = { .time_us = s->env.now_us, .type = PLAIT_EV_SEGMENT_DROPPED,
-                              .arg = { e, len } };
+    struct plait_event ev = {.time_us = s->env.now_us,
+                             .type = PLAIT_EV_SEGMENT_DROPPED,
+                             .arg = {e, len}};
     env_event(&s->env, &ev);
 }
 
@@ -112,7 +110,8 @@ static bool own_payload(struct plait_stack *s, struct segment *seg)
  * its sequence number is beyond the old connection's. */
 static bool time_wait_reused(struct subflow *sf, const struct segment *seg)
 {
-    return sf->tcp.state == TCP_TIME_WAIT && (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
+    return sf->tcp.state == TCP_TIME_WAIT &&
+           (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
            seq_gt(seg->seq, sf->tcp.rcv_nxt);
 }
 
@@ -235,13 +234,13 @@ bool plait_stack_ready(struct plait_stack *stack, struct plait_conn **conn,
 
 void plait_stack_check(const struct plait_stack *stack)
 {
-    list_each (c, &stack->env.conns, struct plait_conn, link)
+    list_each(c, &stack->env.conns, struct plait_conn, link)
         conn_check(c);
 }
 
 static bool only_time_wait(const struct plait_conn *c)
 {
-    list_each (sf, &c->subflows, struct subflow, link)
+    list_each(sf, &c->subflows, struct subflow, link)
         if (sf->tcp.state != TCP_TIME_WAIT)
             return false;
     return !list_empty(&c->subflows);
@@ -250,13 +249,13 @@ static bool only_time_wait(const struct plait_conn *c)
 void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *out)
 {
     const struct mem *m = &stack->env.mem;
-    *out = (struct plait_memory){ .used_bytes = m->used_bytes,
-                                  .peak_bytes = m->peak_bytes,
-                                  .limit_bytes = m->limit_bytes,
-                                  .refused = m->failures,
-                                  .conns = stack->env.conn_count,
-                                  .subflows = stack->env.subflow_count };
-    list_each (c, &stack->env.conns, struct plait_conn, link)
+    *out = (struct plait_memory){.used_bytes = m->used_bytes,
+                                 .peak_bytes = m->peak_bytes,
+                                 .limit_bytes = m->limit_bytes,
+                                 .refused = m->failures,
+                                 .conns = stack->env.conn_count,
+                                 .subflows = stack->env.subflow_count};
+    list_each(c, &stack->env.conns, struct plait_conn, link)
         out->conns_waiting += only_time_wait(c);
 }
 

@@ -13,8 +13,12 @@ void stray_answer(struct plait_stack *s, const struct segment *seg, bool mptcp_r
     if (s->stray_count == STRAYS_MAX || !tcp_reset_reply(seg, &out))
         return;
     s->strays[(s->stray_first + s->stray_count++) % STRAYS_MAX] =
-        (struct stray){ .src = out.src, .dst = out.dst, .seq = out.seq, .ack = out.ack,
-                        .flags = out.flags, .mptcp_reset = mptcp_reset };
+        (struct stray){.src = out.src,
+                       .dst = out.dst,
+                       .seq = out.seq,
+                       .ack = out.ack,
+                       .flags = out.flags,
+                       .mptcp_reset = mptcp_reset};
 }
 
 bool stray_output(struct plait_stack *s, struct plait_packet_tx *p)

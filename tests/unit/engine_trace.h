@@ -22,10 +22,10 @@
 #include "wire/offload.h"
 #include "wire/segment.h"
 
-#define MS(n) ((uint64_t)(n) * 1000)
+#define MS(n) ((uint64_t)(n)*1000)
 
-static const struct plait_endpoint TRACE_US = { { PLAIT_IPV4, { 10, 0, 0, 1 } }, 5000 };
-static const struct plait_endpoint TRACE_PEER = { { PLAIT_IPV4, { 10, 0, 0, 2 } }, 80 };
+static const struct plait_endpoint TRACE_US = {{PLAIT_IPV4, {10, 0, 0, 1}}, 5000};
+static const struct plait_endpoint TRACE_PEER = {{PLAIT_IPV4, {10, 0, 0, 2}}, 80};
 static const uint64_t TRACE_PEER_KEY = 0x1112131415161718;
 
 struct trace {
@@ -55,8 +55,8 @@ static inline struct trace *trace_new(const struct plait_config *base)
 {
     struct trace *t = calloc(1, sizeof *t);
     struct plait_config config = *base;
-    struct plait_local local = { .addr = TRACE_US.addr, .mtu = 1500 };
-    config.allocator = (struct plait_allocator){ &t->allocated, trace_alloc, trace_release };
+    struct plait_local local = {.addr = TRACE_US.addr, .mtu = 1500};
+    config.allocator = (struct plait_allocator){&t->allocated, trace_alloc, trace_release};
     memset(config.secret, 7, sizeof config.secret);
     t->now = MS(1000);
     assert_int_equal(plait_stack_new(&config, t->now, &t->stack), 0);
@@ -85,7 +85,7 @@ static inline bool trace_next(struct trace *t)
     plait_stack_check(t->stack);
     if (!plait_stack_tx(t->stack, t->now, &tx))
         return false;
-    struct plait_packet_rx rx = { .data = t->packet };
+    struct plait_packet_rx rx = {.data = t->packet};
     rx.len = (uint32_t)offload_write(&tx, 0, t->packet, sizeof t->packet);
     assert_int_equal(segment_decode(&rx, &t->seg), SEGMENT_OK);
     plait_stack_check(t->stack);
@@ -134,13 +134,13 @@ static inline void trace_send(struct trace *t, struct segment seg, const void *p
                               uint32_t len)
 {
     struct plait_packet_tx tx;
-    struct plait_iov iov = { payload, len };
+    struct plait_iov iov = {payload, len};
     if (seg.src.port == 0)
         seg.src = TRACE_PEER;
     if (seg.dst.port == 0)
         seg.dst = TRACE_US;
     segment_encode(&seg, &iov, len ? 1 : 0, 0, &tx);
-    struct plait_packet_rx rx = { .data = t->in };
+    struct plait_packet_rx rx = {.data = t->in};
     rx.len = (uint32_t)offload_write(&tx, 0, t->in, sizeof t->in);
     plait_stack_rx(t->stack, &rx, t->now);
     plait_stack_check(t->stack);

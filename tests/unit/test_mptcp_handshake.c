@@ -33,10 +33,12 @@ static uint64_t client_established(struct trace *t, uint32_t *our_iss)
     assert_int_equal(t->seg.mptcp.present, MPO_CAPABLE_SYN);
     *our_iss = t->seg.seq;
     trace_send(t,
-               (struct segment){ .flags = TCP_SYN | TCP_ACK, .seq = PEER_ISS, .ack = *our_iss + 1,
-                                 .window = 65535,
-                                 .tcp = { .present = OPT_MSS, .mss = 1460 },
-                                 .mptcp = CAPABLE(MPO_CAPABLE_KEY, .sender_key = TRACE_PEER_KEY) },
+               (struct segment){.flags = TCP_SYN | TCP_ACK,
+                                .seq = PEER_ISS,
+                                .ack = *our_iss + 1,
+                                .window = 65535,
+                                .tcp = {.present = OPT_MSS, .mss = 1460},
+                                .mptcp = CAPABLE(MPO_CAPABLE_KEY, .sender_key = TRACE_PEER_KEY)},
                NULL, 0);
     trace_expect(t, TCP_ACK);
     assert_int_equal(t->seg.mptcp.present, MPO_CAPABLE_KEYS);
@@ -71,11 +73,13 @@ static void client_sends_keys_with_first_data(void **state)
     /* A DATA_ACK confirms: from here on a DSS. */
     uint64_t idsn = key_derive(1, key).idsn;
     trace_send(t,
-               (struct segment){ .flags = TCP_ACK, .seq = PEER_ISS + 1, .ack = iss + 6,
-                                 .window = 65535,
-                                 .mptcp = { .present = MPO_DSS,
-                                            .dss = { .has_ack = true,
-                                                     .data_ack = (uint32_t)(idsn + 6) } } },
+               (struct segment){.flags = TCP_ACK,
+                                .seq = PEER_ISS + 1,
+                                .ack = iss + 6,
+                                .window = 65535,
+                                .mptcp = {.present = MPO_DSS,
+                                          .dss = {.has_ack = true,
+                                                  .data_ack = (uint32_t)(idsn + 6)}}},
                NULL, 0);
     assert_int_equal(info_of(t).bytes_acked, 5);
     assert_int_equal(plait_conn_write(t->conn, "more", 4, t->now), 4);
@@ -94,8 +98,10 @@ static void client_falls_back_without_option(void **state)
     (void)state;
     client_connect(t);
     trace_send(t,
-               (struct segment){ .flags = TCP_SYN | TCP_ACK, .seq = PEER_ISS,
-                                 .ack = t->seg.seq + 1, .window = 65535 },
+               (struct segment){.flags = TCP_SYN | TCP_ACK,
+                                .seq = PEER_ISS,
+                                .ack = t->seg.seq + 1,
+                                .window = 65535},
                NULL, 0);
     trace_expect(t, TCP_ACK);
     assert_int_equal(t->seg.mptcp.present, 0);
@@ -116,10 +122,9 @@ static void client_falls_back_when_data_is_acked_without_dss(void **state)
     client_established(t, &iss);
     plait_conn_write(t->conn, "hello", 5, t->now);
     trace_expect(t, TCP_ACK);
-    trace_send(t,
-               (struct segment){ .flags = TCP_ACK, .seq = PEER_ISS + 1, .ack = iss + 6,
-                                 .window = 65535 },
-               NULL, 0);
+    trace_send(
+        t, (struct segment){.flags = TCP_ACK, .seq = PEER_ISS + 1, .ack = iss + 6, .window = 65535},
+        NULL, 0);
     assert_false(info_of(t).multipath);
     assert_int_equal(info_of(t).fallback_why, PLAIT_WHY_FIRST_ACK_PLAIN);
     assert_int_equal(info_of(t).bytes_acked, 5);
@@ -146,9 +151,11 @@ static uint64_t server_synack(struct trace *t, uint32_t *iss)
 {
     assert_int_equal(plait_listen(t->stack, &TRACE_US, NULL, &t->listener), 0);
     trace_send(t,
-               (struct segment){ .flags = TCP_SYN, .seq = PEER_ISS, .window = 65535,
-                                 .tcp = { .present = OPT_MSS, .mss = 1460 },
-                                 .mptcp = CAPABLE(MPO_CAPABLE_SYN, ) },
+               (struct segment){.flags = TCP_SYN,
+                                .seq = PEER_ISS,
+                                .window = 65535,
+                                .tcp = {.present = OPT_MSS, .mss = 1460},
+                                .mptcp = CAPABLE(MPO_CAPABLE_SYN, )},
                NULL, 0);
     trace_expect(t, TCP_SYN | TCP_ACK);
     assert_int_equal(t->seg.mptcp.present, MPO_CAPABLE_KEY);
@@ -161,10 +168,12 @@ static uint64_t server_established(struct trace *t, uint32_t *iss)
 {
     uint64_t key = server_synack(t, iss);
     trace_send(t,
-               (struct segment){ .flags = TCP_ACK, .seq = PEER_ISS + 1, .ack = *iss + 1,
-                                 .window = 65535,
-                                 .mptcp = CAPABLE(MPO_CAPABLE_KEYS, .sender_key = TRACE_PEER_KEY,
-                                                  .receiver_key = key) },
+               (struct segment){.flags = TCP_ACK,
+                                .seq = PEER_ISS + 1,
+                                .ack = *iss + 1,
+                                .window = 65535,
+                                .mptcp = CAPABLE(MPO_CAPABLE_KEYS, .sender_key = TRACE_PEER_KEY,
+                                                 .receiver_key = key)},
                NULL, 0);
     t->conn = plait_accept(t->listener);
     assert_non_null(t->conn);
@@ -190,10 +199,12 @@ static void server_learns_keys_from_first_data(void **state)
     (void)state;
     uint64_t key = server_synack(t, &iss); /* the third ACK was lost */
     trace_send(t,
-               (struct segment){ .flags = TCP_ACK, .seq = PEER_ISS + 1, .ack = iss + 1,
-                                 .window = 65535,
-                                 .mptcp = CAPABLE(MPO_CAPABLE_DATA, .sender_key = TRACE_PEER_KEY,
-                                                  .receiver_key = key, .data_len = 5) },
+               (struct segment){.flags = TCP_ACK,
+                                .seq = PEER_ISS + 1,
+                                .ack = iss + 1,
+                                .window = 65535,
+                                .mptcp = CAPABLE(MPO_CAPABLE_DATA, .sender_key = TRACE_PEER_KEY,
+                                                 .receiver_key = key, .data_len = 5)},
                "hello", 5);
     t->conn = plait_accept(t->listener);
     assert_non_null(t->conn);
@@ -202,8 +213,7 @@ static void server_learns_keys_from_first_data(void **state)
     assert_memory_equal(buf, "hello", 5);
     trace_expect(t, TCP_ACK);
     assert_int_equal(t->seg.mptcp.present, MPO_DSS);
-    assert_int_equal(t->seg.mptcp.dss.data_ack,
-                     (uint32_t)(key_derive(1, TRACE_PEER_KEY).idsn + 6));
+    assert_int_equal(t->seg.mptcp.dss.data_ack, (uint32_t)(key_derive(1, TRACE_PEER_KEY).idsn + 6));
     trace_free(t);
 }
 
@@ -213,10 +223,9 @@ static void server_falls_back_on_a_plain_third_ack(void **state)
     uint32_t iss;
     (void)state;
     server_synack(t, &iss);
-    trace_send(t,
-               (struct segment){ .flags = TCP_ACK, .seq = PEER_ISS + 1, .ack = iss + 1,
-                                 .window = 65535 },
-               NULL, 0);
+    trace_send(
+        t, (struct segment){.flags = TCP_ACK, .seq = PEER_ISS + 1, .ack = iss + 1, .window = 65535},
+        NULL, 0);
     t->conn = plait_accept(t->listener);
     assert_non_null(t->conn);
     assert_int_equal(info_of(t).fallback_why, PLAIT_WHY_THIRD_ACK_PLAIN);
@@ -225,24 +234,29 @@ static void server_falls_back_on_a_plain_third_ack(void **state)
 
 /* ---- MP_JOIN ---------------------------------------------------------------------- */
 
-static const struct plait_endpoint PEER_SECOND = { { PLAIT_IPV4, { 10, 0, 1, 2 } }, 4000 };
+static const struct plait_endpoint PEER_SECOND = {{PLAIT_IPV4, {10, 0, 1, 2}}, 4000};
 
 static struct segment join_syn(uint32_t token)
 {
-    return (struct segment){ .src = PEER_SECOND, .flags = TCP_SYN, .seq = 9000, .window = 65535,
-                             .tcp = { .present = OPT_MSS, .mss = 1460 },
-                             .mptcp = { .present = MPO_JOIN_SYN,
-                                        .join = { .addr_id = 3, .token = token,
-                                                  .nonce = 0x21222324 } } };
+    return (struct segment){.src = PEER_SECOND,
+                            .flags = TCP_SYN,
+                            .seq = 9000,
+                            .window = 65535,
+                            .tcp = {.present = OPT_MSS, .mss = 1460},
+                            .mptcp = {.present = MPO_JOIN_SYN,
+                                      .join = {.addr_id = 3, .token = token, .nonce = 0x21222324}}};
 }
 
 static struct segment join_ack(const struct trace *t, uint64_t our_key)
 {
-    struct segment seg = { .src = PEER_SECOND, .flags = TCP_ACK, .seq = 9001,
-                           .ack = t->seg.seq + 1, .window = 65535,
-                           .mptcp = { .present = MPO_JOIN_ACK } };
-    join_hmac(1, TRACE_PEER_KEY, our_key, 0x21222324, t->seg.mptcp.join.nonce,
-              seg.mptcp.join.hmac, HMAC_ACK_LEN);
+    struct segment seg = {.src = PEER_SECOND,
+                          .flags = TCP_ACK,
+                          .seq = 9001,
+                          .ack = t->seg.seq + 1,
+                          .window = 65535,
+                          .mptcp = {.present = MPO_JOIN_ACK}};
+    join_hmac(1, TRACE_PEER_KEY, our_key, 0x21222324, t->seg.mptcp.join.nonce, seg.mptcp.join.hmac,
+              HMAC_ACK_LEN);
     return seg;
 }
 
