@@ -59,12 +59,15 @@ struct pair {
     unsigned flight_count;
     uint64_t now_us, order, packets, dropped;
     bool check;
+    struct plait_allocator alloc;
+    uint32_t fail_ppm; /* allocations refused inside calls of tcp/ */
+    bool inside;
 };
 
 static void *pair_alloc(void *ctx, size_t size)
 {
-    (void)ctx;
-    return malloc(size);
+    struct pair *p = ctx;
+    return p->inside && prng_chance(&p->rng, p->fail_ppm) ? NULL : malloc(size);
 }
 static void pair_release(void *ctx, void *ptr, size_t size)
 {
@@ -72,7 +75,6 @@ static void pair_release(void *ctx, void *ptr, size_t size)
     (void)size;
     free(ptr);
 }
-static const struct plait_allocator pair_allocator = {NULL, pair_alloc, pair_release};
 
 /* Byte number i of the stream that end `who` sends. */
 static inline uint8_t pair_byte(int who, uint64_t i)
@@ -92,7 +94,8 @@ static inline struct plait_endpoint pair_endpoint(int who)
 static void pair_init(struct pair *p, uint64_t seed)
 {
     memset(p, 0, sizeof *p);
-    mem_init(&p->mem, &pair_allocator, 0);
+    p->alloc = (struct plait_allocator){p, pair_alloc, pair_release};
+    mem_init(&p->mem, &p->alloc, 0);
     tcp_env_init(&p->env, &p->mem);
     p->env.challenge_max = 1000;
     prng_seed(&p->rng, seed);
@@ -230,7 +233,12 @@ static void pair_bind(struct pair *p, int who)
             (i < first ? c[0]->data + i : c[1]->data + (i - first))[0] =
                 pair_byte(who, e->bound + i);
         struct tcp_map map = {.dsn = e->bound};
-        assert(tcp_push(&e->tcp, c, 0, (uint32_t)n, &map, e->bound + n == e->total));
+        bool last = e->bound + n == e->total;
+        p->inside = true;
+        bool pushed = tcp_push(&e->tcp, c, 0, (uint32_t)n, &map, last);
+        p->inside = false;
+        if (!pushed)
+            assert(tcp_push(&e->tcp, c, 0, (uint32_t)n, &map, last));
         chunk_unref(c[0]);
         chunk_unref(c[1]);
         e->bound += n;
@@ -273,7 +281,9 @@ static void pair_output(struct pair *p, int who)
         pair_transmit(p, who, &plan);
         if (plan.seg.flags & TCP_ACK)
             e->told_bytes = space;
+        p->inside = true;
         tcp_sent(&e->tcp, &plan, p->now_us, &r);
+        p->inside = false;
         pair_note(p, who, &r);
         if (e->established && !e->closed)
             pair_bind(p, who);
@@ -294,7 +304,9 @@ static void pair_deliver(struct pair *p, struct pair_packet *k)
             tcp_accept(&e->tcp, &seg, (uint32_t)prng_next(&p->rng), p->now_us);
         return;
     }
+    p->inside = true;
     tcp_input(&e->tcp, &seg, p->now_us, &r);
+    p->inside = false;
     pair_take(p, k->to);
     pair_note(p, k->to, &r);
 }
@@ -351,7 +363,9 @@ static bool pair_step(struct pair *p)
     }
     for (int i = 0; i < 2; i++) {
         struct tcp_result r;
+        p->inside = true;
         tcp_tick(&p->end[i].tcp, p->now_us, &r);
+        p->inside = false;
         pair_note(p, i, &r);
         pair_read(p, i);
         pair_output(p, i);

@@ -51,6 +51,7 @@ static void randomize(struct pair *p)
     l->jitter_us = 1 + below(p, 2 * l->delay_us + 1000);
     l->cut_ppm = prng_chance(&p->rng, 300000) ? 0 : prng_chance(&p->rng, 500000) ? 1000000 : 500000;
     l->faults_end_us = p->now_us + SECONDS(20);
+    p->fail_ppm = prng_chance(&p->rng, 800000) ? 0 : 500000;
     for (int i = 0; i < 2; i++)
         randomize_end(p, &p->end[i]);
 }
