@@ -73,9 +73,12 @@ int cmd_connect(int argc, char **argv)
                                 .operands_max = 2};
 
     switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD: return HOST_FAIL_USAGE;
-    case OPTION_DONE: return HOST_OK;
-    case OPTION_GO: break;
+    case OPTION_BAD:
+        return HOST_FAIL_USAGE;
+    case OPTION_DONE:
+        return HOST_OK;
+    case OPTION_GO:
+        break;
     }
     if (!net_port(argv[operand + 1], &port))
         return HOST_FAIL_USAGE;

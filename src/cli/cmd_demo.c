@@ -39,8 +39,8 @@ static const struct option_row demo_rows[] = {
      "bring it back after this time (default 5s)", NULL, 0},
     {0, "speed", "N", OPTION_COUNT, AT(speed), "run N times as fast as real time", NULL, 0},
     {0, "seed", "N", OPTION_COUNT, AT(seed), "of every random choice (default 1)", NULL, 0},
-    {0, "json", NULL, OPTION_FLAG, AT(json), "print one JSON object in the end, nothing else",
-     NULL, 0},
+    {0, "json", NULL, OPTION_FLAG, AT(json), "print one JSON object in the end, nothing else", NULL,
+     0},
     {0},
 };
 
@@ -111,8 +111,8 @@ static void build(struct demo *d)
         link_spec_format(&d->o.links[i], d->result.paths[i].link);
     }
     d->result.start_us = d->sim.now_us;
-    d->stream = stream_new(&d->sim, d->client, d->ifaces[0], far, d->sim.now_us, &sender,
-                           &receiver, NULL, NULL);
+    d->stream = stream_new(&d->sim, d->client, d->ifaces[0], far, d->sim.now_us, &sender, &receiver,
+                           NULL, NULL);
 }
 
 /* ---- looking at it -------------------------------------------------------- */
@@ -335,14 +335,19 @@ int cmd_demo(int argc, char **argv)
                                 .closing = closing,
                                 .groups = {{"Options", demo_rows, &d->o}}};
 
-    d->o = (struct demo_options){
-        .size_bytes = 60000000, .back_after_us = 5000000, .speed = 1, .seed = 1};
+    d->o = (struct demo_options){.size_bytes = 60000000,
+                                 .back_after_us = 5000000,
+                                 .speed = 1,
+                                 .seed = 1};
     link_spec_parse("rate=20mbit,delay=10ms", &d->o.links[0], why);
     link_spec_parse("rate=10mbit,delay=30ms", &d->o.links[1], why);
     switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD: return HOST_FAIL_USAGE;
-    case OPTION_DONE: return HOST_OK;
-    case OPTION_GO: break;
+    case OPTION_BAD:
+        return HOST_FAIL_USAGE;
+    case OPTION_DONE:
+        return HOST_OK;
+    case OPTION_GO:
+        break;
     }
     if (d->o.size_bytes == 0) {
         cli_error("--size 0 leaves nothing to show");

@@ -19,7 +19,8 @@ struct listen_options {
 static const struct option_row listen_rows[] = {
     {'k', "keep", NULL, OPTION_FLAG, offsetof(struct listen_options, keep),
      "serve one connection after another; what the second and\n"
-     "later ones send goes to FILE.2, FILE.3 with --recv FILE", NULL, 0},
+     "later ones send goes to FILE.2, FILE.3 with --recv FILE",
+     NULL, 0},
     {0},
 };
 
@@ -132,9 +133,12 @@ int cmd_listen(int argc, char **argv)
                                 .operands_max = 1};
 
     switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD: return HOST_FAIL_USAGE;
-    case OPTION_DONE: return HOST_OK;
-    case OPTION_GO: break;
+    case OPTION_BAD:
+        return HOST_FAIL_USAGE;
+    case OPTION_DONE:
+        return HOST_OK;
+    case OPTION_GO:
+        break;
     }
     if (!net_port(argv[operand], &port))
         return HOST_FAIL_USAGE;

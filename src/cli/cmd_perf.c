@@ -18,17 +18,16 @@ struct client_rows {
 #define AT(field) offsetof(struct client_rows, field)
 static const struct option_row client_rows[] = {
     {'p', "port", "PORT", OPTION_PORT, AT(o.port), "the server's port (default 5201)", NULL, 0},
-    {'t', "time", "TIME", OPTION_DURATION, AT(o.params.time_us),
-     "send for this time (default 10s)", NULL, 0},
+    {'t', "time", "TIME", OPTION_DURATION, AT(o.params.time_us), "send for this time (default 10s)",
+     NULL, 0},
     {'n', "bytes", "SIZE", OPTION_SIZE, AT(o.params.bytes),
      "send so much in all, however long it takes", NULL, 0},
     {'R', "reverse", NULL, OPTION_FLAG, AT(o.params.reverse), "the server sends", NULL, 0},
-    {'P', "parallel", "N", OPTION_COUNT, AT(parallel), "connections at once (default 1)", NULL,
-     0},
+    {'P', "parallel", "N", OPTION_COUNT, AT(parallel), "connections at once (default 1)", NULL, 0},
     {'i', "interval", "TIME", OPTION_DURATION, AT(o.interval_us),
      "report every so often (default 1s; 0: only in the end)", NULL, 0},
-    {'J', "json", NULL, OPTION_FLAG, AT(o.json), "one JSON object, in the shape of iperf3 -J",
-     NULL, 0},
+    {'J', "json", NULL, OPTION_FLAG, AT(o.json), "one JSON object, in the shape of iperf3 -J", NULL,
+     0},
     {'w', "timeout", "TIME", OPTION_DURATION, AT(o.timeout_us),
      "give up connecting after this time (default 15s)", NULL, 0},
     {0},
@@ -89,9 +88,12 @@ static int run_client(int argc, char **argv)
                                 .operands_max = 1};
 
     switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD: return HOST_FAIL_USAGE;
-    case OPTION_DONE: return HOST_OK;
-    case OPTION_GO: break;
+    case OPTION_BAD:
+        return HOST_FAIL_USAGE;
+    case OPTION_DONE:
+        return HOST_OK;
+    case OPTION_GO:
+        break;
     }
     if (c.parallel > PERF_STREAMS_MAX || (!c.o.params.bytes && !c.o.params.time_us)) {
         cli_error(c.parallel > PERF_STREAMS_MAX ? "--parallel goes up to 64"
@@ -122,9 +124,12 @@ static int run_server(int argc, char **argv)
                                            {"Network", net_rows, &net}}};
 
     switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD: return HOST_FAIL_USAGE;
-    case OPTION_DONE: return HOST_OK;
-    case OPTION_GO: break;
+    case OPTION_BAD:
+        return HOST_FAIL_USAGE;
+    case OPTION_DONE:
+        return HOST_OK;
+    case OPTION_GO:
+        break;
     }
     int failure = net_open(&net, &h);
     if (failure)

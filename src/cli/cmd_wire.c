@@ -96,8 +96,8 @@ static bool set_pair(void *at, char *const *values, char *why)
 #define AT(field) offsetof(struct wire_options, field)
 static const struct option_row wire_rows[] = {
     {'l', "link", "SPEC", OPTION_CUSTOM, 0,
-     "the link between A and B, both directions; SPEC//SPEC gives\nthere and back apart",
-     set_link, 0},
+     "the link between A and B, both directions; SPEC//SPEC gives\nthere and back apart", set_link,
+     0},
     {0, "link-back", "SPEC", OPTION_CUSTOM, 0, "the link from B to A", set_link_back, 0},
     {'p', "pair", "A B SPEC", OPTION_CUSTOM, 0, "one more pair with its link (may be repeated)",
      set_pair, 2},
@@ -174,8 +174,7 @@ static uint64_t take_arrivals(struct wire_way *way, struct wire_batch *batch, ui
              * may be set: the link's own time only goes forward. */
             if (frames[i].at_us > way->offered_us)
                 way->offered_us = frames[i].at_us < now_us ? frames[i].at_us : now_us;
-            list_each(p, &cut, struct sim_packet, node)
-            {
+            list_each(p, &cut, struct sim_packet, node) {
                 list_remove(&p->node);
                 link_offer(&way->link, way->offered_us, p);
             }
@@ -345,9 +344,12 @@ int cmd_wire(int argc, char **argv)
         .operands_max = -1};
 
     switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD: return HOST_FAIL_USAGE;
-    case OPTION_DONE: return HOST_OK;
-    case OPTION_GO: break;
+    case OPTION_BAD:
+        return HOST_FAIL_USAGE;
+    case OPTION_DONE:
+        return HOST_OK;
+    case OPTION_GO:
+        break;
     }
     if (o.tell)
         return wire_tell(o.tell, argc - operand, argv + operand);

@@ -68,7 +68,7 @@ bool demo_file_sha(int fd, char *text)
     if (n != 0)
         return false;
     sha256_digest(&ctx, sizeof digest, digest);
-    for (unsigned i = 0; i < sizeof digest; i++)
+    for (size_t i = 0; i < sizeof digest; i++)
         snprintf(text + 2 * i, 3, "%02x", digest[i]);
     return true;
 }

@@ -80,14 +80,14 @@ void demo_print_json(const struct demo_result *r, FILE *out)
         json_array_append_new(paths, path_json(r, i));
         retransmits += r->paths[i].retransmits;
     }
-    json_t *o = json_pack(
-        "{s:I s:f s:f s:b s:f s:f s:f s:I s:I s:s s:s s:b s:s? s:o}", "bytes",
-        (json_int_t)r->bytes, "seconds", seconds(r, r->end_us), "goodput_bps", goodput(r),
-        "multipath", r->multipath, "cut_s", seconds(r, r->cut_us), "back_s",
-        seconds(r, r->back_us), "longest_pause_ms", (double)r->pause_us / 1e3, "retransmits",
-        (json_int_t)retransmits, "reinjections", (json_int_t)r->reinjections, "sha256_sent",
-        r->sha_sent, "sha256_received", r->sha_received, "intact", r->intact, "error", r->error,
-        "paths", paths);
+    json_t *o =
+        json_pack("{s:I s:f s:f s:b s:f s:f s:f s:I s:I s:s s:s s:b s:s? s:o}", "bytes",
+                  (json_int_t)r->bytes, "seconds", seconds(r, r->end_us), "goodput_bps", goodput(r),
+                  "multipath", r->multipath, "cut_s", seconds(r, r->cut_us), "back_s",
+                  seconds(r, r->back_us), "longest_pause_ms", (double)r->pause_us / 1e3,
+                  "retransmits", (json_int_t)retransmits, "reinjections",
+                  (json_int_t)r->reinjections, "sha256_sent", r->sha_sent, "sha256_received",
+                  r->sha_received, "intact", r->intact, "error", r->error, "paths", paths);
     json_dumpf(o, out, JSON_INDENT(2));
     fputc('\n', out);
     json_decref(o);

@@ -20,7 +20,7 @@ static bool set_limits(void *at, char *const *values, char *why)
     snprintf(why, OPTION_WHY_MAX, "write subflows=N,addrs=N with numbers up to 32");
     if (strlen(values[0]) >= sizeof copy)
         return false;
-    strcpy(copy, values[0]);
+    memcpy(copy, values[0], strlen(values[0]) + 1);
     for (char *item; (item = strsep(&rest, ",")) != NULL;) {
         uint64_t number;
         char *value = strchr(item, '=');
@@ -45,7 +45,8 @@ const struct option_row net_rows[] = {
      "use this one of the host's addresses (may be repeated;\ndefault: all that are up)", NULL, 0},
     {0, "driver", "NAME", OPTION_TEXT, AT(driver),
      "packet: the host's own addresses, needs CAP_NET_RAW (default);\n"
-     "tun: a device of our own, needs CAP_NET_ADMIN", NULL, 0},
+     "tun: a device of our own, needs CAP_NET_ADMIN",
+     NULL, 0},
     {0, "tun", "ADDR/LEN", OPTION_LIST, AT(tun),
      "an address of ours on the tun device (may be repeated)", NULL, 0},
     {0, "limits", "LIST", OPTION_CUSTOM, 0,
@@ -59,8 +60,7 @@ const struct option_row net_rows[] = {
     {0, "pcap", "FILE", OPTION_TEXT, AT(pcap), "write every packet to a capture file", NULL, 0},
     {0, "events", "FILE", OPTION_TEXT, AT(events),
      "write what happens as lines of JSON; -: standard error", NULL, 0},
-    {'v', "verbose", NULL, OPTION_FLAG, AT(verbose), "say what happens on standard error", NULL,
-     0},
+    {'v', "verbose", NULL, OPTION_FLAG, AT(verbose), "say what happens on standard error", NULL, 0},
     {0},
 };
 
@@ -156,8 +156,7 @@ static int take_locals(const struct net_options *o, struct host_options *h)
             *slash = 0;
         if (!slash || !parse_count(slash + 1, &len) || !addr_parse(text, &h->tun.addrs[i].addr) ||
             len < 1 || len > (h->tun.addrs[i].addr.family == PLAIT_IPV4 ? 31 : 127)) {
-            cli_error("'%s' is no address with a prefix: write --tun 10.9.0.2/24",
-                      o->tun.items[i]);
+            cli_error("'%s' is no address with a prefix: write --tun 10.9.0.2/24", o->tun.items[i]);
             return HOST_FAIL_USAGE;
         }
         h->tun.addrs[i].prefix_len = (uint8_t)len;

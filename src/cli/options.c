@@ -189,7 +189,7 @@ static bool check_operands(const struct usage *usage, int count)
 static bool take_value(const struct option_row *row, void *into, int argc, char **argv)
 {
     char why[OPTION_WHY_MAX] = "";
-    char **values = row->value ? &argv[optind - 1] : NULL;
+    char **values = &argv[optind - 1];
 
     if (row->extra) {
         if (*values != optarg || argc - optind < (int)row->extra) {

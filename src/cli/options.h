@@ -54,15 +54,15 @@ enum { OPTION_GROUPS_MAX = 4 };
 struct usage {
     const char *synopsis; /* after "usage: plait " */
     const char *about;
-    const char *closing; /* examples, exit codes; may be NULL */
+    const char *closing;                           /* examples, exit codes; may be NULL */
     struct option_group groups[OPTION_GROUPS_MAX]; /* the last used one is followed by zeroes */
     int operands_min, operands_max;                /* max -1: any number */
 };
 
 enum option_result {
-    OPTION_GO,  /* parsed: *operand is the index of the first operand */
+    OPTION_GO,   /* parsed: *operand is the index of the first operand */
     OPTION_DONE, /* help was printed: exit 0 */
-    OPTION_BAD  /* the error was said: exit HOST_FAIL_USAGE */
+    OPTION_BAD   /* the error was said: exit HOST_FAIL_USAGE */
 };
 enum option_result options_parse(const struct usage *usage, int argc, char **argv, int *operand);
 

@@ -123,8 +123,8 @@ static void print_end(const char *id, const struct view *v, bool sender)
                  (unsigned long long)v->retransmits);
     else
         snprintf(tail, sizeof tail, "received, longest pause %.0f ms", (double)v->pause_us / 1e3);
-    print_line(id, 0, (double)v->us / 1e6, v->bytes, v->us ? (double)v->bytes * 8e6 / (double)v->us : 0,
-               tail);
+    print_line(id, 0, (double)v->us / 1e6, v->bytes,
+               v->us ? (double)v->bytes * 8e6 / (double)v->us : 0, tail);
 }
 
 void perf_print_summary(const struct perf_test *t)
@@ -144,8 +144,9 @@ void perf_print_summary(const struct perf_test *t)
         print_end("SUM", &received, false);
     }
     const json_t *cpu = json_object_get(t->remote, "cpu");
-    printf("CPU here %.1f %% (%.1f user, %.1f system), there %.1f %%\n", t->cpu_user + t->cpu_system,
-           t->cpu_user, t->cpu_system, json_real_value(json_object_get(cpu, "total")));
+    printf("CPU here %.1f %% (%.1f user, %.1f system), there %.1f %%\n",
+           t->cpu_user + t->cpu_system, t->cpu_user, t->cpu_system,
+           json_real_value(json_object_get(cpu, "total")));
     for (unsigned i = 0; i < t->params.streams; i++)
         report_print(&t->streams[i].report, stdout);
     fflush(stdout);
@@ -191,26 +192,25 @@ static json_t *start_json(const struct perf_test *t, const struct plait_endpoint
     for (unsigned i = 0; i < t->params.streams; i++) {
         const struct plait_conn_info *c = &t->streams[i].report.conn;
         char local[ADDR_TEXT_MAX], peer[ADDR_TEXT_MAX];
-        json_array_append_new(
-            connected,
-            json_pack("{s:i s:s s:i s:s s:i}", "socket", (int)i + 1, "local_host",
-                      addr_format(&c->local.addr, local), "local_port", c->local.port,
-                      "remote_host", addr_format(&c->remote.addr, peer), "remote_port",
-                      c->remote.port));
+        json_array_append_new(connected, json_pack("{s:i s:s s:i s:s s:i}", "socket", (int)i + 1,
+                                                   "local_host", addr_format(&c->local.addr, local),
+                                                   "local_port", c->local.port, "remote_host",
+                                                   addr_format(&c->remote.addr, peer),
+                                                   "remote_port", c->remote.port));
     }
     uname(&name);
     snprintf(system, sizeof system, "%s %s %s %s", name.sysname, name.nodename, name.release,
              name.machine);
     strftime(stamp, sizeof stamp, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&now));
-    return json_pack(
-        "{s:o s:s s:s s:{s:s s:I} s:{s:s s:i} s:{s:s s:i s:I s:i s:f s:I s:i s:i}}", "connected",
-        connected, "version", "plait " PLAIT_VERSION, "system_info", system, "timestamp", "time",
-        stamp, "timesecs", (json_int_t)now, "connecting_to", "host",
-        addr_format(&remote->addr, host), "port", remote->port, "test_start", "protocol",
-        t->streams[0].report.conn.multipath ? "MPTCP" : "TCP", "num_streams",
-        (int)t->params.streams, "blksize", (json_int_t)t->block_bytes, "omit", 0, "duration",
-        t->params.bytes ? 0.0 : (double)t->params.time_us / 1e6, "bytes",
-        (json_int_t)t->params.bytes, "blocks", 0, "reverse", t->params.reverse);
+    return json_pack("{s:o s:s s:s s:{s:s s:I} s:{s:s s:i} s:{s:s s:i s:I s:i s:f s:I s:i s:i}}",
+                     "connected", connected, "version", "plait " PLAIT_VERSION, "system_info",
+                     system, "timestamp", "time", stamp, "timesecs", (json_int_t)now,
+                     "connecting_to", "host", addr_format(&remote->addr, host), "port",
+                     remote->port, "test_start", "protocol",
+                     t->streams[0].report.conn.multipath ? "MPTCP" : "TCP", "num_streams",
+                     (int)t->params.streams, "blksize", (json_int_t)t->block_bytes, "omit", 0,
+                     "duration", t->params.bytes ? 0.0 : (double)t->params.time_us / 1e6, "bytes",
+                     (json_int_t)t->params.bytes, "blocks", 0, "reverse", t->params.reverse);
 }
 
 static json_t *connections_json(const struct perf_test *t)
@@ -230,12 +230,12 @@ json_t *perf_json(const struct perf_test *t, const struct plait_endpoint *remote
 {
     struct view sent = sum_of(t, true), received = sum_of(t, false);
     const json_t *cpu = json_object_get(t->remote, "cpu");
-    json_t *utilization = json_pack(
-        "{s:f s:f s:f s:f s:f s:f}", "host_total", t->cpu_user + t->cpu_system, "host_user",
-        t->cpu_user, "host_system", t->cpu_system, "remote_total",
-        json_real_value(json_object_get(cpu, "total")), "remote_user",
-        json_real_value(json_object_get(cpu, "user")), "remote_system",
-        json_real_value(json_object_get(cpu, "system")));
+    json_t *utilization =
+        json_pack("{s:f s:f s:f s:f s:f s:f}", "host_total", t->cpu_user + t->cpu_system,
+                  "host_user", t->cpu_user, "host_system", t->cpu_system, "remote_total",
+                  json_real_value(json_object_get(cpu, "total")), "remote_user",
+                  json_real_value(json_object_get(cpu, "user")), "remote_system",
+                  json_real_value(json_object_get(cpu, "system")));
 
     return json_pack("{s:o s:O s:{s:o s:o s:o s:o} s:o}", "start", start_json(t, remote),
                      "intervals", t->intervals, "end", "streams", streams_json(t), "sum_sent",

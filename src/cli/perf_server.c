@@ -9,14 +9,12 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "base/list.h"
 #include "cli/cli.h"
 #include "cli/perf.h"
 
 enum { PEERS_MAX = 2 * PERF_STREAMS_MAX };
 
 struct peer {
-    struct list node;
     struct perf_channel channel;
     uint64_t since_us;
     enum { PEER_NEW, PEER_CONTROL, PEER_REFUSED, PEER_OVER } state;
@@ -25,7 +23,7 @@ struct peer {
 struct server {
     const struct perf_server_options *o;
     struct host *host;
-    struct list peers; /* those that are not data connections */
+    struct peer *peers[PEERS_MAX]; /* those that are not data connections */
     unsigned peer_count;
     struct peer *control; /* of the test under way, or NULL */
     bool agreed, sent_results, quit;
@@ -203,22 +201,22 @@ static void on_listener(void *ctx, struct plait_listener *listener)
         p->channel.conn = conn;
         p->since_us = host_now(s->host);
         plait_conn_set_user(conn, p);
-        list_append(&s->peers, &p->node);
-        s->peer_count++;
+        s->peers[s->peer_count++] = p;
         on_peer(s, p);
     }
 }
 
-static void drop_peer(struct server *s, struct peer *p)
+static void drop_peer(struct server *s, unsigned i)
 {
+    struct peer *p = s->peers[i];
+
     if (p->channel.conn) {
         plait_conn_set_user(p->channel.conn, NULL);
         plait_conn_close(p->channel.conn, host_now(s->host));
     }
     perf_channel_free(&p->channel);
-    list_remove(&p->node);
-    s->peer_count--;
     free(p);
+    s->peers[i] = s->peers[--s->peer_count];
 }
 
 /* What became due; frees what is over, outside of every callback. */
@@ -233,11 +231,11 @@ static void sweep(struct server *s)
             perf_channel_send(&s->control->channel, perf_test_results(&s->test), now_us);
         }
     }
-    list_each(p, &s->peers, struct peer, node)
-    {
+    for (unsigned i = s->peer_count; i-- > 0;) {
+        const struct peer *p = s->peers[i];
         bool silent = p->state != PEER_CONTROL && now_us > p->since_us + PERF_PATIENCE_US;
         if (p->state == PEER_OVER || silent)
-            drop_peer(s, p);
+            drop_peer(s, i);
     }
 }
 
@@ -291,7 +289,6 @@ int perf_server(struct host *h, const struct perf_server_options *o)
     struct host_error err;
 
     *s = (struct server){.o = o, .host = h};
-    list_init(&s->peers);
     host_callbacks(h, &(struct host_callbacks){.ctx = s, .conn = on_conn, .listener = on_listener});
     int failure = host_listen(h, &local, NULL, &listener, &err);
     if (failure) {
@@ -303,8 +300,8 @@ int perf_server(struct host *h, const struct perf_server_options *o)
     fflush(stdout);
     failure = loop(s);
     end_test(s, NULL);
-    list_each(p, &s->peers, struct peer, node)
-        drop_peer(s, p);
+    while (s->peer_count > 0)
+        drop_peer(s, s->peer_count - 1);
     host_unlisten(h, listener);
     return failure;
 }

@@ -99,8 +99,8 @@ static void close_interval(struct perf_test *t, uint64_t now_us)
         s->counted_bytes = bytes;
         sum += fresh;
     }
-    json_t *interval = json_pack("{s:o s:o}", "streams", streams, "sum",
-                                 perf_json_sum(from_us, to_us, sum));
+    json_t *interval =
+        json_pack("{s:o s:o}", "streams", streams, "sum", perf_json_sum(from_us, to_us, sum));
     json_array_append_new(t->intervals, interval);
     t->interval_start_us = now_us;
     while (t->interval_us && t->interval_end_us <= now_us)
@@ -216,8 +216,7 @@ static uint64_t time_end(const struct perf_test *t)
 {
     bool sender = t->client != t->params.reverse;
 
-    return sender && !t->params.bytes && !t->stopped ? t->start_us + t->params.time_us
-                                                     : UINT64_MAX;
+    return sender && !t->params.bytes && !t->stopped ? t->start_us + t->params.time_us : UINT64_MAX;
 }
 
 void perf_test_tick(struct perf_test *t)
@@ -253,12 +252,13 @@ json_t *perf_test_results(const struct perf_test *t)
     for (unsigned i = 0; i < t->params.streams; i++) {
         const struct perf_stream *s = &t->streams[i];
         uint64_t us = s->meter.last_us > t->start_us ? s->meter.last_us - t->start_us : 0;
-        json_array_append_new(
-            streams, json_pack("{s:I s:I s:I s:I s:I s:o}", "bytes", (json_int_t)s->bytes, "us",
-                               (json_int_t)us, "retransmits",
-                               (json_int_t)report_retransmits(&s->report), "pause_us",
-                               (json_int_t)s->meter.pause_us, "error", (json_int_t)s->error,
-                               "connection", report_json(&s->report)));
+        json_array_append_new(streams,
+                              json_pack("{s:I s:I s:I s:I s:I s:o}", "bytes", (json_int_t)s->bytes,
+                                        "us", (json_int_t)us, "retransmits",
+                                        (json_int_t)report_retransmits(&s->report), "pause_us",
+                                        (json_int_t)s->meter.pause_us, "error",
+                                        (json_int_t)s->error, "connection",
+                                        report_json(&s->report)));
     }
     return json_pack("{s:o s:{s:f s:f s:f}}", "streams", streams, "cpu", "total",
                      t->cpu_user + t->cpu_system, "user", t->cpu_user, "system", t->cpu_system);

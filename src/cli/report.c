@@ -78,9 +78,8 @@ void report_print(const struct report *r, FILE *out)
         reinjected[UNIT_TEXT_MAX];
 
     if (r->conn.multipath)
-        fprintf(out, "Multipath TCP v%u%s, scheduler %s, congestion control %s\n",
-                r->conn.version, r->conn.checksum ? " with checksums" : "", r->conn.scheduler,
-                r->conn.cc);
+        fprintf(out, "Multipath TCP v%u%s, scheduler %s, congestion control %s\n", r->conn.version,
+                r->conn.checksum ? " with checksums" : "", r->conn.scheduler, r->conn.cc);
     else
         fprintf(out, "plain TCP: %s\n", plait_reason_text(r->conn.fallback_why));
     fprintf(out, "  %-40s %10s %7s %9s %8s %10s  %s\n", "path", "bytes", "share", "rtt", "retrans",
@@ -94,22 +93,25 @@ void report_print(const struct report *r, FILE *out)
     }
 }
 
+void report_numbers(json_t *object, const struct report_number *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(object, numbers[i].name, json_integer((json_int_t)numbers[i].value));
+}
+
 static json_t *path_json(const struct report *r, unsigned i)
 {
     const struct plait_subflow_info *p = &r->paths[i];
     char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
-    json_t *o = json_pack(
-        "{s:I s:s s:s s:i s:i s:s s:b s:b s:b}", "id", (json_int_t)p->id, "local",
-        endpoint_format(&p->local, local), "remote", endpoint_format(&p->remote, remote),
-        "local_id", p->local_id, "remote_id", p->remote_id, "state", p->state, "closed", p->closed,
-        "backup", p->backup, "stale", p->stale);
+    json_t *o =
+        json_pack("{s:I s:s s:s s:i s:i s:s s:b s:b s:b}", "id", (json_int_t)p->id, "local",
+                  endpoint_format(&p->local, local), "remote", endpoint_format(&p->remote, remote),
+                  "local_id", p->local_id, "remote_id", p->remote_id, "state", p->state, "closed",
+                  p->closed, "backup", p->backup, "stale", p->stale);
 
     json_object_set_new(o, "closed_why",
                         p->closed ? json_string(plait_reason_name(p->why)) : json_null());
-    const struct {
-        const char *name;
-        uint64_t value;
-    } numbers[] = {
+    const struct report_number numbers[] = {
         {"bytes_sent", p->bytes_sent},
         {"bytes_received", p->bytes_received},
         {"bytes_retransmitted", p->bytes_retransmitted},
@@ -127,8 +129,7 @@ static json_t *path_json(const struct report *r, unsigned i)
         {"mss_bytes", p->mss_bytes},
         {"cwnd_bytes", p->cwnd_bytes},
     };
-    for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++)
-        json_object_set_new(o, numbers[n].name, json_integer((json_int_t)numbers[n].value));
+    report_numbers(o, numbers, sizeof numbers / sizeof numbers[0]);
     json_object_set_new(o, "share", json_real(report_share(r, i)));
     return o;
 }
@@ -136,18 +137,18 @@ static json_t *path_json(const struct report *r, unsigned i)
 json_t *report_json(const struct report *r)
 {
     const struct plait_conn_info *c = &r->conn;
+    const char *why = c->multipath ? NULL : plait_reason_name(c->fallback_why);
     json_t *paths = json_array();
-    json_t *o = json_pack("{s:b s:i s:b s:s* s:s* s:s* s:I s:I s:I s:I s:i}", "multipath",
-                          c->multipath, "version", c->version, "checksum", c->checksum,
-                          "scheduler", c->scheduler, "path_manager", c->path_manager, "cc", c->cc,
-                          "bytes_sent", (json_int_t)c->bytes_written, "bytes_acked",
-                          (json_int_t)c->bytes_acked, "bytes_received",
-                          (json_int_t)c->bytes_received, "bytes_reinjected",
-                          (json_int_t)c->bytes_reinjected, "subflows_total",
-                          (int)c->subflows_total);
+    const struct report_number numbers[] = {
+        {"bytes_sent", c->bytes_written},      {"bytes_acked", c->bytes_acked},
+        {"bytes_received", c->bytes_received}, {"bytes_reinjected", c->bytes_reinjected},
+        {"subflows_total", c->subflows_total},
+    };
+    json_t *o = json_pack("{s:b s:s? s:i s:b s:s* s:s* s:s*}", "multipath", c->multipath,
+                          "fallback", why, "version", c->version, "checksum", c->checksum,
+                          "scheduler", c->scheduler, "path_manager", c->path_manager, "cc", c->cc);
 
-    json_object_set_new(o, "fallback",
-                        c->multipath ? json_null() : json_string(plait_reason_name(c->fallback_why)));
+    report_numbers(o, numbers, sizeof numbers / sizeof numbers[0]);
     for (unsigned i = 0; i < r->count; i++)
         json_array_append_new(paths, path_json(r, i));
     json_object_set_new(o, "subflows", paths);
@@ -160,7 +161,7 @@ json_t *report_counters(const struct plait_stack *stack)
     const char *name;
     json_t *o = json_object();
 
-    for (unsigned i = 0; (name = plait_counter_name(i)); i++) {
+    for (unsigned i = 0; (name = plait_counter_name(i)) != NULL; i++) {
         uint64_t value;
         memcpy(&value, (const char *)counters + i * sizeof value, sizeof value);
         json_object_set_new(o, name, json_integer((json_int_t)value));

@@ -39,6 +39,13 @@ uint64_t report_retransmits(const struct report *r);
 enum { REPORT_PATH_TEXT_MAX = 100 };
 char *report_path_text(const struct plait_subflow_info *path, char *buf);
 
+/* Put numbers under their names into a JSON object. */
+struct report_number {
+    const char *name;
+    uint64_t value;
+};
+void report_numbers(json_t *object, const struct report_number *numbers, size_t count);
+
 void report_print(const struct report *r, FILE *out);
 /* An object; the caller's to release. */
 json_t *report_json(const struct report *r);

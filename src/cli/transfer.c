@@ -25,14 +25,14 @@ enum { BUFFER_BYTES = 256 * 1024 };
 
 /* One descriptor and what is on its way through it. */
 struct end {
-    int fd, flags;   /* flags to put back, -1: none */
+    int fd, flags; /* flags to put back, -1: none */
     const char *name;
-    bool ours;       /* close it */
-    bool plain;      /* a file: always ready */
-    bool greedy;     /* read until it says EAGAIN */
+    bool ours;   /* close it */
+    bool plain;  /* a file: always ready */
+    bool greedy; /* read until it says EAGAIN */
     bool done;
-    uint64_t size;   /* of a plain file */
-    size_t at, len;  /* bytes at .. len of buf are pending */
+    uint64_t size;  /* of a plain file */
+    size_t at, len; /* bytes at .. len of buf are pending */
     uint8_t *buf;
     struct sha256_ctx sha;
 };
@@ -52,8 +52,7 @@ struct transfer {
 
 #define AT(field) offsetof(struct transfer_options, field)
 const struct option_row transfer_rows[] = {
-    {0, "send", "FILE", OPTION_TEXT, AT(send), "send this file instead of standard input", NULL,
-     0},
+    {0, "send", "FILE", OPTION_TEXT, AT(send), "send this file instead of standard input", NULL, 0},
     {0, "recv", "FILE", OPTION_TEXT, AT(recv),
      "write what the peer sends to this file instead of\nstandard output", NULL, 0},
     {0, "keep-open", NULL, OPTION_FLAG, AT(keep_open),
@@ -62,7 +61,8 @@ const struct option_row transfer_rows[] = {
      "in the end, say what each path carried (standard error)", NULL, 0},
     {0, "json", NULL, OPTION_FLAG, AT(json),
      "the same as one line of JSON: on standard output when\n"
-     "--recv is given, else on standard error", NULL, 0},
+     "--recv is given, else on standard error",
+     NULL, 0},
     {0, "sha256", NULL, OPTION_FLAG, AT(sha256), "with --stats or --json: of both streams", NULL,
      0},
     {0, "progress", NULL, OPTION_FLAG, AT(progress),
@@ -225,8 +225,8 @@ static bool give(struct transfer *t)
     struct end *in = &t->in;
 
     while (in->at < in->len) {
-        int64_t n = plait_conn_write(t->conn, in->buf + in->at, in->len - in->at,
-                                     host_now(t->host));
+        int64_t n =
+            plait_conn_write(t->conn, in->buf + in->at, in->len - in->at, host_now(t->host));
         if (n == PLAIT_E_AGAIN)
             return false;
         if (n < 0) {
@@ -425,7 +425,7 @@ static void put_sha(json_t *o, const char *name, struct sha256_ctx *ctx)
     char text[2 * SHA256_DIGEST_SIZE + 1];
 
     sha256_digest(ctx, sizeof digest, digest);
-    for (unsigned i = 0; i < sizeof digest; i++)
+    for (size_t i = 0; i < sizeof digest; i++)
         snprintf(text + 2 * i, 3, "%02x", digest[i]);
     json_object_set_new(o, name, json_string(text));
 }

@@ -19,16 +19,16 @@ struct alias {
 };
 
 static const struct alias size_aliases[] = {
-    {"", "B", 1},         {"B", "B", 1},
-    {"k", "kB", 1},       {"kB", "kB", 1},       {"Ki", "KiB", 1},    {"KiB", "KiB", 1},
-    {"M", "MB", 1},       {"MB", "MB", 1},       {"Mi", "MiB", 1},    {"MiB", "MiB", 1},
-    {"G", "MB", 1000},    {"GB", "MB", 1000},    {"Gi", "MiB", 1024}, {"GiB", "MiB", 1024},
-    {"T", "MB", 1000000}, {"TB", "MB", 1000000}, {NULL, NULL, 0},
+    {"", "B", 1},        {"B", "B", 1},        {"k", "kB", 1},       {"kB", "kB", 1},
+    {"Ki", "KiB", 1},    {"KiB", "KiB", 1},    {"M", "MB", 1},       {"MB", "MB", 1},
+    {"Mi", "MiB", 1},    {"MiB", "MiB", 1},    {"G", "MB", 1000},    {"GB", "MB", 1000},
+    {"Gi", "MiB", 1024}, {"GiB", "MiB", 1024}, {"T", "MB", 1000000}, {"TB", "MB", 1000000},
+    {NULL, NULL, 0},
 };
 
 static const struct alias time_aliases[] = {
-    {"", "s", 1},    {"us", "us", 1}, {"ms", "ms", 1},   {"s", "s", 1},
-    {"m", "s", 60},  {"min", "s", 60}, {"h", "s", 3600}, {NULL, NULL, 0},
+    {"", "s", 1},   {"us", "us", 1},  {"ms", "ms", 1},  {"s", "s", 1},
+    {"m", "s", 60}, {"min", "s", 60}, {"h", "s", 3600}, {NULL, NULL, 0},
 };
 
 static bool parse_alias(const char *text, const struct alias *aliases,

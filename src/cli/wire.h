@@ -23,7 +23,7 @@
 enum {
     WIRE_PAIRS_MAX = 16,
     WIRE_NAME_MAX = 96,
-    WIRE_BATCH = 32,         /* frames a system call */
+    WIRE_BATCH = 32,           /* frames a system call */
     WIRE_FRAME_MAX = 66 * 1024 /* Ethernet, VLAN tags and the largest IP packet */
 };
 

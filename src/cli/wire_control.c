@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/report.h"
 #include "cli/units.h"
 
 enum { CLIENTS_MAX = WIRE_CONTROL_FDS - 1, LINE_BYTES_MAX = 512, PLANS_MAX = 64 };
@@ -31,23 +31,29 @@ static json_t *way_json(const struct wire_way *way)
     const struct link *l = &way->link;
     const struct link_stats *s = &l->stats;
     char spec[SPEC_TEXT_MAX];
-    uint64_t mean_us = way->sent ? way->late_sum_us / way->sent : 0;
+    const struct report_number numbers[] = {
+        {"offered", s->offered},
+        {"offered_bytes", s->offered_bytes},
+        {"delivered", s->delivered},
+        {"delivered_bytes", s->delivered_bytes},
+        {"dropped_queue", s->dropped_queue},
+        {"dropped_loss", s->dropped_loss},
+        {"dropped_down", s->dropped_down},
+        {"corrupted", s->corrupted},
+        {"duplicated", s->duplicated},
+        {"reordered", s->reordered},
+        {"queued_bytes", l->queued_bytes},
+        {"queue_peak_bytes", s->queue_peak_bytes},
+        {"malformed", way->from->malformed + way->from->too_long},
+        {"not_sent", way->to->lost_out},
+        {"late_mean_us", way->sent ? way->late_sum_us / way->sent : 0},
+        {"late_max_us", way->late_max_us},
+    };
+    json_t *o = json_pack("{s:s s:s s:s s:b}", "from", way->from->name, "to", way->to->name, "link",
+                          link_spec_format(&l->config, spec), "up", l->up);
 
-    return json_pack(
-        "{s:s s:s s:s s:b s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I}",
-        "from", way->from->name, "to", way->to->name, "link",
-        link_spec_format(&l->config, spec), "up", l->up,
-        "offered", (json_int_t)s->offered, "offered_bytes", (json_int_t)s->offered_bytes,
-        "delivered", (json_int_t)s->delivered, "delivered_bytes", (json_int_t)s->delivered_bytes,
-        "dropped_queue", (json_int_t)s->dropped_queue,
-        "dropped_loss", (json_int_t)s->dropped_loss,
-        "dropped_down", (json_int_t)s->dropped_down, "corrupted", (json_int_t)s->corrupted,
-        "duplicated", (json_int_t)s->duplicated, "reordered", (json_int_t)s->reordered,
-        "queued_bytes", (json_int_t)l->queued_bytes,
-        "queue_peak_bytes", (json_int_t)s->queue_peak_bytes,
-        "malformed", (json_int_t)(way->from->malformed + way->from->too_long),
-        "not_sent", (json_int_t)way->to->lost_out, "late_mean_us", (json_int_t)mean_us,
-        "late_max_us", (json_int_t)way->late_max_us);
+    report_numbers(o, numbers, sizeof numbers / sizeof numbers[0]);
+    return o;
 }
 
 static char *stats(const struct wire *w, uint64_t now_us)

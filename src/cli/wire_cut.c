@@ -177,10 +177,14 @@ bool wire_cut(const struct wire_frame *f, struct list *out)
     if (!find_layer(f, &l))
         return false;
     switch (f->vnet.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-    case VIRTIO_NET_HDR_GSO_NONE: return pass_whole(f, &l, out);
+    case VIRTIO_NET_HDR_GSO_NONE:
+        return pass_whole(f, &l, out);
     case VIRTIO_NET_HDR_GSO_TCPV4:
-    case VIRTIO_NET_HDR_GSO_TCPV6: return cut_tcp(f, &l, out);
-    case VIRTIO_NET_HDR_GSO_UDP_L4: return cut_udp(f, &l, out);
-    default: return false;
+    case VIRTIO_NET_HDR_GSO_TCPV6:
+        return cut_tcp(f, &l, out);
+    case VIRTIO_NET_HDR_GSO_UDP_L4:
+        return cut_udp(f, &l, out);
+    default:
+        return false;
     }
 }

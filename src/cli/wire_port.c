@@ -205,8 +205,7 @@ static void prepare(struct wire_batch *b)
 static void put_tag_back(struct wire_frame *frame, const struct tpacket_auxdata *aux)
 {
     bool has_tpid = (aux->tp_status & TP_STATUS_VLAN_TPID_VALID) != 0;
-    uint16_t tag[2] = {htons(has_tpid ? aux->tp_vlan_tpid : ETH_P_8021Q),
-                       htons(aux->tp_vlan_tci)};
+    uint16_t tag[2] = {htons(has_tpid ? aux->tp_vlan_tpid : ETH_P_8021Q), htons(aux->tp_vlan_tci)};
 
     memmove(frame->bytes - TAG_LEN, frame->bytes, MACS_LEN);
     frame->bytes -= TAG_LEN;
@@ -240,8 +239,7 @@ static int64_t clock_ns(clockid_t id)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-unsigned wire_port_receive(struct wire_port *port, struct wire_batch *b,
-                           struct wire_frame *frames)
+unsigned wire_port_receive(struct wire_port *port, struct wire_batch *b, struct wire_frame *frames)
 {
     unsigned count = 0;
 

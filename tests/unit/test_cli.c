@@ -23,9 +23,9 @@ static void sizes(void **state)
     static const struct {
         const char *text;
         uint64_t bytes;
-    } good[] = {{"0", 0},           {"1400", 1400},     {"64k", 64000},
-                {"64K", 64000},     {"1.5MB", 1500000}, {"1GiB", 1u << 30},
-                {"2Gi", 1ull << 31}, {"3T", 3000000000000}, {"0.5Ki", 512}};
+    } good[] = {{"0", 0},           {"1400", 1400},     {"64k", 64000},      {"64K", 64000},
+                {"1.5MB", 1500000}, {"1GiB", 1u << 30}, {"2Gi", 1ull << 31}, {"3T", 3000000000000},
+                {"0.5Ki", 512}};
     static const char *const bad[] = {"", "k", "-1", "1 MB", "1e3", "0x10", "1x", "inf", "1.2.3k"};
     (void)state;
 

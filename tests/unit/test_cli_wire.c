@@ -80,8 +80,7 @@ static void tcp_super_segment(void **state)
 
     list_init(&out);
     assert_true(wire_cut(&f, &out));
-    list_each(p, &out, struct sim_packet, node)
-    {
+    list_each(p, &out, struct sim_packet, node) {
         struct segment s;
         struct plait_packet_rx rx = {.data = p->bytes + ETHER, .len = p->len - ETHER};
         assert_memory_equal(p->bytes, buffer, ETHER);
@@ -150,8 +149,7 @@ static void udp_batch(void **state)
     put_be16(buffer + ETHER + 20, 4000);
     list_init(&out);
     assert_true(wire_cut(&f, &out));
-    list_each(p, &out, struct sim_packet, node)
-    {
+    list_each(p, &out, struct sim_packet, node) {
         const uint8_t *ip = p->bytes + ETHER;
         uint32_t len = n < 2 ? 628 : 328;
         assert_int_equal(p->len, ETHER + len);
