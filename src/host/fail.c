@@ -42,7 +42,8 @@ static int fail_permission(struct host_error *err, const char *driver)
     program_path(path, sizeof path);
     return host_fail(err, HOST_FAIL_PERMISSION,
                      "the %s driver needs the capability %s: run 'sudo setcap %s+ep %s' once, "
-                     "or run as root", driver, capability, lower, path);
+                     "or run as root",
+                     driver, capability, lower, path);
 }
 
 int fail_driver(struct host_error *err, const char *driver, int error)
@@ -59,11 +60,15 @@ int fail_driver(struct host_error *err, const char *driver, int error)
         return host_fail(err, HOST_FAIL_DRIVER, "this system has no support for the %s driver: %s",
                          driver, strerror(-error));
     case -EBUSY:
-        return host_fail(err, HOST_FAIL_DRIVER, "the device of the %s driver is in use: choose "
-                         "another name", driver);
+        return host_fail(err, HOST_FAIL_DRIVER,
+                         "the device of the %s driver is in use: choose "
+                         "another name",
+                         driver);
     case -EINVAL:
-        return host_fail(err, HOST_FAIL_USAGE, "the %s driver was given impossible settings: it "
-                         "needs an address and a prefix with room for two", driver);
+        return host_fail(err, HOST_FAIL_USAGE,
+                         "the %s driver was given impossible settings: it "
+                         "needs an address and a prefix with room for two",
+                         driver);
     default:
         return host_fail(err, HOST_FAIL_OTHER, "the %s driver failed: %s", driver,
                          strerror(-error));
@@ -76,16 +81,22 @@ int fail_port(struct host_error *err, uint16_t port, int error)
 
     switch (error) {
     case -EADDRINUSE:
-        return host_fail(err, HOST_FAIL_PORT, "port %u is in use by another program: stop it or "
-                         "choose another port ('ss -ltnp sport = :%u' shows it)", port, port);
+        return host_fail(err, HOST_FAIL_PORT,
+                         "port %u is in use by another program: stop it or "
+                         "choose another port ('ss -ltnp sport = :%u' shows it)",
+                         port, port);
     case -EPERM:
         program_path(path, sizeof path);
-        return host_fail(err, HOST_FAIL_PERMISSION, "on this kernel, keeping it from answering on "
+        return host_fail(err, HOST_FAIL_PERMISSION,
+                         "on this kernel, keeping it from answering on "
                          "our ports needs the capability CAP_NET_ADMIN: run 'sudo setcap "
-                         "cap_net_raw,cap_net_admin+ep %s' once, or run as root", path);
+                         "cap_net_raw,cap_net_admin+ep %s' once, or run as root",
+                         path);
     case -EACCES:
-        return host_fail(err, HOST_FAIL_PERMISSION, "port %u is a privileged port: choose one "
-                         "from 1024 up, or grant CAP_NET_BIND_SERVICE", port);
+        return host_fail(err, HOST_FAIL_PERMISSION,
+                         "port %u is a privileged port: choose one "
+                         "from 1024 up, or grant CAP_NET_BIND_SERVICE",
+                         port);
     default:
         return host_fail(err, HOST_FAIL_OTHER, "port %u cannot be reserved: %s", port,
                          strerror(-error));
@@ -102,8 +113,10 @@ int fail_address(struct host_error *err, const struct plait_addr *addr)
 {
     char text[ADDR_TEXT_MAX];
 
-    return host_fail(err, HOST_FAIL_ADDRESS, "%s is not an address of this host that can be used "
-                     "now ('ip address' lists them)", addr_format(addr, text));
+    return host_fail(err, HOST_FAIL_ADDRESS,
+                     "%s is not an address of this host that can be used "
+                     "now ('ip address' lists them)",
+                     addr_format(addr, text));
 }
 
 static enum host_failure failure_of(int engine_error)

@@ -9,8 +9,8 @@
 
 /* Fill *err (may be NULL); returns failure. */
 __attribute__((format(printf, 3, 4))) int host_fail(struct host_error *err,
-                                                    enum host_failure failure,
-                                                    const char *format, ...);
+                                                    enum host_failure failure, const char *format,
+                                                    ...);
 
 /* A driver did not open. `error` is a negative errno. */
 int fail_driver(struct host_error *err, const char *driver, int error);

@@ -224,8 +224,7 @@ static void settle(struct host *h)
     struct plait_conn *conn;
     struct plait_listener *listener;
 
-    for (unsigned i = 0;
-         i < READY_BUDGET && plait_stack_ready(h->stack, &conn, &listener); i++) {
+    for (unsigned i = 0; i < READY_BUDGET && plait_stack_ready(h->stack, &conn, &listener); i++) {
         if (conn && h->callbacks.conn)
             h->callbacks.conn(h->callbacks.ctx, conn);
         else if (listener && h->callbacks.listener)

@@ -14,7 +14,7 @@ struct watch {
     struct list link;
     int fd;
     unsigned events;
-    bool always; /* a plain file, which epoll refuses */
+    bool always;    /* a plain file, which epoll refuses */
     host_fd_fn *fn; /* NULL: removed */
     void *ctx;
 };
@@ -52,8 +52,7 @@ int loop_open(struct loop *l)
 
 static void free_list(struct list *head)
 {
-    list_each(w, head, struct watch, link)
-    {
+    list_each(w, head, struct watch, link) {
         list_remove(&w->link);
         free(w);
     }
@@ -91,8 +90,7 @@ uint64_t loop_realtime(void)
 
 static struct watch *find_watch(struct loop *l, int fd)
 {
-    list_each(w, &l->watches, struct watch, link)
-    {
+    list_each(w, &l->watches, struct watch, link) {
         if (w->fd == fd)
             return w;
     }
@@ -180,8 +178,7 @@ static void dispatch(struct loop *l, const struct epoll_event *ready, int count)
             w->fn(w->ctx, w->fd, events_of(ready[i].events));
     }
     if (l->always_ready) {
-        list_each(w, &l->watches, struct watch, link)
-        {
+        list_each(w, &l->watches, struct watch, link) {
             if (w->always)
                 w->fn(w->ctx, w->fd, w->events);
         }

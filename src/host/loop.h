@@ -12,8 +12,8 @@
 
 struct loop {
     int epoll_fd;
-    struct list watches;  /* struct watch */
-    struct list removed;  /* freed after the dispatch in which they may be named */
+    struct list watches;   /* struct watch */
+    struct list removed;   /* freed after the dispatch in which they may be named */
     unsigned always_ready; /* watched plain files */
     struct mem mem;
     struct timers timers;

@@ -37,10 +37,10 @@ struct host {
     struct event_file events;
     struct host_callbacks callbacks;
     uint64_t now_us;
-    bool packets_waiting;  /* the driver's descriptors said so */
-    bool more_to_send;     /* the engine was not asked to the end */
-    int signal_fd;         /* -1: not watched */
-    int signal;            /* the last one taken */
+    bool packets_waiting; /* the driver's descriptors said so */
+    bool more_to_send;    /* the engine was not asked to the end */
+    int signal_fd;        /* -1: not watched */
+    int signal;           /* the last one taken */
     unsigned signal_count;
     sigset_t signals_before;
     struct unsent unsent;

@@ -26,7 +26,10 @@ enum {
     PACKET_BYTES_MAX = 65536,
     FILE_BUFFER_BYTES = 1 << 20,
     FLUSH_US = 1000 * 1000,
-    IP4_HEADER_MIN = 20, IP6_HEADER = 40, TCP_HEADER_MIN = 20, TCP_CHECKSUM = 16
+    IP4_HEADER_MIN = 20,
+    IP6_HEADER = 40,
+    TCP_HEADER_MIN = 20,
+    TCP_CHECKSUM = 16
 };
 #define PCAP_MAGIC_US 0xa1b2c3d4u
 
@@ -57,8 +60,8 @@ static void give_up(struct capture *c)
 static void record(struct capture *c, uint64_t now_us, const void *packet, size_t len)
 {
     uint64_t t = now_us + c->realtime_us;
-    struct pcap_record_header h = {(uint32_t)(t / 1000000), (uint32_t)(t % 1000000),
-                                   (uint32_t)len, (uint32_t)len};
+    struct pcap_record_header h = {(uint32_t)(t / 1000000), (uint32_t)(t % 1000000), (uint32_t)len,
+                                   (uint32_t)len};
 
     if (!c->file)
         return;
@@ -108,8 +111,7 @@ static bool as_tx(const struct plait_packet_rx *rx, struct plait_packet_tx *tx)
     tx->iov_count = tx->payload_len > 0;
     tx->iov[0] = (struct plait_iov){ip + header_len, tx->payload_len};
     memcpy(tx->header, ip, header_len);
-    put_be16(tx->header + ip_len + TCP_CHECKSUM,
-             csum_pseudo(&tx->src, &tx->dst, rx->len - ip_len));
+    put_be16(tx->header + ip_len + TCP_CHECKSUM, csum_pseudo(&tx->src, &tx->dst, rx->len - ip_len));
     return true;
 }
 
@@ -132,8 +134,8 @@ static void flush_sometimes(struct capture *c, uint64_t now_us)
         give_up(c);
 }
 
-static unsigned capture_receive(struct io_driver *driver, struct plait_packet_rx *out,
-                                unsigned max, uint64_t now_us)
+static unsigned capture_receive(struct io_driver *driver, struct plait_packet_rx *out, unsigned max,
+                                uint64_t now_us)
 {
     struct capture *c = (struct capture *)driver;
     unsigned count = c->base.inner->ops->receive(c->base.inner, out, max, now_us);
@@ -179,7 +181,9 @@ static const struct io_ops capture_ops = {
 int io_capture_open(struct io_driver *inner, const char *path, uint64_t realtime_us,
                     struct io_driver **out)
 {
-    const struct pcap_file_header header = {.magic = PCAP_MAGIC_US, .major = 2, .minor = 4,
+    const struct pcap_file_header header = {.magic = PCAP_MAGIC_US,
+                                            .major = 2,
+                                            .minor = 4,
                                             .snaplen = PACKET_BYTES_MAX * 4,
                                             .linktype = PCAP_LINKTYPE_RAW};
     struct capture *c = calloc(1, sizeof *c);

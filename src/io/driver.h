@@ -15,7 +15,7 @@
 struct io_driver;
 
 enum {
-    IO_BATCH = 64,    /* most packets one call of receive or send moves */
+    IO_BATCH = 64, /* most packets one call of receive or send moves */
     IO_FDS_MAX = 4,
     IO_DESCRIBE_MAX = 128
 };
@@ -53,7 +53,7 @@ struct io_driver {
     const struct io_ops *ops;
     int fds[IO_FDS_MAX]; /* readable: call receive */
     unsigned fd_count;
-    int blocked_fd;      /* see send; -1: not blocked */
+    int blocked_fd; /* see send; -1: not blocked */
     struct io_stats stats;
     char describe[IO_DESCRIBE_MAX]; /* for people: "packet: AF_PACKET on every interface" */
 };

@@ -16,10 +16,16 @@
 #include <netinet/in.h>
 
 enum {
-    IP4_FRAGMENT = 6, IP4_PROTOCOL = 9,
-    IP6_NEXT_HEADER = 6, IP6_HEADER = 40, ICMP_HEADER = 8, IP4_HEADER = 20,
-    TCP_SOURCE_PORT = 0, TCP_DEST_PORT = 2,
-    VLAN_ID_MASK = 0xfff, FRAGMENT_OFFSET_MASK = 0x1fff
+    IP4_FRAGMENT = 6,
+    IP4_PROTOCOL = 9,
+    IP6_NEXT_HEADER = 6,
+    IP6_HEADER = 40,
+    ICMP_HEADER = 8,
+    IP4_HEADER = 20,
+    TCP_SOURCE_PORT = 0,
+    TCP_DEST_PORT = 2,
+    VLAN_ID_MASK = 0xfff,
+    FRAGMENT_OFFSET_MASK = 0x1fff
 };
 
 struct assembler {

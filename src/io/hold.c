@@ -23,7 +23,8 @@ static int attach_drop_all(int fd)
  * without is dropped before anything looks at it. */
 static int demand_signature(int fd, const void *any, size_t len)
 {
-    struct tcp_md5sig key = {.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX, .tcpm_prefixlen = 0,
+    struct tcp_md5sig key = {.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX,
+                             .tcpm_prefixlen = 0,
                              .tcpm_keylen = TCP_MD5SIG_MAXKEYLEN};
 
     memcpy(&key.tcpm_addr, any, len);

@@ -96,8 +96,8 @@ static int put_in_table(const struct nlattr *attr, void *ctx)
     return MNL_CB_OK;
 }
 
-void netlink_attrs(const struct nlmsghdr *message, unsigned header_len,
-                   const struct nlattr **attrs, uint16_t max)
+void netlink_attrs(const struct nlmsghdr *message, unsigned header_len, const struct nlattr **attrs,
+                   uint16_t max)
 {
     struct attr_table table = {attrs, max};
 

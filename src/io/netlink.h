@@ -35,8 +35,8 @@ struct mnl_socket *netlink_listen(const unsigned *groups);
 
 /* The attributes of a message behind a header of `header_len` bytes by type:
  * those from 0 to max - 1, NULL where absent. */
-void netlink_attrs(const struct nlmsghdr *message, unsigned header_len,
-                   const struct nlattr **attrs, uint16_t max);
+void netlink_attrs(const struct nlmsghdr *message, unsigned header_len, const struct nlattr **attrs,
+                   uint16_t max);
 void netlink_nested(const struct nlattr *nest, const struct nlattr **attrs, uint16_t max);
 
 /* AF_INET or AF_INET6. */

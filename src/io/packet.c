@@ -40,7 +40,7 @@ enum {
     TCP_CHECKSUM_OFFSET = 16,
     RECEIVE_BUFFER_BYTES = 16 << 20,
     SEND_BUFFER_BYTES = 1 << 20,
-    NUDGE_US = 5 * 1000 * 1000,   /* how often a neighbour is confirmed */
+    NUDGE_US = 5 * 1000 * 1000, /* how often a neighbour is confirmed */
     LOOK_US = 1000,
     STATISTICS_US = 1000 * 1000
 };
@@ -74,7 +74,8 @@ static int filter_update(struct packet_driver *d)
 {
     uint32_t switch_ports[SWITCH_PORTS_MAX];
     uint16_t *ports = malloc((d->holds.count + 1) * sizeof *ports);
-    struct filter_config config = {.ports = ports, .port_count = d->holds.count,
+    struct filter_config config = {.ports = ports,
+                                   .port_count = d->holds.count,
                                    .ports_of_switches = switch_ports};
     struct sock_fprog program = {.filter = d->filter};
 
@@ -362,11 +363,12 @@ static void messages_prepare(struct packet_driver *d)
         struct message *rx = &d->rx[i], *tx = &d->tx[i];
         rx->iov[0] = (struct iovec){&rx->vnet, sizeof rx->vnet};
         rx->iov[1] = (struct iovec){NULL, RX_CHUNK_BYTES};
-        d->rx_msgs[i].msg_hdr = (struct msghdr){
-            .msg_name = &rx->name, .msg_iov = rx->iov, .msg_iovlen = 2};
+        d->rx_msgs[i].msg_hdr =
+            (struct msghdr){.msg_name = &rx->name, .msg_iov = rx->iov, .msg_iovlen = 2};
         tx->iov[0] = (struct iovec){&tx->vnet, sizeof tx->vnet};
-        d->tx_msgs[i].msg_hdr = (struct msghdr){
-            .msg_name = &tx->name, .msg_namelen = sizeof tx->name, .msg_iov = tx->iov};
+        d->tx_msgs[i].msg_hdr = (struct msghdr){.msg_name = &tx->name,
+                                                .msg_namelen = sizeof tx->name,
+                                                .msg_iov = tx->iov};
     }
 }
 

@@ -153,8 +153,8 @@ static void ask_device(struct netlink *nl, struct route *r)
 
 static void set_neighbour(struct route *r, uint16_t state, const struct nlattr *lladdr)
 {
-    const uint16_t valid = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE |
-                           NUD_DELAY;
+    const uint16_t valid =
+        NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
 
     r->lladdr_known = false;
     r->lladdr_aging = state & (NUD_STALE | NUD_DELAY | NUD_PROBE);
@@ -222,8 +222,7 @@ static void route_resolve(struct netlink *nl, struct route *r)
         return;
     }
     owner = ask_owner(nl, &r->src);
-    if (owner && !(routed && a.oif == owner) &&
-        ask_route_by(nl, &r->src, &r->dst, owner, &own)) {
+    if (owner && !(routed && a.oif == owner) && ask_route_by(nl, &r->src, &r->dst, owner, &own)) {
         a = own;
         routed = true;
     }
@@ -275,8 +274,8 @@ int route_source(const struct plait_addr *dst, struct plait_addr *out)
 
 int routes_open(struct routes *r)
 {
-    static const unsigned groups[] = {RTNLGRP_LINK,       RTNLGRP_NEIGH,      RTNLGRP_IPV4_ROUTE,
-                                      RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,  RTNLGRP_IPV6_RULE,
+    static const unsigned groups[] = {RTNLGRP_LINK,        RTNLGRP_NEIGH,       RTNLGRP_IPV4_ROUTE,
+                                      RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,
                                       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0};
     int err;
 

@@ -18,22 +18,22 @@
 #include "plait/types.h"
 
 enum route_way {
-    ROUTE_NONE,     /* the kernel has no route */
-    ROUTE_KERNEL,   /* to ourselves, or over a device with headers unknown here:
+    ROUTE_NONE,    /* the kernel has no route */
+    ROUTE_KERNEL,  /* to ourselves, or over a device with headers unknown here:
                      * let the kernel send it */
-    ROUTE_BARE,     /* a device without link header */
-    ROUTE_ETHERNET  /* needs the neighbour's address */
+    ROUTE_BARE,    /* a device without link header */
+    ROUTE_ETHERNET /* needs the neighbour's address */
 };
 
 struct route {
     struct plait_addr src, dst, next_hop;
     enum route_way way;
     uint32_t ifindex;
-    bool known;          /* this entry is in use */
-    bool lladdr_known;   /* ETHERNET: lladdr may be used */
-    bool lladdr_aging;   /* ETHERNET: the kernel would like it confirmed */
+    bool known;        /* this entry is in use */
+    bool lladdr_known; /* ETHERNET: lladdr may be used */
+    bool lladdr_aging; /* ETHERNET: the kernel would like it confirmed */
     uint8_t lladdr[6], device_lladdr[6];
-    uint64_t nudged_us;  /* when a packet last went by the kernel's way for that */
+    uint64_t nudged_us; /* when a packet last went by the kernel's way for that */
 };
 
 enum { ROUTE_SLOTS = 1024 };

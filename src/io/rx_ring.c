@@ -42,9 +42,11 @@ static struct plait_chunk *rx_chunk_get(struct rx_ring *r)
             return NULL;
         r->total++;
     }
-    c->chunk = (struct plait_chunk){
-        .refs = 1, .size = RX_CHUNK_BYTES, .release = rx_chunk_release, .owner = r,
-        .data = c->data};
+    c->chunk = (struct plait_chunk){.refs = 1,
+                                    .size = RX_CHUNK_BYTES,
+                                    .release = rx_chunk_release,
+                                    .owner = r,
+                                    .data = c->data};
     return &c->chunk;
 }
 

@@ -48,8 +48,7 @@ static unsigned tun_receive(struct io_driver *driver, struct plait_packet_rx *ou
     (void)now_us;
     while (count < slots && count < max) {
         struct virtio_net_hdr vnet;
-        struct iovec iov[2] = {{&vnet, sizeof vnet},
-                               {d->ring.slot[count]->data, RX_CHUNK_BYTES}};
+        struct iovec iov[2] = {{&vnet, sizeof vnet}, {d->ring.slot[count]->data, RX_CHUNK_BYTES}};
         ssize_t n = readv(d->fd, iov, 2);
 
         driver->stats.calls_in++;
@@ -77,8 +76,8 @@ static ssize_t write_whole(struct tun_driver *d, const struct plait_packet_tx *p
                                            {(void *)p->header, p->header_len}};
 
     if (p->gso_size && p->payload_len > p->gso_size) {
-        vnet.gso_type = p->dst.family == PLAIT_IPV4 ? VIRTIO_NET_HDR_GSO_TCPV4
-                                                    : VIRTIO_NET_HDR_GSO_TCPV6;
+        vnet.gso_type =
+            p->dst.family == PLAIT_IPV4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
         vnet.gso_size = p->gso_size;
         vnet.hdr_len = p->header_len;
     }
@@ -175,8 +174,7 @@ static int device_open(struct tun_driver *d, char name[IFNAMSIZ])
     if (d->fd < 0)
         return -errno;
     snprintf(request.ifr_name, IFNAMSIZ, "%s", name[0] ? name : "plait%d");
-    if (ioctl(d->fd, TUNSETIFF, &request) < 0 ||
-        ioctl(d->fd, TUNSETVNETHDRSZ, &header_len) < 0)
+    if (ioctl(d->fd, TUNSETIFF, &request) < 0 || ioctl(d->fd, TUNSETVNETHDRSZ, &header_len) < 0)
         return -errno;
     memcpy(name, request.ifr_name, IFNAMSIZ);
     d->offload = ioctl(d->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) == 0;
@@ -190,7 +188,7 @@ static struct plait_addr kernel_end(const struct plait_addr *own, uint8_t prefix
     unsigned len = a.family == PLAIT_IPV4 ? 4 : 16;
 
     for (unsigned bit = prefix_len; bit < 8 * len; bit++)
-        a.bytes[bit / 8] &= (uint8_t)~(0x80u >> (bit % 8));
+        a.bytes[bit / 8] &= (uint8_t) ~(0x80u >> (bit % 8));
     a.bytes[len - 1] |= 1;
     if (addr_equal(&a, own))
         a.bytes[len - 1] ^= 3;
@@ -214,8 +212,10 @@ static int device_addr(struct netlink *nl, uint32_t ifindex, const struct plait_
     struct nlmsghdr *request = netlink_request(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
     struct ifaddrmsg *info = mnl_nlmsg_put_extra_header(request, sizeof *info);
 
-    *info = (struct ifaddrmsg){.ifa_family = netlink_family(addr), .ifa_prefixlen = prefix_len,
-                               .ifa_flags = IFA_F_NODAD, .ifa_index = ifindex};
+    *info = (struct ifaddrmsg){.ifa_family = netlink_family(addr),
+                               .ifa_prefixlen = prefix_len,
+                               .ifa_flags = IFA_F_NODAD,
+                               .ifa_index = ifindex};
     netlink_put_addr(request, IFA_LOCAL, addr);
     netlink_put_addr(request, IFA_ADDRESS, addr);
     return netlink_ask(nl, request, NULL, NULL);

@@ -89,8 +89,7 @@ static int read_addr(const struct nlmsghdr *message, void *ctx)
         return MNL_CB_OK;
     if (attrs[IFA_FLAGS])
         flags = mnl_attr_get_u32(attrs[IFA_FLAGS]);
-    if (addr_is_link_local(&addr) ||
-        flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED))
+    if (addr_is_link_local(&addr) || flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED))
         return MNL_CB_OK;
     p->addrs[p->addr_count++] = (struct io_watch_addr){
         .addr = addr,
@@ -134,8 +133,8 @@ static const struct io_watch_addr *find_addr(const struct io_watch_addr *list, u
 
 static bool same(const struct io_watch_addr *a, const struct io_watch_addr *b)
 {
-    return a->ifindex == b->ifindex && a->mtu == b->mtu &&
-           a->prefix_len == b->prefix_len && a->loopback == b->loopback;
+    return a->ifindex == b->ifindex && a->mtu == b->mtu && a->prefix_len == b->prefix_len &&
+           a->loopback == b->loopback;
 }
 
 static void report(struct io_watch *w)

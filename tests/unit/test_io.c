@@ -19,10 +19,10 @@
 
 #include "base/bytes.h"
 #include "base/chunk.h"
+#include "io/driver.h"
 #include "io/filter.c"
 #include "io/route.c"
 #include "io/rx_ring.h"
-#include "io/driver.h"
 #include "wire/checksum.h"
 #include "wire/segment.h"
 
@@ -123,17 +123,37 @@ static bool passes_raw(const struct filter_config *config, const struct frame *f
         struct sock_filter i = code[pc];
         bool ok = true;
         switch (i.code) {
-        case BPF_LD | BPF_W | BPF_ABS: ok = frame_load(f, i.k, 4, &a); break;
-        case BPF_LD | BPF_H | BPF_ABS: ok = frame_load(f, i.k, 2, &a); break;
-        case BPF_LD | BPF_B | BPF_ABS: ok = frame_load(f, i.k, 1, &a); break;
-        case BPF_LD | BPF_H | BPF_IND: ok = frame_load(f, x + i.k, 2, &a); break;
-        case BPF_LD | BPF_B | BPF_IND: ok = frame_load(f, x + i.k, 1, &a); break;
-        case BPF_LDX | BPF_B | BPF_MSH: x = 4u * (f->bytes[i.k] & 0xf); break;
-        case BPF_ALU | BPF_AND | BPF_K: a &= i.k; break;
-        case BPF_JMP | BPF_JA: pc += i.k; break;
-        case BPF_JMP | BPF_JEQ | BPF_K: pc += a == i.k ? i.jt : i.jf; break;
-        case BPF_RET | BPF_K: return i.k != 0;
-        default: fail_msg("instruction %#x", i.code);
+        case BPF_LD | BPF_W | BPF_ABS:
+            ok = frame_load(f, i.k, 4, &a);
+            break;
+        case BPF_LD | BPF_H | BPF_ABS:
+            ok = frame_load(f, i.k, 2, &a);
+            break;
+        case BPF_LD | BPF_B | BPF_ABS:
+            ok = frame_load(f, i.k, 1, &a);
+            break;
+        case BPF_LD | BPF_H | BPF_IND:
+            ok = frame_load(f, x + i.k, 2, &a);
+            break;
+        case BPF_LD | BPF_B | BPF_IND:
+            ok = frame_load(f, x + i.k, 1, &a);
+            break;
+        case BPF_LDX | BPF_B | BPF_MSH:
+            x = 4u * (f->bytes[i.k] & 0xf);
+            break;
+        case BPF_ALU | BPF_AND | BPF_K:
+            a &= i.k;
+            break;
+        case BPF_JMP | BPF_JA:
+            pc += i.k;
+            break;
+        case BPF_JMP | BPF_JEQ | BPF_K:
+            pc += a == i.k ? i.jt : i.jf;
+            break;
+        case BPF_RET | BPF_K:
+            return i.k != 0;
+        default:
+            fail_msg("instruction %#x", i.code);
         }
         if (!ok)
             return false;
@@ -162,7 +182,10 @@ static bool passes(const struct filter_config *config, const struct frame *f)
 
 static struct frame frame_ip4(uint8_t protocol, uint16_t dest_port)
 {
-    struct frame f = {.len = 40, .pkttype = PACKET_HOST, .ifindex = 2, .protocol = ETH_P_IP,
+    struct frame f = {.len = 40,
+                      .pkttype = PACKET_HOST,
+                      .ifindex = 2,
+                      .protocol = ETH_P_IP,
                       .hatype = ARPHRD_NONE};
 
     f.bytes[0] = 0x45;
@@ -173,8 +196,11 @@ static struct frame frame_ip4(uint8_t protocol, uint16_t dest_port)
 
 static struct frame frame_ip6(uint8_t next_header, uint16_t dest_port)
 {
-    struct frame f = {.len = 60, .pkttype = PACKET_HOST, .ifindex = 2,
-                      .protocol = ETH_P_IPV6, .hatype = ARPHRD_NONE};
+    struct frame f = {.len = 60,
+                      .pkttype = PACKET_HOST,
+                      .ifindex = 2,
+                      .protocol = ETH_P_IPV6,
+                      .hatype = ARPHRD_NONE};
 
     f.bytes[0] = 0x60;
     f.bytes[6] = next_header;
@@ -459,8 +485,9 @@ static void fake_close(struct io_driver *d)
     ((struct fake *)d)->closed = true;
 }
 
-static const struct io_ops fake_ops = {
-    .receive = fake_receive, .send = fake_send, .close = fake_close};
+static const struct io_ops fake_ops = {.receive = fake_receive,
+                                       .send = fake_send,
+                                       .close = fake_close};
 
 static void fault_loses_and_doubles(void **state)
 {
@@ -494,8 +521,12 @@ static void fault_loses_and_doubles(void **state)
 
 static struct plait_packet_tx super_segment(const uint8_t *payload, uint32_t len, uint16_t gso)
 {
-    struct plait_packet_tx p = {.payload_len = len, .header_len = 40, .csum_start = 20,
-                                .gso_size = gso, .iov_count = 1, .iov = {{payload, len}}};
+    struct plait_packet_tx p = {.payload_len = len,
+                                .header_len = 40,
+                                .csum_start = 20,
+                                .gso_size = gso,
+                                .iov_count = 1,
+                                .iov = {{payload, len}}};
 
     assert_true(addr_parse("192.0.2.1", &p.src) && addr_parse("192.0.2.2", &p.dst));
     p.header[0] = 0x45;
@@ -547,7 +578,8 @@ static void pcap_read(const char *path, struct pcap_view *v)
 static void check_segment(const uint8_t *ip, uint32_t len)
 {
     struct plait_addr src = addr_v4(ip + 12), dst = addr_v4(ip + 16);
-    uint16_t sum = csum_add(csum_partial(ip + 20, len - 20), csum_pseudo(&src, &dst, len - 20), false);
+    uint16_t sum =
+        csum_add(csum_partial(ip + 20, len - 20), csum_pseudo(&src, &dst, len - 20), false);
 
     assert_int_equal(get_be16(ip + 2), len);
     assert_int_equal(sum, 0xffff);
@@ -578,8 +610,8 @@ static void capture_cuts_and_finishes(void **state)
     assert_int_equal(d->ops->send(d, tx, 3, 1000000), 2); /* the third was not taken */
     memcpy(flat, tx[0].header, 40);
     memcpy(flat + 40, payload, 3000);
-    fake.in[0] = (struct plait_packet_rx){.data = flat, .len = 3040, .gso_size = 1400,
-                                          .csum_ok = true};
+    fake.in[0] =
+        (struct plait_packet_rx){.data = flat, .len = 3040, .gso_size = 1400, .csum_ok = true};
     fake.in[1] = (struct plait_packet_rx){.data = flat, .len = 3040}; /* as it came */
     fake.in_count = 2;
     assert_int_equal(d->ops->receive(d, rx, IO_BATCH, 2000000), 2);

@@ -197,8 +197,11 @@ static void packets_wait_for_the_driver(void **state)
 
 static void events_are_json(void **state)
 {
-    struct plait_event e = {.time_us = 7, .type = PLAIT_EV_REINJECTED, .conn_id = 1,
-                            .subflow_id = 2, .why = PLAIT_WHY_SUBFLOW_LOST,
+    struct plait_event e = {.time_us = 7,
+                            .type = PLAIT_EV_REINJECTED,
+                            .conn_id = 1,
+                            .subflow_id = 2,
+                            .why = PLAIT_WHY_SUBFLOW_LOST,
                             .arg = {UINT64_MAX, 100, 3, 0}};
     struct plait_event closed = {.type = PLAIT_EV_SUBFLOW_CLOSED, .arg = {(uint64_t)-9, 4}};
     char line[EVENT_LINE_MAX];

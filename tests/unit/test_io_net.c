@@ -340,12 +340,13 @@ static void routes_follow_the_source_address(void **state)
     assert_int_equal(routes_open(r), 0);
     static const struct {
         const char *src, *next_hop;
-    } cases[] = {{"10.77.0.1", "10.77.0.2"}, {"10.78.0.1", "10.78.0.254"},
-                 {"fd77::1", "fd77::2"}, {"fd78::1", "fd78::fe"}};
+    } cases[] = {{"10.77.0.1", "10.77.0.2"},
+                 {"10.78.0.1", "10.78.0.254"},
+                 {"fd77::1", "fd77::2"},
+                 {"fd78::1", "fd78::fe"}};
     for (unsigned i = 0; i < 4; i++) {
         struct plait_endpoint src = endpoint(cases[i].src, 0), hop = endpoint(cases[i].next_hop, 0);
-        const struct route *route =
-            route_find(r, &src.addr, i < 2 ? &far.addr : &far6.addr);
+        const struct route *route = route_find(r, &src.addr, i < 2 ? &far.addr : &far6.addr);
         assert_int_equal(route->way, ROUTE_ETHERNET);
         assert_true(addr_equal(&route->next_hop, &hop.addr));
     }
