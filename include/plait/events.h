@@ -78,6 +78,7 @@ enum plait_event_type {
     X(SUBFLOW_TIMEOUT, "the subflow's retransmission timer expired")                               \
     X(TAIL, "nothing else is left to send and this path will deliver it sooner")                   \
     X(WINDOW, "the peer's window was full and waited for these bytes")                             \
+    X(SILENCE, "the subflow's acknowledgments are overdue")                                        \
     X(SUBFLOW_LOST, "the subflow ended before its data was acknowledged")                          \
     X(PEER_CLOSED_SUBFLOW, "the peer closed the subflow")                                          \
     X(SIMULTANEOUS_OPEN, "both ends sent a SYN at once: MPTCP has no answer to that")

@@ -367,6 +367,8 @@ static uint64_t conn_deadline(const struct plait_conn *c)
 {
     uint64_t at = c->pace_us < c->data_rto_us ? c->pace_us : c->data_rto_us;
     uint64_t closing = closing_deadline(c), addresses = addresses_deadline(c);
+    uint64_t overdue = reinject_overdue_deadline(c);
+    at = overdue < at ? overdue : at;
     at = closing < at ? closing : at;
     at = addresses < at ? addresses : at;
     list_each(sf, &c->subflows, struct subflow, link) {

@@ -105,9 +105,10 @@ struct subflow {
     struct recv_piece *place_hint; /* where its last out-of-order bytes went */
 
     /* reinject.c */
-    uint8_t timeouts; /* RTOs since the last progress */
-    bool stale;       /* last resort for the scheduler */
-    bool suspect;     /* a loss probe fired, no progress since */
+    uint8_t timeouts;     /* RTOs since the last progress */
+    bool stale;           /* last resort for the scheduler */
+    uint64_t progress_us; /* when its ACKs last moved on */
+    bool suspect;         /* silent beyond measure, no progress since */
     uint64_t bytes_reinjected_from;
 
     /* options_out.c: one-shot signals waiting for room */
@@ -349,6 +350,10 @@ void conn_tune_send_buffer(struct plait_conn *c);
 void send_free(struct plait_conn *c);
 /* All that sf still holds without DATA_ACK is to go over other subflows. */
 void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us);
+/* Silence: a subflow whose ACKs are overdue while others are there becomes
+ * suspect, and what it carries goes over them. */
+uint64_t reinject_overdue_deadline(const struct plait_conn *c);
+void reinject_overdue_tick(struct plait_conn *c, uint64_t now_us);
 /* Nothing is left to send for the first time, and a subflow has room: let it
  * take over the last bytes of one that would deliver them more than a round
  * trip later. True: something was queued. */

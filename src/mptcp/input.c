@@ -11,6 +11,7 @@ static void progress(struct subflow *sf)
     struct plait_conn *c = sf->conn;
     sf->timeouts = 0;
     sf->suspect = false;
+    sf->progress_us = c->env->now_us;
     if (!sf->stale)
         return;
     sf->stale = false;
@@ -126,6 +127,7 @@ void conn_tick(struct plait_conn *c, uint64_t now_us)
     list_each(sf, &c->subflows, struct subflow, link)
         subflow_tick(sf, now_us);
     reinject_tick(c, now_us);
+    reinject_overdue_tick(c, now_us);
     addresses_tick(c, now_us);
     closing_tick(c, now_us);
 }

@@ -101,6 +101,17 @@ static void ooo_drain(struct plait_conn *c)
     }
 }
 
+bool place_prune(struct plait_conn *c)
+{
+    if (list_empty(&c->ooo_queue))
+        return false;
+    struct recv_piece *last = list_last(&c->ooo_queue, struct recv_piece, link);
+    hints_forget(c, last);
+    c->ooo_bytes -= last->len;
+    piece_free(c, last);
+    return true;
+}
+
 /* Where bytes at dsn belong: the entry before which to insert. */
 static struct list *ooo_position(struct plait_conn *c, const struct subflow *sf, uint64_t dsn)
 {

@@ -11,5 +11,9 @@
  * of the bytes: queued, partly known already, or outside the window. */
 void place(struct subflow *sf, struct plait_chunk *chunk, const uint8_t *data, uint32_t len,
            uint64_t dsn);
+/* Memory is short: give up the bytes furthest ahead of what is awaited. The
+ * peer keeps them until their DATA_ACK and sends them again (RFC 8684 3.3.2).
+ * False: there are none. */
+bool place_prune(struct plait_conn *c);
 
 #endif

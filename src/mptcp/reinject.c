@@ -7,6 +7,10 @@
  */
 #include "mptcp/conn.h"
 
+/* A subflow whose oldest bytes are this late, with more than so many segments
+ * in flight (fewer may wait for a delayed ACK), is not trusted for now. */
+enum { OVERDUE_MARGIN_US = 10 * 1000, OVERDUE_FLIGHT_MIN = 2 };
+
 static void range_free(struct plait_conn *c, struct dsn_range *r)
 {
     list_remove(&r->link);
@@ -95,6 +99,50 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us
     c->env->counters.MPTCPRetrans++;
     conn_event(c, sf, PLAIT_EV_REINJECTED, why, first, total, sf->id, 0);
     conn_touch(c);
+}
+
+/* ---- silence --------------------------------------------------------------------- */
+
+/* When the oldest bytes in flight should have been acknowledged by all
+ * experience, and nothing else was for a while either (a queue that fills
+ * makes ACKs late, but they keep coming). Much earlier than an RTO, whose minimum is meant for a sender
+ * that has no other path to try. */
+static uint64_t overdue_at(const struct subflow *sf)
+{
+    const struct tcp *t = &sf->tcp;
+    if (sf->suspect || !subflow_usable(sf) || t->rtt.srtt_us == 0 || list_empty(&t->sent_order) ||
+        t->control.own->in_flight_bytes <= OVERDUE_FLIGHT_MIN * t->control.own->mss_bytes)
+        return TIMER_NEVER;
+    const struct tcp_record *first = list_first(&t->sent_order, struct tcp_record, sent_link);
+    uint64_t margin = 4 * (uint64_t)t->rtt.mdev_us;
+    margin = margin > t->rtt.srtt_us / 4 ? margin : t->rtt.srtt_us / 4;
+    margin = margin > OVERDUE_MARGIN_US ? margin : OVERDUE_MARGIN_US;
+    uint64_t late = first->sent_us + t->rtt.srtt_us, quiet = sf->progress_us;
+    return (late > quiet ? late : quiet) + margin;
+}
+
+uint64_t reinject_overdue_deadline(const struct plait_conn *c)
+{
+    uint64_t at = TIMER_NEVER;
+    if (c->subflow_count < 2 || !c->multipath || c->state != CONN_ESTABLISHED)
+        return at;
+    list_each(sf, &c->subflows, struct subflow, link) {
+        uint64_t overdue = overdue_at(sf);
+        at = overdue < at ? overdue : at;
+    }
+    return at;
+}
+
+void reinject_overdue_tick(struct plait_conn *c, uint64_t now_us)
+{
+    if (c->subflow_count < 2 || !c->multipath || c->state != CONN_ESTABLISHED)
+        return;
+    list_each(sf, &c->subflows, struct subflow, link) {
+        if (overdue_at(sf) > now_us)
+            continue;
+        sf->suspect = true;
+        subflow_reinject(sf, PLAIT_WHY_SILENCE, now_us);
+    }
 }
 
 /* ---- opportunistic: a faster path is free -------------------------------------- */
