@@ -11,27 +11,32 @@
 
 enum {
     BETA_PERCENT = 70,
-    ALPHA_NUM = 9, ALPHA_DEN = 17, /* 3 (1 - beta) / (1 + beta) */
-    ELAPSED_MS_MAX = 100000,       /* keeps the cube within 64 bits */
+    ALPHA_NUM = 9,
+    ALPHA_DEN = 17,          /* 3 (1 - beta) / (1 + beta) */
+    ELAPSED_MS_MAX = 100000, /* keeps the cube within 64 bits */
     /* RFC 9406 4.3 */
-    RTT_SAMPLES = 8, RTT_THRESH_MIN_US = 4000, RTT_THRESH_MAX_US = 16000, RTT_DIVISOR = 8,
-    CSS_GROWTH_DIVISOR = 4, CSS_ROUNDS = 5
+    RTT_SAMPLES = 8,
+    RTT_THRESH_MIN_US = 4000,
+    RTT_THRESH_MAX_US = 16000,
+    RTT_DIVISOR = 8,
+    CSS_GROWTH_DIVISOR = 4,
+    CSS_ROUNDS = 5
 };
 
 /* What a loss replaces, and a spurious one brings back. */
 struct epoch {
     uint64_t start_us; /* 0: none yet */
     uint64_t w_max;
-    uint64_t w_est;    /* what Reno would have by now */
+    uint64_t w_est; /* what Reno would have by now */
     uint32_t k_ms;
 };
 
 struct cubic {
     struct epoch now, before;
     uint64_t last_ack_us;
-    uint32_t round_left;            /* bytes until this round trip ends */
-    uint32_t rtt_last_us, rtt_us;   /* least of the last round and of this */
-    uint32_t css_base_us;           /* 0: not in conservative slow start */
+    uint32_t round_left;          /* bytes until this round trip ends */
+    uint32_t rtt_last_us, rtt_us; /* least of the last round and of this */
+    uint32_t css_base_us;         /* 0: not in conservative slow start */
     uint8_t samples, css_rounds;
 };
 
@@ -40,8 +45,14 @@ static const struct plait_cc_view *self(const struct plait_cc_group *g)
     return &g->views[g->self];
 }
 
-static uint64_t max(uint64_t a, uint64_t b) { return a > b ? a : b; }
-static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static uint32_t cube_root(uint64_t x)
 {
@@ -131,8 +142,8 @@ static void watch_delay(struct cubic *s, const struct plait_cc_ack *ack)
         if (s->rtt_us < s->css_base_us) /* it was only jitter */
             s->css_base_us = 0;
     } else if (s->rtt_last_us) {
-        uint64_t thresh = min(max(s->rtt_last_us / RTT_DIVISOR, RTT_THRESH_MIN_US),
-                              RTT_THRESH_MAX_US);
+        uint64_t thresh =
+            min(max(s->rtt_last_us / RTT_DIVISOR, RTT_THRESH_MIN_US), RTT_THRESH_MAX_US);
         if (s->rtt_us >= s->rtt_last_us + thresh) {
             s->css_base_us = s->rtt_us;
             s->css_rounds = 0;
@@ -158,8 +169,8 @@ static uint64_t slow_start(struct cubic *s, const struct plait_cc_ack *ack,
     return growth - step;
 }
 
-static void cubic_acked(void *state, const struct plait_cc_group *g,
-                        const struct plait_cc_ack *ack, struct plait_cc_out *out)
+static void cubic_acked(void *state, const struct plait_cc_group *g, const struct plait_cc_ack *ack,
+                        struct plait_cc_out *out)
 {
     struct cubic *s = state;
     uint64_t acked = ack->acked_bytes;

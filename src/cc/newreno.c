@@ -17,8 +17,14 @@ static const struct plait_cc_view *self(const struct plait_cc_group *g)
     return &g->views[g->self];
 }
 
-static uint64_t max(uint64_t a, uint64_t b) { return a > b ? a : b; }
-static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static void newreno_acked(void *state, const struct plait_cc_group *g,
                           const struct plait_cc_ack *ack, struct plait_cc_out *out)

@@ -12,7 +12,10 @@
 enum { SECOND_US = 1000 * 1000, PACE_CREDIT_US = 1000, PERCENT_START = 200, PERCENT_AFTER = 120 };
 
 /* Payload of a full segment without the owner's options. */
-uint32_t tcp_mss(const struct tcp *t) { return tcp_segment_payload(t, 0); }
+uint32_t tcp_mss(const struct tcp *t)
+{
+    return tcp_segment_payload(t, 0);
+}
 
 static struct plait_cc_view *own_view(struct tcp *t)
 {

@@ -28,7 +28,7 @@ struct arrival {
 
 /* RFC 5961 7: limited for the whole stack, so that it cannot be made an
  * amplifier, nor a side channel about one connection. */
-void tcp_challenge(struct tcp *t)
+static void challenge(struct tcp *t)
 {
     struct tcp_env *env = t->env;
     uint64_t second = t->now_us / SECOND_US;
@@ -106,7 +106,7 @@ static bool step_reset(struct tcp *t, struct arrival *a)
         return true;
     if (seg->seq != t->rcv_nxt) {
         if (seq_gt(seg->seq, t->rcv_nxt) && seq_lt(seg->seq, t->rcv_adv))
-            tcp_challenge(t);
+            challenge(t);
         else
             t->stats.dropped_window++;
         return false;
@@ -126,7 +126,7 @@ static bool step_syn(struct tcp *t, struct arrival *a)
     if (!(seg->flags & TCP_SYN))
         return true;
     if (seg->seq != t->irs) {
-        tcp_challenge(t);
+        challenge(t);
         return false;
     }
     if (t->state == TCP_SYN_RECEIVED) {
@@ -257,7 +257,7 @@ static bool step_ack(struct tcp *t, struct arrival *a)
     uint32_t reach = max_u32(t->snd_wnd_max, 0xffff);
     if (seq_gt(seg->ack, t->snd_nxt) || seq_lt(seg->ack, t->snd_una - reach)) {
         t->stats.dropped_ack++;
-        tcp_challenge(t);
+        challenge(t);
         return false;
     }
     a->r->flags |= TCP_R_ACCEPTABLE;
@@ -273,8 +273,8 @@ static bool step_ack(struct tcp *t, struct arrival *a)
 static bool step_window(struct tcp *t, struct arrival *a)
 {
     const struct segment *seg = a->seg;
-    bool newer = seq_lt(t->snd_wl1, seg->seq) ||
-                 (t->snd_wl1 == seg->seq && seq_leq(t->snd_wl2, seg->ack));
+    bool newer =
+        seq_lt(t->snd_wl1, seg->seq) || (t->snd_wl1 == seg->seq && seq_leq(t->snd_wl2, seg->ack));
     if (!newer || seq_lt(seg->ack, t->snd_una) || (seg->flags & TCP_SYN))
         return true;
     uint32_t window = (uint32_t)seg->window << t->snd_wscale;
@@ -365,8 +365,8 @@ typedef bool step(struct tcp *t, struct arrival *a);
 void tcp_input(struct tcp *t, const struct segment *seg, uint64_t now_us, struct tcp_result *r)
 {
     static step *const opening[] = {step_syn_sent, step_text, step_fin};
-    static step *const steps[] = {step_timestamp, step_sequence, step_reset, step_syn,
-                                  step_ack, step_old, step_window, step_text, step_fin};
+    static step *const steps[] = {step_timestamp, step_sequence, step_reset, step_syn, step_ack,
+                                  step_old,       step_window,   step_text,  step_fin};
     tcp_enter(t, now_us, r);
     assert(!t->receiver.ready_set);
     t->stats.segs_in += tcp_parts(seg);

@@ -11,10 +11,22 @@
 
 #include "tcp/tcp.h"
 
-static inline uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static inline uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
-static inline uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static inline uint64_t max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static inline uint32_t min_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+static inline uint32_t max_u32(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 #define TCP_NEVER UINT64_MAX
 
@@ -26,9 +38,15 @@ void tcp_enter_closed(struct tcp *t, enum tcp_error error, struct tcp_result *r)
 /* Every entry point begins and ends with these. */
 void tcp_enter(struct tcp *t, uint64_t now_us, struct tcp_result *r);
 void tcp_settle(struct tcp *t);
-static inline bool tcp_synchronized(const struct tcp *t) { return t->state >= TCP_ESTABLISHED; }
+static inline bool tcp_synchronized(const struct tcp *t)
+{
+    return t->state >= TCP_ESTABLISHED;
+}
 /* Data, FIN or SYN sent and not acknowledged. */
-static inline bool tcp_outstanding(const struct tcp *t) { return t->snd_una != t->snd_nxt; }
+static inline bool tcp_outstanding(const struct tcp *t)
+{
+    return t->snd_una != t->snd_nxt;
+}
 /* A FIN that rides on, or follows, the last bound byte. */
 static inline bool tcp_fin_due(const struct tcp *t)
 {
@@ -48,19 +66,19 @@ uint32_t tcp_ts_now(const struct tcp *t, uint64_t now_us);
 
 /* What one ACK did, gathered on its way through the scoreboard. */
 struct tcp_ack_work {
-    uint32_t ack;            /* the segment's */
+    uint32_t ack; /* the segment's */
     uint32_t prior_una;
     uint64_t prior_in_flight;
-    uint64_t delivered;      /* bytes newly acknowledged or sacked */
-    uint32_t acked;          /* bytes snd_una moved by, payload only */
-    uint64_t newest_us;      /* latest sent_us among never retransmitted ones */
+    uint64_t delivered; /* bytes newly acknowledged or sacked */
+    uint32_t acked;     /* bytes snd_una moved by, payload only */
+    uint64_t newest_us; /* latest sent_us among never retransmitted ones */
     bool has_newest;
-    uint32_t rtt_us;         /* sample; 0: none */
-    bool dsack;              /* reported a duplicate */
-    bool duplicate;          /* a duplicate ACK (RFC 5681 2), no SACK negotiated */
+    uint32_t rtt_us; /* sample; 0: none */
+    bool dsack;      /* reported a duplicate */
+    bool duplicate;  /* a duplicate ACK (RFC 5681 2), no SACK negotiated */
     bool fin_acked;
-    bool tlp_dsack;          /* the DSACK was for the loss probe */
-    uint64_t newly_lost;     /* bytes marked lost while it was handled */
+    bool tlp_dsack;      /* the DSACK was for the loss probe */
+    uint64_t newly_lost; /* bytes marked lost while it was handled */
     bool has_tsecr;
     uint32_t tsecr;
 };
@@ -106,6 +124,7 @@ void tcp_recovery_timeout(struct tcp *t);
 /* Records were marked lost by time, not by an ACK. */
 void tcp_recovery_expired(struct tcp *t, struct tcp_ack_work *w, struct tcp_result *r);
 void tcp_recovery_sent(struct tcp *t, uint32_t bytes, bool again);
+/* Records were too large for the path: send again without a reduction. */
 void tcp_recovery_resend(struct tcp *t);
 void tcp_recovery_dsack(struct tcp *t, uint32_t left, uint32_t right);
 
@@ -133,9 +152,6 @@ void tcp_receiver_acked(struct tcp *t, const struct tcp_plan *p);
 /* Wire segments that seg stands for. */
 uint32_t tcp_parts(const struct segment *seg);
 void tcp_receiver_free(struct tcp *t);
-
-/* input.c */
-void tcp_challenge(struct tcp *t);
 
 /* plan.c */
 /* Bytes from snd_nxt that the peer's window has room for. */

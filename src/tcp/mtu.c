@@ -9,14 +9,21 @@
 #include "tcp/internal.h"
 
 enum {
-    IPV4_HEADER = 20, IPV6_HEADER = 40, TCP_HEADER = 20, TIMESTAMP_LEN = 12,
+    IPV4_HEADER = 20,
+    IPV6_HEADER = 40,
+    TCP_HEADER = 20,
+    TIMESTAMP_LEN = 12,
     IPV4_MTU_LEAST = 552, /* smaller reports are not believed: they cost the peer nothing */
     IPV6_MTU_LEAST = 1280,
-    IPV4_MSS_DEFAULT = 536, IPV6_MSS_DEFAULT = 1220,
+    IPV4_MSS_DEFAULT = 536,
+    IPV6_MSS_DEFAULT = 1220,
     RAISE_AFTER_US = 600 * 1000 * 1000 /* RFC 8201 5.3 */
 };
 
-static bool is_v6(const struct tcp *t) { return t->local.addr.family == PLAIT_IPV6; }
+static bool is_v6(const struct tcp *t)
+{
+    return t->local.addr.family == PLAIT_IPV6;
+}
 
 static uint32_t headers_len(const struct tcp *t)
 {

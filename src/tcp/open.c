@@ -51,8 +51,8 @@ void tcp_init(struct tcp *t, struct tcp_env *env, const struct tcp_config *confi
 {
     assert(config->rcv_wscale <= WSCALE_MAX && config->rto_initial_us > 0);
     assert(config->rto_min_us > 0 && config->rto_max_us >= config->rto_min_us);
-    *t = (struct tcp){.env = env, .config = config, .local = *local, .remote = *remote,
-                      .now_us = now_us};
+    *t = (struct tcp){
+        .env = env, .config = config, .local = *local, .remote = *remote, .now_us = now_us};
     list_init(&t->records);
     list_init(&t->sent_order);
     list_init(&t->recovery.lost);

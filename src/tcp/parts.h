@@ -46,23 +46,23 @@ struct tcp_recovery {
     struct tcp_record *hint;   /* where the last SACK block ended, or NULL */
     uint64_t in_flight_bytes;  /* sent, and neither sacked nor lost */
     uint64_t sacked_bytes, lost_bytes;
-    uint64_t held_bytes;       /* delivered out of order, not yet growth of the window */
-    uint64_t delivered_bytes;  /* since the beginning; each byte once */
+    uint64_t held_bytes;      /* delivered out of order, not yet growth of the window */
+    uint64_t delivered_bytes; /* since the beginning; each byte once */
     struct sack_block seen[SACK_BLOCKS_MAX]; /* of the last ACK that had any */
     uint8_t seen_count;
-    uint32_t end;              /* snd_nxt when the episode began */
-    uint32_t dupacks;          /* without SACK: duplicate ACKs in a row */
-    uint32_t timeouts;         /* RTOs without progress */
+    uint32_t end;      /* snd_nxt when the episode began */
+    uint32_t dupacks;  /* without SACK: duplicate ACKs in a row */
+    uint32_t timeouts; /* RTOs without progress */
 
     /* PRR (RFC 6937) */
-    uint64_t target_bytes;     /* the window to end up with */
+    uint64_t target_bytes; /* the window to end up with */
     uint64_t prr_delivered, prr_out, prr_flight;
 
     /* to undo an episode that was spurious */
-    bool undo;                 /* the figures below mean something */
-    bool undo_stamped;         /* undo_tsval is set */
-    uint32_t undo_una;         /* snd_una when it began */
-    uint32_t undo_tsval;       /* TSval of the episode's first retransmission */
+    bool undo;           /* the figures below mean something */
+    bool undo_stamped;   /* undo_tsval is set */
+    uint32_t undo_una;   /* snd_una when it began */
+    uint32_t undo_tsval; /* TSval of the episode's first retransmission */
     uint64_t undo_cwnd, undo_ssthresh;
     uint64_t undo_sent, undo_dsacked; /* bytes retransmitted, and found needless */
 };
@@ -74,7 +74,7 @@ struct tcp_rack {
     uint64_t sent_us; /* of the delivered record that was sent last */
     uint32_t end_seq;
     uint32_t rtt_us;
-    uint32_t fack;    /* highest sequence number delivered */
+    uint32_t fack; /* highest sequence number delivered */
     bool reordering_seen;
     bool dsack_round_set;
     uint32_t dsack_round;
@@ -86,9 +86,9 @@ struct tcp_rack {
 
 /* receiver.c: what arrived, and when to acknowledge it. */
 struct tcp_receiver {
-    struct list pieces;         /* struct tcp_piece, by seq; below rcv_nxt: ready to take */
+    struct list pieces; /* struct tcp_piece, by seq; below rcv_nxt: ready to take */
     uint32_t piece_count;
-    bool ready_set;             /* the piece the last segment brought, in order */
+    bool ready_set; /* the piece the last segment brought, in order */
     struct plait_chunk *ready_chunk;
     const uint8_t *ready_data;
     uint32_t ready_seq, ready_len;
@@ -96,61 +96,61 @@ struct tcp_receiver {
     struct sack_block blocks[SACK_BLOCKS_MAX]; /* most recently changed first */
     uint8_t block_count;
     bool dsack_set;
-    struct sack_block dsack;    /* to report once (RFC 2883) */
+    struct sack_block dsack; /* to report once (RFC 2883) */
 
     bool ts_recent_set;
     uint32_t ts_recent;
     uint64_t ts_recent_us;
     uint32_t last_ack_sent;
 
-    bool fin_set;               /* the peer's FIN was seen, in order or not */
+    bool fin_set; /* the peer's FIN was seen, in order or not */
     uint32_t fin_seq;
-    uint32_t rcv_mss;           /* payload of the largest single segment seen */
-    uint32_t unacked_bytes;     /* received in order since our last ACK */
-    uint8_t quick;              /* segments still acknowledged at once */
-    uint32_t syn_window;        /* bytes our SYN offered */
-    uint64_t heard_us;          /* last acceptable segment */
-    uint64_t oow_ack_us;        /* last ACK for something out of the window */
+    uint32_t rcv_mss;       /* payload of the largest single segment seen */
+    uint32_t unacked_bytes; /* received in order since our last ACK */
+    uint8_t quick;          /* segments still acknowledged at once */
+    uint32_t syn_window;    /* bytes our SYN offered */
+    uint64_t heard_us;      /* last acceptable segment */
+    uint64_t oow_ack_us;    /* last ACK for something out of the window */
 };
 
 /* control.c: the congestion control plug-in and pacing; mtu.c: path MTU. */
 struct tcp_control {
     const struct plait_cc *cc;
     uint64_t cc_state[PLAIT_PLUGIN_STATE_MAX / sizeof(uint64_t)];
-    struct plait_cc_view *own;        /* NULL: alone */
+    struct plait_cc_view *own; /* NULL: alone */
     const struct plait_cc_group *group;
-    struct plait_cc_view lone;        /* stands in for both */
+    struct plait_cc_view lone; /* stands in for both */
     uint64_t cwnd_bytes, ssthresh_bytes;
-    uint64_t cc_pacing_rate;          /* the plug-in's wish; 0: none */
-    uint64_t pacing_rate;             /* bytes a second; 0: no pacing */
-    uint64_t gate_us;                 /* nothing paced leaves before */
-    uint64_t last_send_us;            /* of data */
-    uint32_t limited_seq;             /* snd_nxt when cwnd last was full */
-    uint64_t flight_max;              /* largest flight in this window of data */
+    uint64_t cc_pacing_rate; /* the plug-in's wish; 0: none */
+    uint64_t pacing_rate;    /* bytes a second; 0: no pacing */
+    uint64_t gate_us;        /* nothing paced leaves before */
+    uint64_t last_send_us;   /* of data */
+    uint32_t limited_seq;    /* snd_nxt when cwnd last was full */
+    uint64_t flight_max;     /* largest flight in this window of data */
     uint32_t flight_end;
-    uint16_t mtu, path_mtu;           /* of the interface; of the path so far */
-    uint16_t peer_mss;                /* its option, or the default */
-    uint8_t option_len;               /* the owner's, on the last data sent */
-    uint64_t mtu_raise_us;            /* when to try the interface's again */
+    uint16_t mtu, path_mtu; /* of the interface; of the path so far */
+    uint16_t peer_mss;      /* its option, or the default */
+    uint8_t option_len;     /* the owner's, on the last data sent */
+    uint64_t mtu_raise_us;  /* when to try the interface's again */
 };
 
 /* What tcp_plan looks at. */
 struct tcp_wants {
-    bool syn;          /* SYN or SYN/ACK is due */
+    bool syn; /* SYN or SYN/ACK is due */
     bool syn_sent;
     uint8_t syn_count; /* SYNs sent */
     uint64_t syn_us;   /* first SYN */
     bool fin, fin_sent, fin_acked, fin_lost;
-    bool abort;        /* RST, then CLOSED */
-    bool orphan;       /* nobody above waits for the peer's FIN */
-    bool reset;        /* one RST at reset_seq, without a change of state */
+    bool abort;  /* RST, then CLOSED */
+    bool orphan; /* nobody above waits for the peer's FIN */
+    bool reset;  /* one RST at reset_seq, without a change of state */
     uint32_t reset_seq;
-    uint32_t acks;     /* pure ACKs owed at once */
-    bool ack_delayed;  /* an ACK is owed by TCP_T_DELACK */
-    bool tlp;          /* a loss probe is due */
-    bool probe;        /* a zero-window or keepalive probe is due */
-    bool override;     /* send what fits in a silly window */
-    bool blocked;      /* the owner has bytes that a window keeps from binding */
+    uint32_t acks;    /* pure ACKs owed at once */
+    bool ack_delayed; /* an ACK is owed by TCP_T_DELACK */
+    bool tlp;         /* a loss probe is due */
+    bool probe;       /* a zero-window or keepalive probe is due */
+    bool override;    /* send what fits in a silly window */
+    bool blocked;     /* the owner has bytes that a window keeps from binding */
     uint8_t persist_count, keepalive_count; /* unanswered */
     uint8_t persist_backoff;                /* doublings while the window stays shut */
 };

@@ -280,8 +280,8 @@ static bool plan_ack(const struct planning *k)
 bool tcp_plan(const struct tcp *t, uint64_t now_us, const struct tcp_ask *ask, struct tcp_plan *p)
 {
     typedef bool planner(const struct planning *k);
-    static planner *const planners[] = {plan_reset, plan_syn, plan_retransmit, plan_data,
-                                        plan_loss_probe, plan_fin, plan_probe, plan_ack};
+    static planner *const planners[] = {plan_reset,      plan_syn, plan_retransmit, plan_data,
+                                        plan_loss_probe, plan_fin, plan_probe,      plan_ack};
     assert(now_us >= t->now_us);
     const struct planning k = {t, now_us, ask, p};
     p->kind = TCP_PLAN_NONE;

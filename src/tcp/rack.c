@@ -11,7 +11,8 @@
 #include "tcp/internal.h"
 
 enum {
-    REO_MULT_MAX = 255, REO_PERSIST = 16, /* RFC 8985 6.2 step 4 */
+    REO_MULT_MAX = 255,
+    REO_PERSIST = 16,      /* RFC 8985 6.2 step 4 */
     TIMER_SLACK_US = 2000, /* a probe should not race with the ACK it waits for */
     PTO_NO_RTT_US = 1000 * 1000
 };
@@ -123,8 +124,8 @@ void tcp_tlp_arm(struct tcp *t)
         return;
     rack->timer = TCP_LT_NONE;
     tcp_timer_off(t, TCP_T_LOSS);
-    if (!t->sack || !tcp_synchronized(t) || !tcp_outstanding(t) || rack->tlp_out ||
-        t->wants.tlp || t->recovery.state != TCP_RS_OPEN || t->recovery.sacked_bytes > 0 ||
+    if (!t->sack || !tcp_synchronized(t) || !tcp_outstanding(t) || rack->tlp_out || t->wants.tlp ||
+        t->recovery.state != TCP_RS_OPEN || t->recovery.sacked_bytes > 0 ||
         t->recovery.lost_bytes > 0)
         return;
     uint64_t pto = PTO_NO_RTT_US;

@@ -212,8 +212,8 @@ static struct list *place(struct tcp *t, uint32_t seq)
 }
 
 /* Store [left, right) of seg as far as it is new; bytes already held stay. */
-static void take_out_of_order(struct tcp *t, const struct segment *seg, uint32_t seq,
-                              uint32_t left, uint32_t right, struct tcp_result *r)
+static void take_out_of_order(struct tcp *t, const struct segment *seg, uint32_t seq, uint32_t left,
+                              uint32_t right, struct tcp_result *r)
 {
     struct tcp_receiver *rx = &t->receiver;
     uint32_t told_left = left, told_right = right;
@@ -321,8 +321,10 @@ bool tcp_next_in_order(struct tcp *t, struct tcp_piece *out)
 {
     struct tcp_receiver *rx = &t->receiver;
     if (rx->ready_set) {
-        *out = (struct tcp_piece){.chunk = rx->ready_chunk, .data = rx->ready_data,
-                                  .seq = rx->ready_seq, .len = rx->ready_len};
+        *out = (struct tcp_piece){.chunk = rx->ready_chunk,
+                                  .data = rx->ready_data,
+                                  .seq = rx->ready_seq,
+                                  .len = rx->ready_len};
         rx->ready_set = false;
         rx->ready_chunk = NULL;
         return true;

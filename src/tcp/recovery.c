@@ -42,6 +42,7 @@ static void begin(struct tcp *t, enum tcp_recovery_state state)
     rc->prr_flight = max_u64(rc->in_flight_bytes + rc->lost_bytes + rc->sacked_bytes, 1);
     rc->target_bytes = t->control.cwnd_bytes;
     rc->held_bytes = 0;
+    t->wants.tlp = false; /* there is something better to send */
 }
 
 /* Fast recovery, for congestion's sake. */
@@ -260,7 +261,7 @@ void tcp_recovery_timeout(struct tcp *t)
             tcp_record_lost(t, rec);
     }
     rc->dupacks = 0;
-    t->rack.tlp_out = t->wants.tlp = false;
+    t->rack.tlp_out = false;
     t->rack.timer = TCP_LT_NONE;
     tcp_timer_off(t, TCP_T_LOSS);
     begin(t, TCP_RS_LOSS);

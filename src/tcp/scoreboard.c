@@ -26,8 +26,14 @@ struct tcp_record *tcp_record_new(struct tcp *t)
     return rec;
 }
 
-static bool record_sent(const struct tcp_record *rec) { return rec->transmissions > 0; }
-static uint32_t record_end(const struct tcp_record *rec) { return rec->seq + rec->len; }
+static bool record_sent(const struct tcp_record *rec)
+{
+    return rec->transmissions > 0;
+}
+static uint32_t record_end(const struct tcp_record *rec)
+{
+    return rec->seq + rec->len;
+}
 
 struct tcp_record *tcp_record_next(const struct tcp *t, const struct tcp_record *rec)
 {

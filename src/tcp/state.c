@@ -9,11 +9,16 @@
 const char *tcp_state_name(enum tcp_state s)
 {
     static const char *const names[TCP_STATE_COUNT] = {
-        [TCP_CLOSED] = "CLOSED",           [TCP_SYN_SENT] = "SYN_SENT",
-        [TCP_SYN_RECEIVED] = "SYN_RECEIVED", [TCP_ESTABLISHED] = "ESTABLISHED",
-        [TCP_FIN_WAIT_1] = "FIN_WAIT_1",   [TCP_FIN_WAIT_2] = "FIN_WAIT_2",
-        [TCP_CLOSE_WAIT] = "CLOSE_WAIT",   [TCP_CLOSING] = "CLOSING",
-        [TCP_LAST_ACK] = "LAST_ACK",       [TCP_TIME_WAIT] = "TIME_WAIT",
+        [TCP_CLOSED] = "CLOSED",
+        [TCP_SYN_SENT] = "SYN_SENT",
+        [TCP_SYN_RECEIVED] = "SYN_RECEIVED",
+        [TCP_ESTABLISHED] = "ESTABLISHED",
+        [TCP_FIN_WAIT_1] = "FIN_WAIT_1",
+        [TCP_FIN_WAIT_2] = "FIN_WAIT_2",
+        [TCP_CLOSE_WAIT] = "CLOSE_WAIT",
+        [TCP_CLOSING] = "CLOSING",
+        [TCP_LAST_ACK] = "LAST_ACK",
+        [TCP_TIME_WAIT] = "TIME_WAIT",
     };
     return s < TCP_STATE_COUNT ? names[s] : "?";
 }
@@ -22,6 +27,7 @@ const char *tcp_state_name(enum tcp_state s)
  * there. An event that cannot happen leaves the state as it is. */
 enum tcp_state tcp_next_state(enum tcp_state state, enum tcp_event event)
 {
+    /* clang-format off */
     static const enum tcp_state next[TCP_STATE_COUNT][TCP_E_COUNT] = {
         /*                   FIN_SENT          FIN_ACKED         FIN_RECEIVED */
         [TCP_CLOSED]       = {TCP_CLOSED,       TCP_CLOSED,       TCP_CLOSED},
@@ -35,6 +41,7 @@ enum tcp_state tcp_next_state(enum tcp_state state, enum tcp_event event)
         [TCP_LAST_ACK]     = {TCP_LAST_ACK,     TCP_CLOSED,       TCP_LAST_ACK},
         [TCP_TIME_WAIT]    = {TCP_TIME_WAIT,    TCP_TIME_WAIT,    TCP_TIME_WAIT},
     };
+    /* clang-format on */
     assert(state < TCP_STATE_COUNT && event < TCP_E_COUNT);
     return next[state][event];
 }

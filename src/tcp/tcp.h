@@ -44,32 +44,32 @@ enum tcp_state {
 const char *tcp_state_name(enum tcp_state s);
 
 struct tcp_config {
-    uint32_t rto_initial_us;   /* RFC 6298 2.1: 1 s */
-    uint32_t rto_min_us;       /* 200 ms */
-    uint32_t rto_max_us;       /* 120 s */
-    uint32_t delack_us;        /* 40 ms */
-    uint32_t time_wait_us;     /* 60 s */
-    uint32_t fin_wait_2_us;    /* 60 s: orphan waits for the peer's FIN; 0: for ever */
+    uint32_t rto_initial_us;        /* RFC 6298 2.1: 1 s */
+    uint32_t rto_min_us;            /* 200 ms */
+    uint32_t rto_max_us;            /* 120 s */
+    uint32_t delack_us;             /* 40 ms */
+    uint32_t time_wait_us;          /* 60 s */
+    uint32_t fin_wait_2_us;         /* 60 s: orphan waits for the peer's FIN; 0: for ever */
     uint32_t keepalive_idle_us;     /* 0: off */
     uint32_t keepalive_interval_us; /* 75 s */
     uint8_t keepalive_probes;       /* 9 */
-    uint8_t syn_retries;       /* 6 */
-    uint8_t data_retries;      /* 15: RFC 1122 4.2.3.5 R2 */
-    uint8_t initial_window;    /* segments; RFC 6928: 10 */
-    uint8_t reordering;        /* duplicate ACK threshold: 3 */
-    uint8_t rcv_wscale;        /* offered shift, 0..14; one unit is the least window we can tell */
+    uint8_t syn_retries;            /* 6 */
+    uint8_t data_retries;           /* 15: RFC 1122 4.2.3.5 R2 */
+    uint8_t initial_window;         /* segments; RFC 6928: 10 */
+    uint8_t reordering;             /* duplicate ACK threshold: 3 */
+    uint8_t rcv_wscale; /* offered shift, 0..14; one unit is the least window we can tell */
     bool nagle, timestamps, sack, pacing;
-    uint16_t mss_max;          /* cap on what we send and offer; 0: none */
-    uint32_t burst_max_bytes;  /* largest super-segment; 0: one segment a plan */
-    uint32_t ooo_pieces_max;   /* out-of-order pieces held */
+    uint16_t mss_max;         /* cap on what we send and offer; 0: none */
+    uint32_t burst_max_bytes; /* largest super-segment; 0: one segment a plan */
+    uint32_t ooo_pieces_max;  /* out-of-order pieces held */
 };
 extern const struct tcp_config tcp_config_default;
 
 /* What all subflows of a stack share. */
 struct tcp_env {
     struct mem *mem;
-    struct pool records; /* struct tcp_record */
-    struct pool pieces;  /* out-of-order pieces */
+    struct pool records;       /* struct tcp_record */
+    struct pool pieces;        /* out-of-order pieces */
     uint64_t challenge_second; /* RFC 5961 7: ACKs this second, stack-wide */
     uint32_t challenge_count, challenge_max;
 };
@@ -80,11 +80,11 @@ void tcp_env_free(struct tcp_env *env);
  * when a record is cut (a mapping may be repeated, RFC 8684 3.3.1) and never
  * looks inside. */
 struct tcp_map {
-    uint64_t dsn;  /* of the mapping's first byte */
-    uint32_t ssn;  /* of the mapping's first byte, relative to the ISN */
+    uint64_t dsn; /* of the mapping's first byte */
+    uint32_t ssn; /* of the mapping's first byte, relative to the ISN */
     uint16_t len;
     uint16_t checksum;
-    uint8_t kind;  /* the owner's */
+    uint8_t kind; /* the owner's */
 };
 
 /* A run of bound bytes: one (super-)segment as it was sent. Records are kept
@@ -96,11 +96,11 @@ struct tcp_record {
     uint32_t seq, len;     /* bytes; FIN and SYN are not records */
     uint64_t sent_us;      /* last transmission; 0: not sent yet */
     uint64_t first_sent_us;
-    uint64_t delivered_at_send;    /* tcp.recovery.delivered_bytes when sent */
-    uint32_t segment_len;          /* payload of one wire segment when last sent */
-    uint8_t transmissions;         /* saturates */
+    uint64_t delivered_at_send; /* tcp.recovery.delivered_bytes when sent */
+    uint32_t segment_len;       /* payload of one wire segment when last sent */
+    uint8_t transmissions;      /* saturates */
     bool sacked, lost, push;
-    struct plait_chunk *chunk[2];  /* bytes lie at offset in [0], the rest in [1] */
+    struct plait_chunk *chunk[2]; /* bytes lie at offset in [0], the rest in [1] */
     uint32_t offset;
     struct tcp_map map;
 };
@@ -149,12 +149,12 @@ struct tcp_result {
 enum tcp_plan_kind {
     TCP_PLAN_NONE,
     TCP_PLAN_RST,
-    TCP_PLAN_SYN,        /* SYN or SYN/ACK */
+    TCP_PLAN_SYN, /* SYN or SYN/ACK */
     TCP_PLAN_RETRANSMIT,
     TCP_PLAN_DATA,
-    TCP_PLAN_FIN,        /* without payload */
-    TCP_PLAN_PROBE,      /* zero window or keepalive: no payload, old sequence number */
-    TCP_PLAN_ACK         /* pure ACK, also a window update */
+    TCP_PLAN_FIN,   /* without payload */
+    TCP_PLAN_PROBE, /* zero window or keepalive: no payload, old sequence number */
+    TCP_PLAN_ACK    /* pure ACK, also a window update */
 };
 
 /* What the owner says when it asks for a plan. Lengths are padded to 4. */
@@ -176,28 +176,28 @@ struct tcp_plan {
     struct plait_iov iov[PLAIT_IOV_MAX];
     unsigned iov_count;
     uint32_t payload_len;
-    uint32_t gso_size;          /* payload bytes of one segment; 0: fits in one */
-    uint32_t segment_len;       /* payload a full segment would have under this ask */
+    uint32_t gso_size;               /* payload bytes of one segment; 0: fits in one */
+    uint32_t segment_len;            /* payload a full segment would have under this ask */
     const struct tcp_record *record; /* DATA, RETRANSMIT: where the payload is from */
 };
 
 enum tcp_timer {
-    TCP_T_RTO,      /* retransmission, also SYN */
-    TCP_T_LOSS,     /* RACK reordering window or TLP */
+    TCP_T_RTO,  /* retransmission, also SYN */
+    TCP_T_LOSS, /* RACK reordering window or TLP */
     TCP_T_PERSIST,
     TCP_T_DELACK,
     TCP_T_KEEPALIVE,
-    TCP_T_LINGER,   /* TIME_WAIT, FIN_WAIT_2 */
-    TCP_T_PACE,     /* something bound waits for the pacing gate */
+    TCP_T_LINGER, /* TIME_WAIT, FIN_WAIT_2 */
+    TCP_T_PACE,   /* something bound waits for the pacing gate */
     TCP_T_COUNT
 };
 
 struct tcp_stats {
-    uint64_t segs_in, segs_out; /* wire segments; a super-segment counts its parts */
-    uint64_t bytes_sent;        /* payload, retransmissions included */
+    uint64_t segs_in, segs_out;           /* wire segments; a super-segment counts its parts */
+    uint64_t bytes_sent;                  /* payload, retransmissions included */
     uint64_t bytes_acked, bytes_received; /* in order, each byte once */
     uint64_t bytes_retransmitted;
-    uint32_t retransmits;       /* records */
+    uint32_t retransmits; /* records */
     uint32_t timeouts, probes, recoveries, spurious, dsacks;
     uint32_t dropped_window, dropped_paws, dropped_ack, dropped_memory;
     uint32_t challenges, ooo_pieces;
@@ -213,10 +213,10 @@ struct tcp {
     /* RFC 9293 3.3.1 */
     uint32_t iss, irs;
     uint32_t snd_una, snd_nxt, snd_wl1, snd_wl2;
-    uint32_t snd_end;      /* end of what is bound: snd_nxt .. snd_end waits */
+    uint32_t snd_end;              /* end of what is bound: snd_nxt .. snd_end waits */
     uint32_t snd_wnd, snd_wnd_max; /* bytes, scaled */
     uint32_t rcv_nxt;
-    uint32_t rcv_adv;      /* furthest right edge advertised: what is acceptable */
+    uint32_t rcv_adv; /* furthest right edge advertised: what is acceptable */
     uint8_t snd_wscale, rcv_wscale;
     bool timestamps, sack, wscale; /* both ends agreed */
 
@@ -229,8 +229,8 @@ struct tcp {
     struct tcp_recovery recovery;
     struct tcp_rack rack;
     struct tcp_receiver receiver;
-    struct tcp_control control; /* congestion control, pacing */
-    struct tcp_wants wants;     /* what tcp_plan looks at: flags, attempts */
+    struct tcp_control control;     /* congestion control, pacing */
+    struct tcp_wants wants;         /* what tcp_plan looks at: flags, attempts */
     uint64_t timer_us[TCP_T_COUNT]; /* UINT64_MAX: off */
     uint64_t now_us;                /* of the last entry */
 };
@@ -286,14 +286,17 @@ uint32_t tcp_burst(const struct tcp *t, uint8_t owner_option_len);
 bool tcp_push(struct tcp *t, struct plait_chunk *const chunk[2], uint32_t offset, uint32_t len,
               const struct tcp_map *map, bool push);
 /* The sequence number relative to the ISN that the next tcp_push takes. */
-static inline uint32_t tcp_next_ssn(const struct tcp *t) { return t->snd_end - t->iss; }
+static inline uint32_t tcp_next_ssn(const struct tcp *t)
+{
+    return t->snd_end - t->iss;
+}
 /* The address of a byte range of a record. At most 2 pieces. */
 unsigned tcp_record_iov(const struct tcp_record *rec, uint32_t skip, uint32_t len,
                         struct plait_iov iov[2]);
 
 /* Wants from above. */
-void tcp_want_ack(struct tcp *t);                    /* acknowledge now */
-void tcp_close(struct tcp *t, uint64_t now_us);      /* FIN after what is bound */
+void tcp_want_ack(struct tcp *t);               /* acknowledge now */
+void tcp_close(struct tcp *t, uint64_t now_us); /* FIN after what is bound */
 /* RST, then CLOSED once it was sent; at once where the peer needs no RST
  * (SYN_SENT, TIME_WAIT). */
 void tcp_abort(struct tcp *t);

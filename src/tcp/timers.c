@@ -28,9 +28,15 @@ void tcp_timers_stop(struct tcp *t)
     t->wants.ack_delayed = false;
 }
 
-void tcp_rto_arm(struct tcp *t) { arm(t, TCP_T_RTO, tcp_rto_backed_off(t)); }
+void tcp_rto_arm(struct tcp *t)
+{
+    arm(t, TCP_T_RTO, tcp_rto_backed_off(t));
+}
 
-void tcp_linger_arm(struct tcp *t, uint32_t us) { arm(t, TCP_T_LINGER, us); }
+void tcp_linger_arm(struct tcp *t, uint32_t us)
+{
+    arm(t, TCP_T_LINGER, us);
+}
 
 void tcp_keepalive_arm(struct tcp *t)
 {
@@ -159,8 +165,8 @@ void tcp_tick(struct tcp *t, uint64_t now_us, struct tcp_result *r)
         enum tcp_timer which;
         void (*due)(struct tcp *t, struct tcp_result *r);
     } timers[] = {
-        {TCP_T_LOSS, loss_due},     {TCP_T_RTO, rto_due},
-        {TCP_T_PERSIST, persist_due}, {TCP_T_DELACK, delack_due},
+        {TCP_T_LOSS, loss_due},           {TCP_T_RTO, rto_due},
+        {TCP_T_PERSIST, persist_due},     {TCP_T_DELACK, delack_due},
         {TCP_T_KEEPALIVE, keepalive_due}, {TCP_T_LINGER, linger_due},
         {TCP_T_PACE, pace_due},
     };

@@ -37,16 +37,16 @@ struct pair_packet {
 struct pair_end {
     struct tcp tcp;
     struct tcp_config config;
-    uint64_t total, bound;       /* bytes to send, bytes bound */
+    uint64_t total, bound; /* bytes to send, bytes bound */
     uint64_t received, unread;
-    uint32_t buffer_bytes;       /* receive buffer: the window is what is free */
-    uint32_t told_bytes;         /* free space when the last ACK left */
-    uint32_t read_every_us;      /* 0: reads at once */
+    uint32_t buffer_bytes;  /* receive buffer: the window is what is free */
+    uint32_t told_bytes;    /* free space when the last ACK left */
+    uint32_t read_every_us; /* 0: reads at once */
     uint64_t read_at_us;
-    uint8_t option_len;          /* an owner's option on data segments */
+    uint8_t option_len; /* an owner's option on data segments */
     bool established, fin_seen, close_asked, closed;
     enum tcp_error error;
-    uint32_t flags;              /* every result flag seen */
+    uint32_t flags; /* every result flag seen */
 };
 
 struct pair {
@@ -262,7 +262,8 @@ static void pair_output(struct pair *p, int who)
     for (unsigned n = 0;; n++) {
         assert(n < 10000);
         uint32_t space = e->buffer_bytes > e->unread ? (uint32_t)(e->buffer_bytes - e->unread) : 0;
-        struct tcp_ask ask = {.window_bytes = space, .data_option_len = e->option_len,
+        struct tcp_ask ask = {.window_bytes = space,
+                              .data_option_len = e->option_len,
                               .ack_option_len = e->option_len};
         if (!tcp_plan(&e->tcp, p->now_us, &ask, &plan))
             break;
@@ -270,10 +271,15 @@ static void pair_output(struct pair *p, int who)
         assert(twice.kind == plan.kind && twice.seg.seq == plan.seg.seq);
         if (e->option_len && plan.kind != TCP_PLAN_SYN) {
             plan.seg.mptcp.present = MPO_DSS;
-            plan.seg.mptcp.dss = (struct mptcp_dss){
-                .has_ack = true, .ack64 = e->option_len != 20, .data_ack = 1,
-                .has_map = e->option_len > 12, .dsn64 = e->option_len == 28, .dsn = 1,
-                .ssn = 1, .data_len = 1, .has_checksum = e->option_len == 28};
+            plan.seg.mptcp.dss = (struct mptcp_dss){.has_ack = true,
+                                                    .ack64 = e->option_len != 20,
+                                                    .data_ack = 1,
+                                                    .has_map = e->option_len > 12,
+                                                    .dsn64 = e->option_len == 28,
+                                                    .dsn = 1,
+                                                    .ssn = 1,
+                                                    .data_len = 1,
+                                                    .has_checksum = e->option_len == 28};
         }
         assert(mptcp_options_len(&plan.seg.mptcp) ==
                (plan.kind == TCP_PLAN_SYN ? 0 : e->option_len));
@@ -293,8 +299,11 @@ static void pair_output(struct pair *p, int who)
 static void pair_deliver(struct pair *p, struct pair_packet *k)
 {
     struct pair_end *e = &p->end[k->to];
-    struct plait_packet_rx rx = {.chunk = k->chunk, .data = k->chunk->data, .len = k->len,
-                                 .gso_size = k->gso_size, .csum_ok = true};
+    struct plait_packet_rx rx = {.chunk = k->chunk,
+                                 .data = k->chunk->data,
+                                 .len = k->len,
+                                 .gso_size = k->gso_size,
+                                 .csum_ok = true};
     struct segment seg;
     struct tcp_result r;
     enum segment_error err = segment_decode(&rx, &seg);

@@ -137,7 +137,7 @@ static inline void AT_us(struct world *w, uint64_t us)
     tcp_tick(&w->tcp, w->now_us, &w->r);
     note(w);
 }
-#define AT(w, ms) AT_us((w), (uint64_t)(ms) * 1000)
+#define AT(w, ms) AT_us((w), (uint64_t)(ms)*1000)
 
 /* Milliseconds from now to the next timer; UINT64_MAX: none. */
 static inline uint64_t next_ms(const struct world *w)
@@ -199,8 +199,7 @@ static inline void expect_spec(struct world *w, enum tcp_plan_kind kind, struct 
         segment_format(p, got, sizeof got);
     bool same = any && w->plan.kind == kind && p->flags == s.flags && p->seq == s.seq &&
                 w->plan.payload_len == s.len && w->plan.gso_size == s.gso &&
-                (!(s.flags & TCP_ACK) || p->ack == s.ack) &&
-                (!s.window || p->window == s.window) &&
+                (!(s.flags & TCP_ACK) || p->ack == s.ack) && (!s.window || p->window == s.window) &&
                 (p->tcp.present & OPT_SACK ? p->tcp.sack_count : 0) == s.sacks;
     for (unsigned i = 0; same && i < s.sacks; i++)
         same = p->tcp.sack[i].left == s.sack[i].left && p->tcp.sack[i].right == s.sack[i].right;
@@ -241,7 +240,10 @@ static inline void push_flagged(struct world *w, uint32_t len, bool push)
     chunk_unref(c[0]);
     tcp_check(&w->tcp);
 }
-static inline void push(struct world *w, uint32_t len) { push_flagged(w, len, true); }
+static inline void push(struct world *w, uint32_t len)
+{
+    push_flagged(w, len, true);
+}
 
 /* Bytes delivered in order since the last call. */
 static inline uint32_t take(struct world *w)

@@ -38,8 +38,11 @@ static void start(struct bench *b, const char *name, uint64_t cwnd, uint64_t sst
 
 static void acked(struct bench *b, uint32_t bytes, uint32_t rtt_us, bool limited)
 {
-    struct plait_cc_ack ack = {.now_us = b->now_us, .acked_bytes = bytes, .rtt_us = rtt_us,
-                               .in_flight_bytes = b->out.cwnd_bytes, .cwnd_limited = limited};
+    struct plait_cc_ack ack = {.now_us = b->now_us,
+                               .acked_bytes = bytes,
+                               .rtt_us = rtt_us,
+                               .in_flight_bytes = b->out.cwnd_bytes,
+                               .cwnd_limited = limited};
     b->cc->acked(b->state, &b->group, &ack, &b->out);
 }
 

@@ -8,10 +8,10 @@
 
 #define ACK_IN(w, n) SEND(w, .flags = TCP_ACK, .seq = THEM, .ack = US + (n))
 #define SACK_IN(w, n, l, r)                                                                        \
-    SEND(w, .flags = TCP_ACK, .seq = THEM, .ack = US + (n) * 1000u, .sacks = 1,                    \
-         .sack = {{US + (l) * 1000u, US + (r) * 1000u}})
-#define AGAIN(w, n) EXPECT(w, RETRANSMIT, .flags = TCP_ACK | TCP_PSH, .seq = US + (n) * 1000u,     \
-                           .len = MSS)
+    SEND(w, .flags = TCP_ACK, .seq = THEM, .ack = US + (n)*1000u, .sacks = 1,                      \
+         .sack = {{US + (l)*1000u, US + (r)*1000u}})
+#define AGAIN(w, n)                                                                                \
+    EXPECT(w, RETRANSMIT, .flags = TCP_ACK | TCP_PSH, .seq = US + (n)*1000u, .len = MSS)
 
 /* Send segments first .. last-1 of the stream, a record each. */
 static void send_range(struct world *w, unsigned first, unsigned last)
@@ -430,8 +430,8 @@ static void test_bad_sacks(void **state)
     (void)state;
     open_active(&w);
     send_range(&w, 0, 4);
-    SACK_IN(&w, 0, 3, 2);   /* backwards */
-    SACK_IN(&w, 0, 2, 9);   /* never sent */
+    SACK_IN(&w, 0, 3, 2); /* backwards */
+    SACK_IN(&w, 0, 2, 9); /* never sent */
     SACK_IN(&w, 1, 4000, 4001);
     SEND(&w, .flags = TCP_ACK, .seq = THEM, .ack = US + MSS, .sacks = 4,
          .sack = {{US + 1001, US + 1002}, {US + 1003, US + 1004}, {0, 1}, {US, US - 1}});

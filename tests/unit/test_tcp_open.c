@@ -63,8 +63,10 @@ static void test_passive(void **state)
     (void)state;
     world_init(&w);
     world_make(&w);
-    build(&w, &(struct spec){.flags = TCP_SYN, .seq = IRS, .options = OPT_MSS | OPT_SACK_OK,
-                             .window = WINDOW}, &syn);
+    build(&w,
+          &(struct spec){
+              .flags = TCP_SYN, .seq = IRS, .options = OPT_MSS | OPT_SACK_OK, .window = WINDOW},
+          &syn);
     tcp_accept(&w.tcp, &syn, ISS, w.now_us);
     EXPECT_STATE(&w, SYN_RECEIVED);
     EXPECT(&w, SYN, .flags = TCP_SYN | TCP_ACK, .seq = ISS);

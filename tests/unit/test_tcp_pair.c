@@ -16,9 +16,12 @@
 #include "tcp_pair.h"
 
 enum { SEEDS = 400 };
-#define SECONDS(n) ((uint64_t)(n) * 1000000)
+#define SECONDS(n) ((uint64_t)(n)*1000000)
 
-static uint32_t below(struct pair *p, uint64_t n) { return (uint32_t)prng_below(&p->rng, n); }
+static uint32_t below(struct pair *p, uint64_t n)
+{
+    return (uint32_t)prng_below(&p->rng, n);
+}
 
 static void randomize_end(struct pair *p, struct pair_end *e)
 {
@@ -35,7 +38,8 @@ static void randomize_end(struct pair *p, struct pair_end *e)
     e->config.ooo_pieces_max = prng_chance(&p->rng, 100000) ? 5 : 8192;
     e->option_len = options[below(p, 4)];
     e->total = prng_chance(&p->rng, 200000) ? below(p, 100) : below(p, 400 * 1000);
-    e->buffer_bytes = prng_chance(&p->rng, 300000) ? 500 + below(p, 10000) : 20000 + below(p, 500000);
+    e->buffer_bytes =
+        prng_chance(&p->rng, 300000) ? 500 + below(p, 10000) : 20000 + below(p, 500000);
     while (e->config.rcv_wscale > 0 && e->buffer_bytes >> e->config.rcv_wscale < 8)
         e->config.rcv_wscale--; /* the owner's duty: a window it can tell */
     e->read_every_us = prng_chance(&p->rng, 300000) ? 1 + below(p, 50000) : 0;
@@ -61,8 +65,8 @@ static void run_seed(uint64_t seed, bool tell)
     static struct pair p;
     pair_init(&p, seed);
     randomize(&p);
-    uint32_t iss = prng_chance(&p.rng, 500000) ? UINT32_MAX - below(&p, 200000)
-                                               : (uint32_t)prng_next(&p.rng);
+    uint32_t iss =
+        prng_chance(&p.rng, 500000) ? UINT32_MAX - below(&p, 200000) : (uint32_t)prng_next(&p.rng);
     const struct plait_cc *cc = cc_at(below(&p, 2));
     pair_open(&p, cc, 1500, iss);
     pair_run(&p, SECONDS(3600));

@@ -6,8 +6,8 @@
 #include "tcp_trace.h"
 
 /* One segment of the peer's, `n` thousand bytes into its stream. */
-#define DATA_IN(w, n) SEND(w, .flags = TCP_ACK, .seq = THEM + (n) * 1000u, .ack = US, .len = 1000)
-#define K(n) (THEM + (n) * 1000u)
+#define DATA_IN(w, n) SEND(w, .flags = TCP_ACK, .seq = THEM + (n)*1000u, .ack = US, .len = 1000)
+#define K(n) (THEM + (n)*1000u)
 
 static void test_delayed_ack(void **state)
 {
@@ -88,8 +88,7 @@ static void test_sack_blocks(void **state)
     EXPECT(&w, ACK, .seq = US, .sacks = 4,
            .sack = {{K(10), K(11)}, {K(8), K(9)}, {K(6), K(7)}, {K(4), K(5)}});
     DATA_IN(&w, 7); /* joins two */
-    EXPECT(&w, ACK, .seq = US, .sacks = 3,
-           .sack = {{K(6), K(9)}, {K(10), K(11)}, {K(4), K(5)}});
+    EXPECT(&w, ACK, .seq = US, .sacks = 3, .sack = {{K(6), K(9)}, {K(10), K(11)}, {K(4), K(5)}});
     /* The owner's options come first; blocks take what is left. */
     w.ask.ack_option_len = 20;
     tcp_want_ack(&w.tcp);
@@ -287,18 +286,12 @@ static void test_receiver_rtt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delayed_ack),
-        cmocka_unit_test(test_quick_ack),
-        cmocka_unit_test(test_super_segment),
-        cmocka_unit_test(test_sack_blocks),
-        cmocka_unit_test(test_dsack),
-        cmocka_unit_test(test_overlaps),
-        cmocka_unit_test(test_piece_limit),
-        cmocka_unit_test(test_duplicate_acks),
-        cmocka_unit_test(test_window),
-        cmocka_unit_test(test_window_full),
-        cmocka_unit_test(test_accept_window),
-        cmocka_unit_test(test_old_segment),
+        cmocka_unit_test(test_delayed_ack),   cmocka_unit_test(test_quick_ack),
+        cmocka_unit_test(test_super_segment), cmocka_unit_test(test_sack_blocks),
+        cmocka_unit_test(test_dsack),         cmocka_unit_test(test_overlaps),
+        cmocka_unit_test(test_piece_limit),   cmocka_unit_test(test_duplicate_acks),
+        cmocka_unit_test(test_window),        cmocka_unit_test(test_window_full),
+        cmocka_unit_test(test_accept_window), cmocka_unit_test(test_old_segment),
         cmocka_unit_test(test_receiver_rtt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
