@@ -233,14 +233,19 @@ static uint64_t turn(struct wire *w, struct wire_batch *batch)
     return next_us;
 }
 
+/* Until then, or something arrives; a second at most, should a signal come
+ * just before the wait. */
 static void sleep_until(struct pollfd *fds, unsigned count, uint64_t at_us)
 {
+    enum { WAIT_MAX_US = 1000000 };
     uint64_t now_us = cli_now_us();
-    uint64_t wait_us = at_us > now_us ? at_us - now_us : 0;
+    uint64_t wait_us = at_us <= now_us                ? 0
+                       : at_us - now_us < WAIT_MAX_US ? at_us - now_us
+                                                      : WAIT_MAX_US;
     struct timespec ts = {.tv_sec = (time_t)(wait_us / 1000000),
                           .tv_nsec = (long)(wait_us % 1000000 * 1000)};
 
-    if (ppoll(fds, count, at_us == UINT64_MAX ? NULL : &ts, NULL) > 0)
+    if (ppoll(fds, count, &ts, NULL) > 0)
         return;
     for (unsigned i = 0; i < count; i++)
         fds[i].revents = 0;
@@ -252,6 +257,8 @@ static void run(struct wire *w, struct wire_control *control, struct wire_batch 
 
     while (!w->quit && !cli_interrupted()) {
         uint64_t plan_us = wire_control_tick(control, cli_now_us());
+        if (w->quit)
+            return;
         uint64_t link_us = turn(w, batch);
         unsigned count = wire_control_fds(control, fds);
         for (unsigned i = 0; i < 2 * w->count; i++) {
