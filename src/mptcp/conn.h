@@ -24,7 +24,8 @@ enum {
     SUBFLOWS_HISTORY_MAX = 32, /* closed subflows whose numbers are kept */
     REMOTES_MAX = 32,          /* bound of addrs_accepted_max */
     ANNOUNCE_ATTEMPTS_MAX = 6, /* ADD_ADDR without echo (RFC 8684 3.4.1) */
-    DATA_RTO_MAX_US = 60 * 1000 * 1000
+    DATA_RTO_MAX_US = 60 * 1000 * 1000,
+    STALE_RTO_MAX_US = 1000 * 1000 /* how often a dead path is asked whether it is back */
 };
 
 /* MP_TCPRST reasons (RFC 8684 7.4). */

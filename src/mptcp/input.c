@@ -19,9 +19,19 @@ static void progress(struct subflow *sf)
     conn_event(c, sf, PLAIT_EV_SUBFLOW_RECOVERED, PLAIT_WHY_NONE, 0, 0, 0, 0);
 }
 
+/* Another subflow is there to carry the data. */
+static bool replaced(const struct subflow *sf)
+{
+    list_each(other, &sf->conn->subflows, struct subflow, link)
+        if (other != sf && subflow_usable(other) && !other->stale)
+            return true;
+    return false;
+}
+
 static void timed_out(struct subflow *sf, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
+    tcp_set_rto_ceiling(&sf->tcp, replaced(sf) ? STALE_RTO_MAX_US : 0);
     c->env->counters.Timeouts++;
     if (sf->timeouts < UINT8_MAX)
         sf->timeouts++;

@@ -60,6 +60,7 @@ void tcp_established(struct tcp *t, struct tcp_result *r);
 /* rtt.c */
 void tcp_rtt_init(struct tcp *t);
 void tcp_rtt_sample(struct tcp *t, uint32_t rtt_us);
+uint64_t tcp_rto_doubled(const struct tcp *t);
 uint64_t tcp_rto_backed_off(const struct tcp *t);
 void tcp_rtt_receiver(struct tcp *t, const struct segment *seg);
 uint32_t tcp_ts_now(const struct tcp *t, uint64_t now_us);

@@ -25,6 +25,8 @@ struct tcp_rtt {
     uint32_t min_next_us;  /* over the present half of that window */
     uint64_t min_since_us; /* when that half began */
     uint8_t backoff;       /* doublings of the timeout (RFC 6298 5.5) */
+    uint32_t ceiling_us;   /* the owner's, of the doubled timeout; 0: rto_max_us */
+    uint64_t doubled_us;   /* when it last was */
     uint32_t ts_offset;    /* our TSval at time 0 */
     uint32_t rcv_rtt_us;   /* as seen by the receiver, for buffer sizing; 0: not known */
     uint32_t rcv_mark_seq; /* without timestamps: when this is received ... */

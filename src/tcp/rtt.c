@@ -71,10 +71,22 @@ void tcp_rtt_sample(struct tcp *t, uint32_t rtt_us)
     rtt->backoff = 0; /* RFC 6298 5: a new sample ends the backoff */
 }
 
-uint64_t tcp_rto_backed_off(const struct tcp *t)
+/* RFC 6298 5.5, without the owner's ceiling. */
+uint64_t tcp_rto_doubled(const struct tcp *t)
 {
     uint64_t rto = (uint64_t)t->rtt.rto_us << min_u32(t->rtt.backoff, 20);
     return min_u64(rto, t->config->rto_max_us);
+}
+
+uint64_t tcp_rto_backed_off(const struct tcp *t)
+{
+    uint64_t rto = tcp_rto_doubled(t), ceiling = max_u32(t->rtt.ceiling_us, t->rtt.rto_us);
+    return t->rtt.ceiling_us ? min_u64(rto, ceiling) : rto;
+}
+
+void tcp_set_rto_ceiling(struct tcp *t, uint32_t ceiling_us)
+{
+    t->rtt.ceiling_us = ceiling_us;
 }
 
 uint32_t tcp_ts_now(const struct tcp *t, uint64_t now_us)

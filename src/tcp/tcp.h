@@ -294,6 +294,11 @@ static inline uint32_t tcp_next_ssn(const struct tcp *t)
 unsigned tcp_record_iov(const struct tcp_record *rec, uint32_t skip, uint32_t len,
                         struct plait_iov iov[2]);
 
+/* Let the timeout double no further than this (0: as configured). For a
+ * subflow whose bytes another one carries too: its retransmissions only ask
+ * whether the path is back. It is given up after the same time as without. */
+void tcp_set_rto_ceiling(struct tcp *t, uint32_t ceiling_us);
+
 /* Wants from above. */
 void tcp_want_ack(struct tcp *t);               /* acknowledge now */
 void tcp_close(struct tcp *t, uint64_t now_us); /* FIN after what is bound */

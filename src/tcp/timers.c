@@ -87,12 +87,15 @@ static void rto_due(struct tcp *t, struct tcp_result *r)
         return;
     r->flags |= TCP_R_TIMEOUT;
     t->stats.timeouts++;
-    if (++t->recovery.timeouts > t->config->data_retries) {
-        tcp_enter_closed(t, TCP_TIMED_OUT, r);
-        return;
+    if (t->now_us - t->rtt.doubled_us >= tcp_rto_doubled(t)) { /* under a ceiling not every time */
+        if (++t->recovery.timeouts > t->config->data_retries) {
+            tcp_enter_closed(t, TCP_TIMED_OUT, r);
+            return;
+        }
+        t->rtt.doubled_us = t->now_us;
+        if (t->rtt.backoff < UINT8_MAX)
+            t->rtt.backoff++;
     }
-    if (t->rtt.backoff < UINT8_MAX)
-        t->rtt.backoff++;
     tcp_recovery_timeout(t);
     t->wants.fin_lost = t->wants.fin_sent && !t->wants.fin_acked;
     tcp_rto_arm(t);
