@@ -16,6 +16,7 @@ MESON_FLAGS ?= --prefix=$(PREFIX)
 
 all: $(BUILD)/build.ninja ## build plait, libplait and their tests into build/
 	@ninja -C $(BUILD)
+	@ln -sf meson-private/plait.pc $(BUILD)/plait.pc
 
 $(BUILD)/build.ninja:
 	@scripts/install-packages --check build
