@@ -35,6 +35,9 @@ def build():
 
 
 def cleanup():
+    for process in Wire.running:
+        process.kill()
+        process.wait()
     for name in NAMES:
         subprocess.run(["ip", "netns", "del", name], check=False, stderr=subprocess.DEVNULL)
 
@@ -62,9 +65,12 @@ def udp(name):
 
 
 class Wire:
+    running = []
+
     def __init__(self, *arguments):
         self.process = subprocess.Popen([PLAIT, "wire", *arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, text=True)
+        Wire.running.append(self.process)
         line = self.process.stdout.readline()
         assert line == "ready\n", f"not ready but {line!r}"
 
