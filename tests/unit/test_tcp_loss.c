@@ -205,6 +205,33 @@ static void test_timeouts(void **state)
     world_free(&w);
 }
 
+/* Under a ceiling it asks more often, and gives up no sooner. */
+static void test_timeout_ceiling(void **state)
+{
+    struct world w;
+    uint64_t ms = 300, timeouts = 0;
+    (void)state;
+    world_init(&w);
+    w.config.data_retries = 4;
+    w.config.sack = false;
+    open_config(&w);
+    send_range(&w, 0, 4);
+    tcp_set_rto_ceiling(&w.tcp, 600000);
+    for (; ms < 9300; ms += 600) {
+        w.flags = 0;
+        AT(&w, ms);
+        assert_true(w.flags & TCP_R_TIMEOUT);
+        AGAIN(&w, 0);
+        assert_int_equal(next_ms(&w), 600);
+        timeouts++;
+    }
+    assert_int_equal(timeouts, 15);
+    AT(&w, 9300);
+    EXPECT_STATE(&w, CLOSED);
+    assert_int_equal(w.tcp.error, TCP_TIMED_OUT);
+    world_free(&w);
+}
+
 static void test_timeout_recovery(void **state)
 {
     struct world w;
@@ -450,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_probe_with_new_data),
         cmocka_unit_test(test_probe_is_one_segment),
         cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_timeout_ceiling),
         cmocka_unit_test(test_timeout_recovery),
         cmocka_unit_test(test_timeout_spares_the_young),
         cmocka_unit_test(test_rtt_arithmetic),
