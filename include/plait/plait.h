@@ -132,6 +132,7 @@ PLAIT_API bool plait_stack_ready(struct plait_stack *stack, struct plait_conn **
  * that is there updates it. */
 struct plait_local {
     struct plait_addr addr;
+    uint32_t link;      /* addresses with the same number share an interface; 0: not known */
     uint8_t prefix_len; /* of the link's network; 0: not known */
     uint16_t mtu;
     bool backup;     /* subflows from it are backup */

@@ -108,6 +108,7 @@ struct plait_sched {
 struct plait_pm_addr {
     struct plait_addr addr;
     uint16_t port;      /* remote: where it listens; 0: the connection's port */
+    uint32_t link;      /* local: addresses with the same number share an interface; 0: unknown */
     uint8_t prefix_len; /* local: of the link's network; 0: not known */
     uint8_t id;
     bool backup;

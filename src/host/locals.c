@@ -58,7 +58,10 @@ static void on_change(void *ctx, const struct io_watch_addr *a, bool present)
     struct host *h = ctx;
     /* Loopback offers more than the engine's largest packet. */
     uint16_t mtu = a->mtu < PLAIT_PAYLOAD_MAX ? a->mtu : PLAIT_PAYLOAD_MAX;
-    struct plait_local local = {.addr = a->addr, .mtu = mtu, .prefix_len = a->prefix_len};
+    struct plait_local local = {.addr = a->addr,
+                                .link = a->ifindex,
+                                .mtu = mtu,
+                                .prefix_len = a->prefix_len};
     bool chosen = named(&h->locals, &a->addr);
 
     if (h->locals.only_count > 0 && !chosen)

@@ -327,6 +327,7 @@ static void pm_addresses(const struct plait_conn *c, struct pm_inputs *in)
         const struct plait_local *l = &env->locals[i].local;
         bool initial = endpoint_is_initial(c, &l->addr);
         in->locals[i] = (struct plait_pm_addr){.addr = l->addr,
+                                               .link = l->link,
                                                .prefix_len = l->prefix_len,
                                                .id = initial ? 0 : env->locals[i].id,
                                                .backup = l->backup,

@@ -6,8 +6,10 @@
  *
  * Two addresses are a pair unless it is plain that packets would have to
  * leave by another interface: the remote one is on the network of another
- * local address and not on this one's. A pair that failed is tried again
- * after a pause that doubles from 1 s to 1 min while nothing succeeds.
+ * local address and not on this one's. An interface that carries a subflow of
+ * one family gets none of the other: both would share its bottleneck. A pair
+ * that failed is tried again after a pause that doubles from 1 s to 1 min
+ * while nothing succeeds.
  */
 #include "pm/pm.h"
 
@@ -44,6 +46,31 @@ static bool connected(const struct plait_pm_view *v, const struct plait_pm_addr 
     return false;
 }
 
+/* `used`, the local address of a subflow, shares the interface of `local` but
+ * not its family. */
+static bool other_family(const struct plait_pm_view *v, const struct plait_addr *used,
+                         const struct plait_pm_addr *local)
+{
+    for (unsigned i = 0; local->link && i < v->local_count; i++)
+        if (v->locals[i].link == local->link && v->locals[i].addr.family != local->addr.family &&
+            addr_equal(&v->locals[i].addr, used))
+            return true;
+    return false;
+}
+
+/* An interface carries, or is about to carry, a subflow of the other family. */
+static bool link_taken(const struct plait_pm_view *v, const struct plait_pm_action *actions,
+                       unsigned action_count, const struct plait_pm_addr *local)
+{
+    for (unsigned i = 0; i < v->subflow_count; i++)
+        if (other_family(v, &v->subflows[i].local.addr, local))
+            return true;
+    for (unsigned i = 0; i < action_count; i++)
+        if (other_family(v, &actions[i].local.addr, local))
+            return true;
+    return false;
+}
+
 /* After a failure wait; anything new to try is tried at once. */
 static bool backing_off(struct fullmesh *m, const struct plait_pm_view *v,
                         enum plait_pm_event event, uint64_t *wake_us)
@@ -74,7 +101,8 @@ static unsigned fullmesh_decide(void *state, const struct plait_pm_view *v,
             const struct plait_pm_addr *local = &v->locals[l], *remote = &v->remotes[r];
             if (have >= v->subflow_max || n == PLAIT_PM_ACTIONS_MAX)
                 return n;
-            if (!is_pair(v, local, remote) || connected(v, local, remote))
+            if (!is_pair(v, local, remote) || connected(v, local, remote) ||
+                link_taken(v, actions, n, local))
                 continue;
             actions[n++] = (struct plait_pm_action){.kind = PLAIT_PM_OPEN,
                                                     .local = *local,
