@@ -38,6 +38,8 @@ void conn_detach(struct plait_conn *c, uint64_t now_us)
         conn_abort(c, PLAIT_WHY_LOCAL_ABORT, now_us);
     else if (c->state == CONN_ESTABLISHED)
         conn_shutdown(c, now_us);
+    if (conn_is_tcp(c) && c->initial)
+        tcp_orphan(&c->initial->tcp, now_us);
     c->give_up_us = now_us + c->env->config.close_timeout_us;
     conn_touch(c);
 }
@@ -107,6 +109,7 @@ static void subflows_close(struct plait_conn *c, uint64_t now_us)
             subflow_reset(sf, RST_UNSPECIFIED, false, PLAIT_WHY_LOCAL_CLOSE);
         else
             tcp_close(&sf->tcp, now_us);
+        tcp_orphan(&sf->tcp, now_us); /* the peer has nothing more to say */
         sf->quiet = false;
     }
     conn_touch(c);

@@ -257,14 +257,15 @@ void subflow_failed(struct subflow *sf, enum tcp_error error, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
     enum plait_reason why = sf->why ? sf->why : tcp_error_reason(error);
-    bool last_hope = sf->kind == SUBFLOW_JOIN_OUT && !sf->joined && error == TCP_REFUSED &&
-                     c->subflow_count == 1; /* the peer has forgotten the connection */
+    /* Where it once accepted the connection, the peer has now forgotten it. */
+    bool forgotten = sf->kind == SUBFLOW_JOIN_OUT && !sf->joined && error == TCP_REFUSED &&
+                     c->subflow_count == 1 && endpoint_equal(&sf->tcp.remote, &c->remote);
     if (c->state == CONN_OPENING)
         c->env->counters.AttemptFails++;
     else
         c->env->counters.EstabResets++;
-    if (c->state == CONN_OPENING || conn_is_tcp(c) || last_hope)
-        conn_fail(c, tcp_error_public(error), why, now_us);
+    if (c->state == CONN_OPENING || conn_is_tcp(c) || forgotten)
+        conn_fail(c, forgotten ? PLAIT_E_RESET : tcp_error_public(error), why, now_us);
 }
 
 static void subflow_reap(struct subflow *sf, uint64_t now_us)

@@ -95,7 +95,10 @@ void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_u
     struct tcp_result r = {0};
     if (sf->gone || overtook_keys(sf, seg))
         return;
+    struct plait_conn *c = sf->conn;
     struct tcp_stats before = sf->tcp.stats;
+    if (c->multipath && sf->joined && dsn_gt(c->rcv_edge, c->rcv_nxt)) /* told on any subflow */
+        tcp_accept_window(&sf->tcp, (uint32_t)(c->rcv_edge - c->rcv_nxt));
     tcp_input(&sf->tcp, seg, now_us, &r);
     count_input(sf, &before);
     conn_touch(sf->conn);
