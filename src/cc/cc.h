@@ -15,4 +15,19 @@ const struct plait_cc *cc_find(const char *name);
 /* The default first; NULL past the end. */
 const struct plait_cc *cc_at(unsigned index);
 
+static inline const struct plait_cc_view *cc_self(const struct plait_cc_group *g)
+{
+    return &g->views[g->self];
+}
+
+static inline uint64_t cc_max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline uint64_t cc_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 #endif

@@ -40,20 +40,6 @@ struct cubic {
     uint8_t samples, css_rounds;
 };
 
-static const struct plait_cc_view *self(const struct plait_cc_group *g)
-{
-    return &g->views[g->self];
-}
-
-static uint64_t max(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-static uint64_t min(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint32_t cube_root(uint64_t x)
 {
     uint64_t root = 0;
@@ -68,13 +54,13 @@ static uint32_t cube_root(uint64_t x)
 /* Time to climb d bytes along the curve. */
 static uint32_t climb_ms(uint64_t d, uint64_t mss)
 {
-    return cube_root(min(d, (uint64_t)1 << 31) * UINT64_C(2500000000) / mss);
+    return cube_root(cc_min(d, (uint64_t)1 << 31) * UINT64_C(2500000000) / mss);
 }
 
 /* C t^3 in bytes. */
 static uint64_t curve(uint64_t ms, uint64_t mss)
 {
-    ms = min(ms, ELAPSED_MS_MAX);
+    ms = cc_min(ms, ELAPSED_MS_MAX);
     return ms * ms * ms / 1000 * mss * 2 / 5000000;
 }
 
@@ -92,7 +78,7 @@ static void begin_epoch(struct cubic *s, uint64_t now_us, uint64_t cwnd, uint64_
     e->start_us = now_us;
     e->w_est = cwnd;
     e->k_ms = e->w_max > cwnd ? climb_ms(e->w_max - cwnd, mss) : 0;
-    e->w_max = max(e->w_max, cwnd);
+    e->w_max = cc_max(e->w_max, cwnd);
 }
 
 /* RFC 9438 4.2 to 4.5 */
@@ -108,11 +94,11 @@ static void avoid_congestion(struct cubic *s, const struct plait_cc_view *v,
     bool caught_up = e->w_est >= e->w_max;
     e->w_est += mss * acked * (caught_up ? ALPHA_DEN : ALPHA_NUM) / (cwnd * ALPHA_DEN);
     if (window_at(e, ms, mss) < e->w_est) {
-        out->cwnd_bytes = max(cwnd, e->w_est);
+        out->cwnd_bytes = cc_max(cwnd, e->w_est);
         return;
     }
     uint64_t target = window_at(e, ms + v->srtt_us / 1000, mss);
-    target = min(max(target, cwnd), cwnd + cwnd / 2);
+    target = cc_min(cc_max(target, cwnd), cwnd + cwnd / 2);
     out->cwnd_bytes = cwnd + (target - cwnd) * acked / cwnd;
 }
 
@@ -122,7 +108,7 @@ static void round_begin(struct cubic *s, const struct plait_cc_ack *ack, struct 
 {
     if (s->css_base_us && ++s->css_rounds >= CSS_ROUNDS)
         out->ssthresh_bytes = out->cwnd_bytes; /* the queue was real */
-    s->round_left = (uint32_t)min(ack->in_flight_bytes, UINT32_MAX);
+    s->round_left = (uint32_t)cc_min(ack->in_flight_bytes, UINT32_MAX);
     s->rtt_last_us = s->rtt_us;
     s->rtt_us = 0;
     s->samples = 0;
@@ -143,7 +129,7 @@ static void watch_delay(struct cubic *s, const struct plait_cc_ack *ack)
             s->css_base_us = 0;
     } else if (s->rtt_last_us) {
         uint64_t thresh =
-            min(max(s->rtt_last_us / RTT_DIVISOR, RTT_THRESH_MIN_US), RTT_THRESH_MAX_US);
+            cc_min(cc_max(s->rtt_last_us / RTT_DIVISOR, RTT_THRESH_MIN_US), RTT_THRESH_MAX_US);
         if (s->rtt_us >= s->rtt_last_us + thresh) {
             s->css_base_us = s->rtt_us;
             s->css_rounds = 0;
@@ -164,7 +150,7 @@ static uint64_t slow_start(struct cubic *s, const struct plait_cc_ack *ack,
     if (out->cwnd_bytes >= out->ssthresh_bytes)
         return 0;
     uint64_t growth = s->css_base_us ? acked / CSS_GROWTH_DIVISOR : acked;
-    uint64_t step = min(growth, out->ssthresh_bytes - out->cwnd_bytes);
+    uint64_t step = cc_min(growth, out->ssthresh_bytes - out->cwnd_bytes);
     out->cwnd_bytes += step;
     return growth - step;
 }
@@ -185,7 +171,7 @@ static void cubic_acked(void *state, const struct plait_cc_group *g, const struc
     if (out->cwnd_bytes < out->ssthresh_bytes)
         acked = slow_start(s, ack, out);
     if (acked > 0 && out->cwnd_bytes >= out->ssthresh_bytes)
-        avoid_congestion(s, self(g), ack, acked, out);
+        avoid_congestion(s, cc_self(g), ack, acked, out);
 }
 
 /* RFC 9438 4.6, 4.7 */
@@ -196,7 +182,7 @@ static void reduce(struct cubic *s, uint64_t mss, struct plait_cc_out *out)
     /* Fast convergence: leave room for whoever came. */
     s->now.w_max = cwnd < s->now.w_max ? cwnd * (100 + BETA_PERCENT) / 200 : cwnd;
     s->now.start_us = 0;
-    out->ssthresh_bytes = max(cwnd * BETA_PERCENT / 100, 2 * mss);
+    out->ssthresh_bytes = cc_max(cwnd * BETA_PERCENT / 100, 2 * mss);
     out->cwnd_bytes = out->ssthresh_bytes;
     s->css_base_us = 0;
 }
@@ -205,7 +191,7 @@ static void cubic_signal(void *state, const struct plait_cc_group *g, enum plait
                          uint64_t now_us, struct plait_cc_out *out)
 {
     struct cubic *s = state;
-    uint64_t mss = self(g)->mss_bytes;
+    uint64_t mss = cc_self(g)->mss_bytes;
     (void)now_us;
     switch (what) {
     case PLAIT_CC_LOSS:
@@ -222,8 +208,8 @@ static void cubic_signal(void *state, const struct plait_cc_group *g, enum plait
         s->now = s->before;
         break;
     case PLAIT_CC_IDLE:
-        out->ssthresh_bytes = max(out->ssthresh_bytes, out->cwnd_bytes / 4 * 3);
-        out->cwnd_bytes = min(out->cwnd_bytes, 10 * mss);
+        out->ssthresh_bytes = cc_max(out->ssthresh_bytes, out->cwnd_bytes / 4 * 3);
+        out->cwnd_bytes = cc_min(out->cwnd_bytes, 10 * mss);
         s->now.start_us = 0;
         break;
     case PLAIT_CC_RECOVERED:

@@ -12,29 +12,15 @@ struct newreno {
     uint64_t acked_bytes; /* towards the next segment of growth */
 };
 
-static const struct plait_cc_view *self(const struct plait_cc_group *g)
-{
-    return &g->views[g->self];
-}
-
-static uint64_t max(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-static uint64_t min(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void newreno_acked(void *state, const struct plait_cc_group *g,
                           const struct plait_cc_ack *ack, struct plait_cc_out *out)
 {
     struct newreno *s = state;
-    uint64_t acked = ack->acked_bytes, mss = self(g)->mss_bytes;
+    uint64_t acked = ack->acked_bytes, mss = cc_self(g)->mss_bytes;
     if (!ack->cwnd_limited)
         return;
     if (out->cwnd_bytes < out->ssthresh_bytes) {
-        uint64_t step = min(acked, out->ssthresh_bytes - out->cwnd_bytes);
+        uint64_t step = cc_min(acked, out->ssthresh_bytes - out->cwnd_bytes);
         out->cwnd_bytes += step;
         acked -= step;
     }
@@ -49,20 +35,20 @@ static void newreno_signal(void *state, const struct plait_cc_group *g, enum pla
                            uint64_t now_us, struct plait_cc_out *out)
 {
     struct newreno *s = state;
-    uint64_t mss = self(g)->mss_bytes;
+    uint64_t mss = cc_self(g)->mss_bytes;
     (void)now_us;
     switch (what) {
     case PLAIT_CC_LOSS:
-        out->ssthresh_bytes = max(out->cwnd_bytes / 2, 2 * mss);
+        out->ssthresh_bytes = cc_max(out->cwnd_bytes / 2, 2 * mss);
         out->cwnd_bytes = out->ssthresh_bytes;
         break;
     case PLAIT_CC_TIMEOUT:
-        out->ssthresh_bytes = max(out->cwnd_bytes / 2, 2 * mss);
+        out->ssthresh_bytes = cc_max(out->cwnd_bytes / 2, 2 * mss);
         out->cwnd_bytes = mss;
         break;
     case PLAIT_CC_IDLE: /* RFC 5681 4.1; what was known stays in ssthresh (RFC 2861 2) */
-        out->ssthresh_bytes = max(out->ssthresh_bytes, out->cwnd_bytes / 4 * 3);
-        out->cwnd_bytes = min(out->cwnd_bytes, 10 * mss);
+        out->ssthresh_bytes = cc_max(out->ssthresh_bytes, out->cwnd_bytes / 4 * 3);
+        out->cwnd_bytes = cc_min(out->cwnd_bytes, 10 * mss);
         break;
     case PLAIT_CC_RECOVERED:
     case PLAIT_CC_SPURIOUS:

@@ -72,14 +72,9 @@ int cmd_connect(int argc, char **argv)
                                 .operands_min = 2,
                                 .operands_max = 2};
 
-    switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD:
-        return HOST_FAIL_USAGE;
-    case OPTION_DONE:
-        return HOST_OK;
-    case OPTION_GO:
-        break;
-    }
+    int end = options_parse(&usage, argc, argv, &operand);
+    if (end != OPTION_GO)
+        return end;
     if (!net_port(argv[operand + 1], &port))
         return HOST_FAIL_USAGE;
 

@@ -341,14 +341,9 @@ int cmd_demo(int argc, char **argv)
                                  .seed = 1};
     link_spec_parse("rate=20mbit,delay=10ms", &d->o.links[0], why);
     link_spec_parse("rate=10mbit,delay=30ms", &d->o.links[1], why);
-    switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD:
-        return HOST_FAIL_USAGE;
-    case OPTION_DONE:
-        return HOST_OK;
-    case OPTION_GO:
-        break;
-    }
+    int end = options_parse(&usage, argc, argv, &operand);
+    if (end != OPTION_GO)
+        return end;
     if (d->o.size_bytes == 0) {
         cli_error("--size 0 leaves nothing to show");
         return HOST_FAIL_USAGE;

@@ -132,14 +132,9 @@ int cmd_listen(int argc, char **argv)
                                 .operands_min = 1,
                                 .operands_max = 1};
 
-    switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD:
-        return HOST_FAIL_USAGE;
-    case OPTION_DONE:
-        return HOST_OK;
-    case OPTION_GO:
-        break;
-    }
+    int end = options_parse(&usage, argc, argv, &operand);
+    if (end != OPTION_GO)
+        return end;
     if (!net_port(argv[operand], &port))
         return HOST_FAIL_USAGE;
     int failure = net_open(&net, &server.host);

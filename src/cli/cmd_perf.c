@@ -87,14 +87,9 @@ static int run_client(int argc, char **argv)
                                 .operands_min = 1,
                                 .operands_max = 1};
 
-    switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD:
-        return HOST_FAIL_USAGE;
-    case OPTION_DONE:
-        return HOST_OK;
-    case OPTION_GO:
-        break;
-    }
+    int end = options_parse(&usage, argc, argv, &operand);
+    if (end != OPTION_GO)
+        return end;
     if (c.parallel > PERF_STREAMS_MAX || (!c.o.params.bytes && !c.o.params.time_us)) {
         cli_error(c.parallel > PERF_STREAMS_MAX ? "--parallel goes up to 64"
                                                 : "--time 0 measures nothing");
@@ -123,14 +118,9 @@ static int run_server(int argc, char **argv)
                                 .groups = {{"Options", server_rows, &o},
                                            {"Network", net_rows, &net}}};
 
-    switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD:
-        return HOST_FAIL_USAGE;
-    case OPTION_DONE:
-        return HOST_OK;
-    case OPTION_GO:
-        break;
-    }
+    int end = options_parse(&usage, argc, argv, &operand);
+    if (end != OPTION_GO)
+        return end;
     int failure = net_open(&net, &h);
     if (failure)
         return failure;

@@ -195,8 +195,8 @@ static int run_names(struct run_options *o, char **names, unsigned count)
         return HOST_FAIL_USAGE;
     }
     o->names = names;
-    const struct jobs j = {.last = count - 1, .limit_s = JOB_LIMIT_S, .ctx = o,
-                           .run = run_one, .done = run_done};
+    const struct jobs j = {
+        .last = count - 1, .limit_s = JOB_LIMIT_S, .ctx = o, .run = run_one, .done = run_done};
     uint64_t failed = jobs_run(&j);
     if (failed == UINT64_MAX) {
         cli_error("cannot start a process: %s", strerror(errno));
@@ -227,9 +227,9 @@ static int run(int argc, char **argv)
                                 .operands_min = 1,
                                 .operands_max = -1};
     int operand;
-    enum option_result parsed = options_parse(&usage, argc, argv, &operand);
+    int parsed = options_parse(&usage, argc, argv, &operand);
     if (parsed != OPTION_GO)
-        return parsed == OPTION_DONE ? HOST_OK : HOST_FAIL_USAGE;
+        return parsed;
     if (argc - operand == 1 && strcmp(argv[operand], "all") == 0) {
         unsigned count;
         char **names = all_names(&count);
@@ -309,8 +309,12 @@ static int swarm_seeds(struct swarm_options *o)
         cli_error("--pcap and --events are for one seed at a time");
         return HOST_FAIL_USAGE;
     }
-    const struct jobs j = {.first = o->seeds.first, .last = o->seeds.last, .workers = o->jobs,
-                           .limit_s = SEED_LIMIT_S, .ctx = o, .run = swarm_one,
+    const struct jobs j = {.first = o->seeds.first,
+                           .last = o->seeds.last,
+                           .workers = o->jobs,
+                           .limit_s = SEED_LIMIT_S,
+                           .ctx = o,
+                           .run = swarm_one,
                            .done = swarm_done};
     uint64_t failed = jobs_run(&j);
     if (failed == UINT64_MAX) {
@@ -348,9 +352,9 @@ static int swarm(int argc, char **argv)
         .closing = closing,
         .groups = {{"Options", rows, &o}}};
     int operand;
-    enum option_result parsed = options_parse(&usage, argc, argv, &operand);
+    int parsed = options_parse(&usage, argc, argv, &operand);
     if (parsed != OPTION_GO)
-        return parsed == OPTION_DONE ? HOST_OK : HOST_FAIL_USAGE;
+        return parsed;
     return swarm_seeds(&o);
 }
 

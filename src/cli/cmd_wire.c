@@ -350,14 +350,9 @@ int cmd_wire(int argc, char **argv)
         .groups = {{"Options", wire_rows, &o}},
         .operands_max = -1};
 
-    switch (options_parse(&usage, argc, argv, &operand)) {
-    case OPTION_BAD:
-        return HOST_FAIL_USAGE;
-    case OPTION_DONE:
-        return HOST_OK;
-    case OPTION_GO:
-        break;
-    }
+    int end = options_parse(&usage, argc, argv, &operand);
+    if (end != OPTION_GO)
+        return end;
     if (o.tell)
         return wire_tell(o.tell, argc - operand, argv + operand);
     int failure = settle(&o, argc - operand, argv + operand);

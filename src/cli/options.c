@@ -207,7 +207,7 @@ static bool take_value(const struct option_row *row, void *into, int argc, char 
     return false;
 }
 
-enum option_result options_parse(const struct usage *usage, int argc, char **argv, int *operand)
+int options_parse(const struct usage *usage, int argc, char **argv, int *operand)
 {
     struct flat flat;
     struct option longs[ROWS_MAX + 2];
@@ -225,20 +225,20 @@ enum option_result options_parse(const struct usage *usage, int argc, char **arg
             break;
         if (got == 'h') {
             print_help(usage);
-            return OPTION_DONE;
+            return HOST_OK;
         }
         if (got == ':') {
             cli_error("option '%s' needs a value: see --help", argv[optind - 1]);
-            return OPTION_BAD;
+            return HOST_FAIL_USAGE;
         }
         const struct option_row *row = find_row(&flat, got, &into);
         if (!row) {
             say_unknown(&flat, argv[optind > at ? optind - 1 : at]);
-            return OPTION_BAD;
+            return HOST_FAIL_USAGE;
         }
         if (!take_value(row, into, argc, argv))
-            return OPTION_BAD;
+            return HOST_FAIL_USAGE;
     }
     *operand = optind;
-    return check_operands(usage, argc - optind) ? OPTION_GO : OPTION_BAD;
+    return check_operands(usage, argc - optind) ? OPTION_GO : HOST_FAIL_USAGE;
 }

@@ -59,12 +59,11 @@ struct usage {
     int operands_min, operands_max;                /* max -1: any number */
 };
 
-enum option_result {
-    OPTION_GO,   /* parsed: *operand is the index of the first operand */
-    OPTION_DONE, /* help was printed: exit 0 */
-    OPTION_BAD   /* the error was said: exit HOST_FAIL_USAGE */
-};
-enum option_result options_parse(const struct usage *usage, int argc, char **argv, int *operand);
+/* OPTION_GO: parsed, *operand is the index of the first operand. Otherwise the
+ * code to exit with: help was printed (HOST_OK), or the error said
+ * (HOST_FAIL_USAGE). */
+enum { OPTION_GO = -1 };
+int options_parse(const struct usage *usage, int argc, char **argv, int *operand);
 
 /* Appended to every command's help: enum host_failure in words. */
 #define CLI_EXIT_CODES                                                                             \

@@ -190,8 +190,8 @@ static void options_with_three_values(void **state)
     assert_string_equal(v.three[2], "c");
     assert_true(v.flag);
     assert_int_equal(operand, 6);
-    assert_int_equal(PARSE("--three", "a", "b"), OPTION_BAD);
-    assert_int_equal(PARSE("--three=a", "b", "c"), OPTION_BAD);
+    assert_int_equal(PARSE("--three", "a", "b"), HOST_FAIL_USAGE);
+    assert_int_equal(PARSE("--three=a", "b", "c"), HOST_FAIL_USAGE);
 }
 
 static void options_that_are_wrong(void **state)
@@ -200,14 +200,14 @@ static void options_that_are_wrong(void **state)
     int operand;
     (void)state;
 
-    assert_int_equal(PARSE("--flga"), OPTION_BAD);
-    assert_int_equal(PARSE("-x"), OPTION_BAD);
-    assert_int_equal(PARSE("--text"), OPTION_BAD);
-    assert_int_equal(PARSE("--port", "0"), OPTION_BAD);
-    assert_int_equal(PARSE("--port", "65536"), OPTION_BAD);
-    assert_int_equal(PARSE("--size", "5q"), OPTION_BAD);
-    assert_int_equal(PARSE("--time", "soon"), OPTION_BAD);
-    assert_int_equal(PARSE("one", "two", "three"), OPTION_BAD);
+    assert_int_equal(PARSE("--flga"), HOST_FAIL_USAGE);
+    assert_int_equal(PARSE("-x"), HOST_FAIL_USAGE);
+    assert_int_equal(PARSE("--text"), HOST_FAIL_USAGE);
+    assert_int_equal(PARSE("--port", "0"), HOST_FAIL_USAGE);
+    assert_int_equal(PARSE("--port", "65536"), HOST_FAIL_USAGE);
+    assert_int_equal(PARSE("--size", "5q"), HOST_FAIL_USAGE);
+    assert_int_equal(PARSE("--time", "soon"), HOST_FAIL_USAGE);
+    assert_int_equal(PARSE("one", "two", "three"), HOST_FAIL_USAGE);
 }
 
 /* ---- meters --------------------------------------------------------------- */
