@@ -141,7 +141,7 @@ static const struct option_row rows[] = {
     {0},
 };
 
-static enum option_result parse(struct values *v, int *operand, int argc, const char *const *argv)
+static int parse(struct values *v, int *operand, int argc, const char *const *argv)
 {
     char *copy[16];
     const struct usage usage = {.synopsis = "test",
