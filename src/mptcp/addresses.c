@@ -184,7 +184,7 @@ void addresses_local(struct plait_conn *c, const struct local_addr *local, bool 
         if (!added)
             list_each(sf, &c->subflows, struct subflow, link)
                 if (addr_equal(&sf->tcp.local.addr, &local->local.addr))
-                    subflow_failed(sf, TCP_UNREACHABLE, now_us);
+                    subflow_failed(sf, TCP_UNREACHABLE);
         return;
     }
     if (added) {
@@ -198,7 +198,7 @@ void addresses_local(struct plait_conn *c, const struct local_addr *local, bool 
         withdraw(c, id);
     list_each(sf, &c->subflows, struct subflow, link)
         if (addr_equal(&sf->tcp.local.addr, &local->local.addr))
-            subflow_drop(sf, PLAIT_WHY_LOCAL_ADDR_GONE, now_us);
+            subflow_drop(sf, PLAIT_WHY_LOCAL_ADDR_GONE);
     addresses_decide(c, PLAIT_PM_LOCAL_REMOVED, now_us);
 }
 

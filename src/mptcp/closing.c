@@ -9,9 +9,8 @@
  */
 #include "mptcp/conn.h"
 
-int conn_shutdown(struct plait_conn *c, uint64_t now_us)
+int conn_shutdown(struct plait_conn *c)
 {
-    (void)now_us;
     if (c->error)
         return c->error;
     if (c->state == CONN_OPENING)
@@ -21,11 +20,11 @@ int conn_shutdown(struct plait_conn *c, uint64_t now_us)
     return 0;
 }
 
-void conn_abort(struct plait_conn *c, enum plait_reason why, uint64_t now_us)
+void conn_abort(struct plait_conn *c, enum plait_reason why)
 {
     if (c->state != CONN_CLOSED) {
         c->fastclose = c->multipath && c->key_known;
-        conn_fail(c, PLAIT_E_ABORTED, why, now_us);
+        conn_fail(c, PLAIT_E_ABORTED, why);
     }
 }
 
@@ -35,22 +34,22 @@ void conn_detach(struct plait_conn *c, uint64_t now_us)
     c->user = NULL;
     list_remove(&c->ready_link);
     if (c->state == CONN_OPENING || c->recv_bytes)
-        conn_abort(c, PLAIT_WHY_LOCAL_ABORT, now_us);
+        conn_abort(c, PLAIT_WHY_LOCAL_ABORT);
     else if (c->state == CONN_ESTABLISHED)
-        conn_shutdown(c, now_us);
+        conn_shutdown(c);
     if (conn_is_tcp(c) && c->initial)
         tcp_orphan(&c->initial->tcp, now_us);
     c->give_up_us = now_us + c->env->config.close_timeout_us;
     conn_touch(c);
 }
 
-void closing_fastclose_in(struct subflow *sf, uint64_t key, uint64_t now_us)
+void closing_fastclose_in(struct subflow *sf, uint64_t key)
 {
     struct plait_conn *c = sf->conn;
     if (!c->multipath || !c->key_known || key != c->local_key)
         return;
     c->env->counters.MPFastcloseRx++;
-    conn_fail(c, PLAIT_E_RESET, PLAIT_WHY_PEER_FASTCLOSE, now_us);
+    conn_fail(c, PLAIT_E_RESET, PLAIT_WHY_PEER_FASTCLOSE);
 }
 
 void closing_subflow_fin(struct subflow *sf, uint64_t now_us)
@@ -58,7 +57,7 @@ void closing_subflow_fin(struct subflow *sf, uint64_t now_us)
     struct plait_conn *c = sf->conn;
     if (conn_is_tcp(c)) {
         if (sf == c->initial)
-            receive_data_fin(c, c->rcv_nxt, now_us);
+            receive_data_fin(c, c->rcv_nxt);
         return;
     }
     if (!c->closing && sf->why == PLAIT_WHY_NONE)
@@ -129,7 +128,7 @@ void closing_step(struct plait_conn *c, uint64_t now_us)
     if (c->state != CONN_ESTABLISHED)
         return;
     if (c->detached && c->recv_bytes) { /* nobody will read it (RFC 1122 4.2.2.13) */
-        conn_abort(c, PLAIT_WHY_LOCAL_ABORT, now_us);
+        conn_abort(c, PLAIT_WHY_LOCAL_ABORT);
         return;
     }
     fin_step(c, now_us);
@@ -172,7 +171,7 @@ void closing_tick(struct plait_conn *c, uint64_t now_us)
         return;
     }
     c->fastclose = c->multipath && c->key_known;
-    conn_fail(c, PLAIT_E_TIMED_OUT, PLAIT_WHY_TIMEOUT, now_us);
+    conn_fail(c, PLAIT_E_TIMED_OUT, PLAIT_WHY_TIMEOUT);
 }
 
 uint64_t closing_deadline(const struct plait_conn *c)

@@ -253,7 +253,7 @@ static int tcp_error_public(enum tcp_error e)
     return PLAIT_E_RESET;
 }
 
-void subflow_failed(struct subflow *sf, enum tcp_error error, uint64_t now_us)
+void subflow_failed(struct subflow *sf, enum tcp_error error)
 {
     struct plait_conn *c = sf->conn;
     enum plait_reason why = sf->why ? sf->why : tcp_error_reason(error);
@@ -265,7 +265,7 @@ void subflow_failed(struct subflow *sf, enum tcp_error error, uint64_t now_us)
     else
         c->env->counters.EstabResets++;
     if (c->state == CONN_OPENING || conn_is_tcp(c) || forgotten)
-        conn_fail(c, forgotten ? PLAIT_E_RESET : tcp_error_public(error), why, now_us);
+        conn_fail(c, forgotten ? PLAIT_E_RESET : tcp_error_public(error), why);
 }
 
 static void subflow_reap(struct subflow *sf, uint64_t now_us)
@@ -273,7 +273,7 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
     struct plait_conn *c = sf->conn;
     if (sf->why == PLAIT_WHY_NONE)
         sf->why = tcp_error_reason(sf->tcp.error);
-    subflow_reinject(sf, PLAIT_WHY_SUBFLOW_LOST, now_us);
+    subflow_reinject(sf, PLAIT_WHY_SUBFLOW_LOST);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_CLOSED, sf->why, sf->tcp.error, sf->rst_reason, 0, 0);
     c->env->counters.RmSubflow++;
     bool wanted = sf->why == PLAIT_WHY_LOCAL_CLOSE || sf->why == PLAIT_WHY_POLICY;
@@ -288,9 +288,8 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
         addresses_decide(c, PLAIT_PM_SUBFLOW_FAILED, now_us);
 }
 
-void subflow_drop(struct subflow *sf, enum plait_reason why, uint64_t now_us)
+void subflow_drop(struct subflow *sf, enum plait_reason why)
 {
-    (void)now_us;
     if (sf->gone)
         return;
     sf->gone = true;
@@ -315,9 +314,8 @@ void subflow_reset(struct subflow *sf, enum rst_reason reason, bool transient,
 
 /* ---- end of the connection ---------------------------------------------------- */
 
-void conn_fail(struct plait_conn *c, int error, enum plait_reason why, uint64_t now_us)
+void conn_fail(struct plait_conn *c, int error, enum plait_reason why)
 {
-    (void)now_us;
     if (c->state == CONN_CLOSED)
         return;
     c->state = CONN_CLOSED;

@@ -255,12 +255,12 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
                             const struct plait_endpoint *local, const struct plait_endpoint *remote,
                             uint64_t now_us);
 /* End a subflow without sending anything more; what it carried is reinjected. */
-void subflow_drop(struct subflow *sf, enum plait_reason why, uint64_t now_us);
+void subflow_drop(struct subflow *sf, enum plait_reason why);
 /* Reset a subflow: RST with MP_TCPRST. */
 void subflow_reset(struct subflow *sf, enum rst_reason reason, bool transient,
                    enum plait_reason why);
 /* The whole connection is over. Subflows that still live are reset. */
-void conn_fail(struct plait_conn *c, int error, enum plait_reason why, uint64_t now_us);
+void conn_fail(struct plait_conn *c, int error, enum plait_reason why);
 /* Something changed: ask every subflow for output again, and look at the
  * connection at the end of this entry. */
 void conn_touch(struct plait_conn *c);
@@ -271,7 +271,7 @@ void conn_free(struct plait_conn *c);
 /* Mark readable, writable: the stack will give the connection out. */
 void conn_notify(struct plait_conn *c);
 /* A subflow's tcp reached CLOSED by an error. */
-void subflow_failed(struct subflow *sf, enum tcp_error error, uint64_t now_us);
+void subflow_failed(struct subflow *sf, enum tcp_error error);
 unsigned conn_poll(const struct plait_conn *c);
 void conn_event(struct plait_conn *c, struct subflow *sf, enum plait_event_type type,
                 enum plait_reason why, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3);
@@ -306,8 +306,9 @@ int conn_join_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
 /* Handshake options of a segment. False: the subflow ended, stop here. */
 bool handshake_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
                   uint64_t now_us);
-/* Handshake options for a segment about to be sent. */
-void handshake_out(const struct subflow *sf, const struct tcp_plan *plan,
+/* Handshake options for a segment of this kind about to be sent; rec: what its
+ * payload is from, NULL without payload. */
+void handshake_out(const struct subflow *sf, enum tcp_plan_kind kind, const struct tcp_record *rec,
                    struct mptcp_options *out);
 /* Data may be put on this subflow (RFC 8684 3.2: not before MP_JOIN is done). */
 void subflow_established(struct subflow *sf, uint64_t now_us);
@@ -325,12 +326,14 @@ void subflow_tick(struct subflow *sf, uint64_t now_us);
 void subflow_icmp(struct subflow *sf, const struct icmp_error *e, uint64_t now_us);
 void conn_tick(struct plait_conn *c, uint64_t now_us);
 /* What a tcp entry returned, whoever called it. */
-void subflow_result(struct subflow *sf, const struct tcp_result *r, uint64_t now_us);
+void subflow_result(struct subflow *sf, const struct tcp_result *r);
 
 /* ---- options_in.c, options_out.c ------------------------------------------------ */
 
 void conn_options_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
                      uint64_t now_us);
+/* Bytes of options on a segment with payload. */
+uint8_t conn_data_option_len(const struct subflow *sf);
 /* What a segment of each kind will carry: the lengths tcp_plan asks for. */
 void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask *ask);
 void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
@@ -340,9 +343,9 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
 
 /* ---- send.c, reinject.c, output.c -------------------------------------------------- */
 
-int64_t conn_write(struct plait_conn *c, const void *data, size_t len, uint64_t now_us);
+int64_t conn_write(struct plait_conn *c, const void *data, size_t len);
 /* DATA_ACK up to dsn; window to dsn + window. */
-void conn_acked(struct plait_conn *c, uint64_t dsn, uint64_t now_us);
+void conn_acked(struct plait_conn *c, uint64_t dsn);
 void conn_window(struct plait_conn *c, uint64_t edge);
 /* Bind [dsn, dsn+len) to sf. Returns bytes bound (a chunk border may cut). */
 uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint32_t len,
@@ -350,7 +353,7 @@ uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint3
 void conn_tune_send_buffer(struct plait_conn *c);
 void send_free(struct plait_conn *c);
 /* All that sf still holds without DATA_ACK is to go over other subflows. */
-void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us);
+void subflow_reinject(struct subflow *sf, enum plait_reason why);
 /* Silence: a subflow whose ACKs are overdue while others are there becomes
  * suspect, and what it carries goes over them. */
 uint64_t reinject_overdue_deadline(const struct plait_conn *c);
@@ -378,10 +381,10 @@ bool conn_regroup(struct plait_conn *c);
 /* A DSS mapping arrived on sf (dsn already 64 bit): len bytes of data;
  * wire_len is the length field, which also counts a DATA_FIN. */
 void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len,
-                     uint32_t wire_len, uint16_t checksum, uint64_t now_us);
+                     uint32_t wire_len, uint16_t checksum);
 /* Take what tcp has in order on sf. */
-void conn_receive(struct subflow *sf, uint64_t now_us);
-void receive_data_fin(struct plait_conn *c, uint64_t dsn, uint64_t now_us);
+void conn_receive(struct subflow *sf);
+void receive_data_fin(struct plait_conn *c, uint64_t dsn);
 /* The connection became plain TCP: what was held for a mapping needs none. */
 void receive_unmapped(struct subflow *sf);
 void receive_free_subflow(struct subflow *sf);
@@ -412,14 +415,14 @@ void addresses_free(struct plait_conn *c);
 
 /* ---- closing.c ---------------------------------------------------------------------- */
 
-int conn_shutdown(struct plait_conn *c, uint64_t now_us);
+int conn_shutdown(struct plait_conn *c);
 void conn_detach(struct plait_conn *c, uint64_t now_us);
-void conn_abort(struct plait_conn *c, enum plait_reason why, uint64_t now_us);
+void conn_abort(struct plait_conn *c, enum plait_reason why);
 /* Move the closing handshake on after anything that matters to it. */
 void closing_step(struct plait_conn *c, uint64_t now_us);
 void closing_tick(struct plait_conn *c, uint64_t now_us);
 uint64_t closing_deadline(const struct plait_conn *c);
-void closing_fastclose_in(struct subflow *sf, uint64_t key, uint64_t now_us);
+void closing_fastclose_in(struct subflow *sf, uint64_t key);
 /* The peer's FIN on a subflow, and the acknowledgment of ours. */
 void closing_subflow_fin(struct subflow *sf, uint64_t now_us);
 void closing_subflow_fin_acked(struct subflow *sf);

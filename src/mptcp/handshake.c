@@ -99,7 +99,7 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
     }
     list_each(other, &c->subflows, struct subflow, link)
         if (other != sf && (other->stale || other->suspect))
-            subflow_reinject(other, PLAIT_WHY_SUBFLOW_TIMEOUT, now_us);
+            subflow_reinject(other, PLAIT_WHY_SUBFLOW_TIMEOUT);
     conn_touch(c);
 }
 
@@ -374,7 +374,7 @@ bool handshake_in(struct subflow *sf, const struct segment *seg, const struct tc
 
 /* ---- options out -------------------------------------------------------------------- */
 
-static void capable_out(const struct plait_conn *c, bool syn, bool data, const struct tcp_plan *p,
+static void capable_out(const struct plait_conn *c, bool syn, const struct tcp_record *rec,
                         struct mptcp_options *o)
 {
     struct mptcp_capable *m = &o->capable;
@@ -385,11 +385,11 @@ static void capable_out(const struct plait_conn *c, bool syn, bool data, const s
     m->has_checksum = false;
     if (syn) {
         o->present |= c->client ? MPO_CAPABLE_SYN : MPO_CAPABLE_KEY;
-    } else if (data) {
+    } else if (rec) {
         o->present |= MPO_CAPABLE_DATA;
-        m->data_len = p->record->map.len;
+        m->data_len = rec->map.len;
         m->has_checksum = c->checksum;
-        m->checksum = p->record->map.checksum;
+        m->checksum = rec->map.checksum;
     } else {
         o->present |= MPO_CAPABLE_KEYS;
     }
@@ -420,14 +420,15 @@ static bool capable_offered(const struct subflow *sf)
            (!sf->conn->client || sf->syn_attempts < sf->conn->env->config.capable_syn_retries);
 }
 
-void handshake_out(const struct subflow *sf, const struct tcp_plan *plan, struct mptcp_options *o)
+void handshake_out(const struct subflow *sf, enum tcp_plan_kind kind, const struct tcp_record *rec,
+                   struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
-    if (plan->kind == TCP_PLAN_SYN) {
+    if (kind == TCP_PLAN_SYN) {
         if (sf->kind != SUBFLOW_INITIAL)
             join_out(sf, true, o);
         else if (capable_offered(sf))
-            capable_out(c, true, false, plan, o);
+            capable_out(c, true, NULL, o);
         return;
     }
     if (sf->kind == SUBFLOW_JOIN_OUT && !sf->join_ack_confirmed) {
@@ -437,10 +438,10 @@ void handshake_out(const struct subflow *sf, const struct tcp_plan *plan, struct
     bool client_initial = sf->kind == SUBFLOW_INITIAL && c->client && c->multipath;
     if (!client_initial || !c->key_known)
         return;
-    if (plan->payload_len) {
-        if ((plan->record->map.kind & MAP_FIRST) && !c->confirmed)
-            capable_out(c, false, true, plan, o);
-    } else if (!c->confirmed && plan->kind == TCP_PLAN_ACK && (!sf->fin_pending || c->keys_again)) {
-        capable_out(c, false, false, plan, o);
+    if (rec) {
+        if ((rec->map.kind & MAP_FIRST) && !c->confirmed)
+            capable_out(c, false, rec, o);
+    } else if (!c->confirmed && kind == TCP_PLAN_ACK && (!sf->fin_pending || c->keys_again)) {
+        capable_out(c, false, NULL, o);
     }
 }

@@ -28,7 +28,7 @@ static bool replaced(const struct subflow *sf)
     return false;
 }
 
-static void timed_out(struct subflow *sf, uint64_t now_us)
+static void timed_out(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     tcp_set_rto_ceiling(&sf->tcp, replaced(sf) ? STALE_RTO_MAX_US : 0);
@@ -43,10 +43,10 @@ static void timed_out(struct subflow *sf, uint64_t now_us)
         c->env->counters.SubflowStale++;
         conn_event(c, sf, PLAIT_EV_SUBFLOW_STALE, PLAIT_WHY_SUBFLOW_TIMEOUT, sf->timeouts, 0, 0, 0);
     }
-    subflow_reinject(sf, PLAIT_WHY_SUBFLOW_TIMEOUT, now_us);
+    subflow_reinject(sf, PLAIT_WHY_SUBFLOW_TIMEOUT);
 }
 
-void subflow_result(struct subflow *sf, const struct tcp_result *r, uint64_t now_us)
+void subflow_result(struct subflow *sf, const struct tcp_result *r)
 {
     struct plait_conn *c = sf->conn;
     if (r->flags == 0)
@@ -54,11 +54,11 @@ void subflow_result(struct subflow *sf, const struct tcp_result *r, uint64_t now
     if (r->flags & TCP_R_ACKED)
         progress(sf);
     if (r->flags & TCP_R_TIMEOUT)
-        timed_out(sf, now_us);
+        timed_out(sf);
     if (r->flags & TCP_R_PROBE) { /* silence for two round trips: others take over */
         c->env->counters.LossProbes++;
         sf->suspect = true;
-        subflow_reinject(sf, PLAIT_WHY_SUBFLOW_TIMEOUT, now_us);
+        subflow_reinject(sf, PLAIT_WHY_SUBFLOW_TIMEOUT);
     }
     if (r->flags & TCP_R_LOSS) {
         const struct plait_cc_view *v = sf->tcp.control.own;
@@ -67,7 +67,7 @@ void subflow_result(struct subflow *sf, const struct tcp_result *r, uint64_t now
     if (r->flags & TCP_R_FIN_ACKED)
         closing_subflow_fin_acked(sf);
     if ((r->flags & TCP_R_CLOSED) && r->error != TCP_NO_ERROR && r->error != TCP_ABORTED)
-        subflow_failed(sf, r->error, now_us);
+        subflow_failed(sf, r->error);
 }
 
 /* What tcp counts for itself and the stack's counters show too. */
@@ -104,9 +104,9 @@ void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_u
     conn_touch(sf->conn);
     if ((r.flags & TCP_R_ACCEPTABLE) && handshake_in(sf, seg, &r, now_us))
         conn_options_in(sf, seg, &r, now_us);
-    subflow_result(sf, &r, now_us);
+    subflow_result(sf, &r);
     if (r.flags & TCP_R_READABLE)
-        conn_receive(sf, now_us);
+        conn_receive(sf);
     if (r.flags & TCP_R_FIN)
         closing_subflow_fin(sf, now_us);
 }
@@ -117,7 +117,7 @@ void subflow_icmp(struct subflow *sf, const struct icmp_error *e, uint64_t now_u
     if (sf->gone)
         return;
     tcp_icmp(&sf->tcp, e, now_us, &r);
-    subflow_result(sf, &r, now_us);
+    subflow_result(sf, &r);
     conn_touch(sf->conn);
 }
 
@@ -128,7 +128,7 @@ void subflow_tick(struct subflow *sf, uint64_t now_us)
         return;
     if (tcp_deadline(&sf->tcp) <= now_us) {
         tcp_tick(&sf->tcp, now_us, &r);
-        subflow_result(sf, &r, now_us);
+        subflow_result(sf, &r);
     }
     if (sf->join_ack_us <= now_us && sf->join_ack_attempts > sf->tcp.config->syn_retries)
         subflow_reset(sf, RST_UNSPECIFIED, true, PLAIT_WHY_TIMEOUT);

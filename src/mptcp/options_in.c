@@ -30,7 +30,7 @@ static uint32_t segment_window(const struct subflow *sf, const struct segment *s
     return (seg->flags & TCP_SYN) ? seg->window : (uint32_t)seg->window << sf->tcp.snd_wscale;
 }
 
-static void dss_ack_in(struct subflow *sf, const struct segment *seg, uint64_t now_us)
+static void dss_ack_in(struct subflow *sf, const struct segment *seg)
 {
     struct plait_conn *c = sf->conn;
     const struct mptcp_dss *d = &seg->mptcp.dss;
@@ -39,10 +39,10 @@ static void dss_ack_in(struct subflow *sf, const struct segment *seg, uint64_t n
     if (dsn_gt(ack, end))
         return; /* acknowledges what was never sent: a lie or an old wrap */
     conn_window(c, ack + segment_window(sf, seg));
-    conn_acked(c, ack, now_us);
+    conn_acked(c, ack);
 }
 
-static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d, uint64_t now_us)
+static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d)
 {
     struct plait_conn *c = sf->conn;
     uint64_t dsn = d->dsn64 ? d->dsn : dsn_expand(c->rcv_nxt, (uint32_t)d->dsn);
@@ -61,11 +61,11 @@ static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d, uint64_t n
         return;
     }
     if (d->data_fin) {
-        receive_data_fin(c, dsn + len - 1, now_us);
+        receive_data_fin(c, dsn + len - 1);
         tcp_want_ack(&sf->tcp);
     }
     if (!d->data_fin || len > 1)
-        receive_mapping(sf, dsn, d->ssn, len - d->data_fin, len, d->checksum, now_us);
+        receive_mapping(sf, dsn, d->ssn, len - d->data_fin, len, d->checksum);
 }
 
 /* MP_CAPABLE with data: DSN IDSN + 1, SSN 1 (RFC 8684 3.1). */
@@ -80,7 +80,7 @@ static void capable_data_in(struct subflow *sf, const struct mptcp_capable *m, u
         return;
     }
     if (m->data_len)
-        receive_mapping(sf, c->remote_idsn + 1, 1, m->data_len, m->data_len, m->checksum, now_us);
+        receive_mapping(sf, c->remote_idsn + 1, 1, m->data_len, m->data_len, m->checksum);
     sf->saw_dss = true;
     conn_confirm(c, now_us);
 }
@@ -135,14 +135,14 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
         sf->rst_reason = o->tcprst.reason;
     }
     if (o->present & MPO_FASTCLOSE)
-        closing_fastclose_in(sf, o->fastclose_key, now_us);
+        closing_fastclose_in(sf, o->fastclose_key);
     if (c->state == CONN_CLOSED || (seg->flags & TCP_RST))
         return;
     first_data_check(sf, seg, r);
     if (conn_is_tcp(c)) {
         if (sf == c->initial && (seg->flags & TCP_ACK)) {
             conn_window(c, linear_acked(sf) + segment_window(sf, seg));
-            conn_acked(c, linear_acked(sf), now_us);
+            conn_acked(c, linear_acked(sf));
         }
         return;
     }
@@ -154,9 +154,9 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
         sf->saw_dss = true;
         conn_confirm(c, now_us);
         if (o->dss.has_ack)
-            dss_ack_in(sf, seg, now_us);
+            dss_ack_in(sf, seg);
         if (o->dss.has_map)
-            dss_map_in(sf, &o->dss, now_us);
+            dss_map_in(sf, &o->dss);
     } else if (!c->confirmed && (seg->flags & TCP_ACK)) {
         conn_window(c, c->snd_una + segment_window(sf, seg));
     }

@@ -80,8 +80,7 @@ static void rst_out(const struct subflow *sf, struct mptcp_options *o)
 }
 
 /* What a pure ACK carries. `room` is what the TCP options leave. */
-static void ack_out(const struct subflow *sf, const struct tcp_plan *plan, unsigned room,
-                    struct mptcp_options *o)
+static void ack_out(const struct subflow *sf, unsigned room, struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
     if (c->fail_pending && sf == c->initial) {
@@ -89,7 +88,7 @@ static void ack_out(const struct subflow *sf, const struct tcp_plan *plan, unsig
         o->fail_dsn = c->fail_dsn;
         return;
     }
-    handshake_out(sf, plan, o);
+    handshake_out(sf, TCP_PLAN_ACK, NULL, o);
     if (o->present || !c->key_known || !c->multipath)
         return;
     if (sf->joined)
@@ -123,37 +122,46 @@ static bool ack_is_news(const struct subflow *sf, const struct mptcp_options *o,
     return (o->present & MPO_DSS) && o->dss.has_map;
 }
 
+uint8_t conn_data_option_len(const struct subflow *sf)
+{
+    const struct plait_conn *c = sf->conn;
+    if (!c->multipath)
+        return 0;
+    uint8_t len = dss_len(c, true);
+    bool keys = c->client && !c->confirmed && sf == c->initial;
+    return keys && len < MPC_DATA_LEN ? MPC_DATA_LEN : len;
+}
+
+static void options_none(struct mptcp_options *o)
+{
+    o->present = 0;
+    o->add_addr_count = o->remove_addr_count = 0;
+}
+
 void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask *ask)
 {
     const struct plait_conn *c = sf->conn;
-    ask->window_bytes = conn_recv_window(c);
-    ask->shared_window = c->multipath;
-    ask->want_ack = false;
-    ask->syn_option_len = ask->data_option_len = ask->ack_option_len = 0;
+    struct mptcp_options o;
+    *ask = (struct tcp_ask){.window_bytes = conn_recv_window(c), .shared_window = c->multipath};
     if (sf->tcp.state == TCP_SYN_SENT || sf->tcp.state == TCP_SYN_RECEIVED) {
-        struct tcp_plan syn = {.kind = TCP_PLAN_SYN};
-        syn.seg.mptcp.present = 0;
-        handshake_out(sf, &syn, &syn.seg.mptcp);
-        ask->syn_option_len = (uint8_t)mptcp_options_len(&syn.seg.mptcp);
+        options_none(&o);
+        handshake_out(sf, TCP_PLAN_SYN, NULL, &o);
+        ask->syn_option_len = (uint8_t)mptcp_options_len(&o);
     }
     if (!c->multipath && !c->fail_pending)
         return;
-    ask->data_option_len = dss_len(c, true);
-    if (c->client && !c->confirmed && sf == c->initial && ask->data_option_len < MPC_DATA_LEN)
-        ask->data_option_len = MPC_DATA_LEN;
-    struct tcp_plan ack = {.kind = TCP_PLAN_ACK};
-    ack.seg.mptcp.present = 0;
-    ack_out(sf, &ack, ack_room(sf), &ack.seg.mptcp);
-    ask->ack_option_len = (uint8_t)mptcp_options_len(&ack.seg.mptcp);
-    ask->want_ack = ack_is_news(sf, &ack.seg.mptcp, now_us);
+    ask->data_option_len = conn_data_option_len(sf);
+    options_none(&o);
+    ack_out(sf, ack_room(sf), &o);
+    ask->ack_option_len = (uint8_t)mptcp_options_len(&o);
+    ask->want_ack = ack_is_news(sf, &o, now_us);
 }
 
 void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
                       struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
-    o->present = 0;
-    o->add_addr_count = o->remove_addr_count = 0;
+    options_none(o);
     switch (plan->kind) {
     case TCP_PLAN_NONE:
         return;
@@ -161,11 +169,11 @@ void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
         rst_out(sf, o);
         return;
     case TCP_PLAN_SYN:
-        handshake_out(sf, plan, o);
+        handshake_out(sf, plan->kind, NULL, o);
         return;
     case TCP_PLAN_RETRANSMIT:
     case TCP_PLAN_DATA:
-        handshake_out(sf, plan, o);
+        handshake_out(sf, plan->kind, plan->record, o);
         if (!o->present && c->multipath)
             dss_map_out(c, &plan->record->map, o);
         return;
@@ -175,7 +183,7 @@ void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
             dss_ack_out(c, o);
         return;
     case TCP_PLAN_ACK:
-        ack_out(sf, plan, ack_room(sf), o);
+        ack_out(sf, ack_room(sf), o);
         return;
     }
 }

@@ -49,20 +49,13 @@ static void pace_wait(struct plait_conn *c, unsigned count, uint64_t now_us)
     }
 }
 
-static uint8_t data_option_len(const struct subflow *sf, uint64_t now_us)
-{
-    struct tcp_ask ask;
-    conn_options_ask(sf, now_us, &ask);
-    return ask.data_option_len;
-}
-
 /* How many of `avail` bytes to bind now to sf, 0: wait. Whole segments while
  * more is to come; a last short one under Nagle's algorithm (RFC 1122
  * 4.2.3.4), taken over the connection's bytes. */
 static uint32_t bind_len(const struct plait_conn *c, const struct subflow *sf, uint64_t avail,
-                         uint64_t limit, bool hold_tail, uint64_t now_us)
+                         uint64_t limit, bool hold_tail)
 {
-    uint8_t options = data_option_len(sf, now_us);
+    uint8_t options = conn_data_option_len(sf);
     uint32_t seg = tcp_segment_payload(&sf->tcp, options);
     uint64_t len = avail < limit ? avail : limit;
     uint32_t burst = tcp_burst(&sf->tcp, options);
@@ -116,7 +109,7 @@ static bool schedule_reinjection(struct plait_conn *c, uint64_t now_us)
     struct dsn_range *r = list_first(&c->reinject, struct dsn_range, link);
     uint64_t limit;
     struct subflow *sf = pick(c, r, r->len, &limit, now_us);
-    uint32_t len = sf ? bind_len(c, sf, r->len, limit, false, now_us) : 0;
+    uint32_t len = sf ? bind_len(c, sf, r->len, limit, false) : 0;
     uint32_t n = len ? conn_bind(c, sf, r->dsn, len, MAP_REINJECTED) : 0;
     if (n == 0)
         return false;
@@ -146,7 +139,7 @@ static bool schedule_new(struct plait_conn *c, uint64_t now_us)
     if (!window_shut(c, window))
         limit = limit < window ? limit : window;
     bool hold_tail = c->nagle && !idle && !c->fin_queued && limit >= avail;
-    uint32_t len = bind_len(c, sf, avail, limit, hold_tail, now_us);
+    uint32_t len = bind_len(c, sf, avail, limit, hold_tail);
     bool first = c->client && c->multipath && sf == c->initial && c->snd_nxt == c->local_idsn + 1;
     uint32_t n = len ? conn_bind(c, sf, c->snd_nxt, len, first ? MAP_FIRST : 0) : 0;
     c->snd_nxt += n;
@@ -213,7 +206,7 @@ static bool subflow_output(struct subflow *sf, uint64_t now_us, struct plait_pac
     conn_options_sent(sf, &plan, now_us);
     c->env->counters.RetransSegs += plan.kind == TCP_PLAN_RETRANSMIT;
     c->env->counters.WinProbe += plan.kind == TCP_PLAN_PROBE;
-    subflow_result(sf, &r, now_us);
+    subflow_result(sf, &r);
     return true;
 }
 

@@ -34,7 +34,7 @@ static struct recv_piece *piece_new(struct plait_conn *c, struct plait_chunk *ch
     if (!p) {
         c->env->counters.DropMemory++;
         if (conn_is_tcp(c))
-            conn_fail(c, PLAIT_E_NO_MEMORY, PLAIT_WHY_NO_MEMORY, c->env->now_us);
+            conn_fail(c, PLAIT_E_NO_MEMORY, PLAIT_WHY_NO_MEMORY);
         return NULL;
     }
     *p = (struct recv_piece){.chunk = chunk_ref(chunk), .data = data, .len = len, .dsn = dsn};
@@ -191,9 +191,8 @@ void place(struct subflow *sf, struct plait_chunk *chunk, const uint8_t *data, u
     conn_touch(c);
 }
 
-void receive_data_fin(struct plait_conn *c, uint64_t dsn, uint64_t now_us)
+void receive_data_fin(struct plait_conn *c, uint64_t dsn)
 {
-    (void)now_us;
     if (c->fin_known)
         return;
     if (dsn_lt(dsn, c->rcv_nxt) || dsn_gt(dsn, c->rcv_edge))

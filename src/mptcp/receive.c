@@ -67,11 +67,10 @@ static bool mapping_trim(struct subflow *sf, struct rx_mapping *n, struct list *
 static void receive_drain(struct subflow *sf);
 
 void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len,
-                     uint32_t wire_len, uint16_t checksum, uint64_t now_us)
+                     uint32_t wire_len, uint16_t checksum)
 {
     struct plait_conn *c = sf->conn;
     uint32_t wanted = ssn_wanted(sf);
-    (void)now_us;
     if (seq_leq(ssn + len, wanted))
         return; /* repeated for bytes that are here already */
     if (seq_gt(ssn, wanted + conn_recv_window(c) + UINT16_MAX)) {
@@ -150,7 +149,7 @@ static void checksum_failed(struct subflow *sf, const struct rx_mapping *m)
     } else if (c->subflow_count > 1) {
         subflow_reset(sf, RST_MIDDLEBOX, true, PLAIT_WHY_CHECKSUM_FAILED);
     } else {
-        conn_fail(c, PLAIT_E_PROTOCOL, PLAIT_WHY_CHECKSUM_FAILED, c->env->now_us);
+        conn_fail(c, PLAIT_E_PROTOCOL, PLAIT_WHY_CHECKSUM_FAILED);
     }
 }
 
@@ -242,11 +241,10 @@ static void receive_linear(struct subflow *sf, const struct tcp_piece *piece)
           dsn_expand(c->rcv_nxt, (uint32_t)c->remote_idsn + ssn));
 }
 
-void conn_receive(struct subflow *sf, uint64_t now_us)
+void conn_receive(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     struct tcp_piece piece;
-    (void)now_us;
     while (tcp_next_in_order(&sf->tcp, &piece)) {
         sf->taken_ssn = piece.seq + piece.len - sf->tcp.irs;
         if (sf->gone || sf->tcp.state == TCP_CLOSED || c->state == CONN_CLOSED || !sf->joined)

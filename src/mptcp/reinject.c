@@ -73,10 +73,9 @@ static bool record_range(const struct plait_conn *c, const struct subflow *sf,
     return true;
 }
 
-void subflow_reinject(struct subflow *sf, enum plait_reason why, uint64_t now_us)
+void subflow_reinject(struct subflow *sf, enum plait_reason why)
 {
     struct plait_conn *c = sf->conn;
-    (void)now_us;
     if (!c->multipath || c->state == CONN_CLOSED)
         return;
     bool alone = !other_subflow(c, sf);
@@ -141,7 +140,7 @@ void reinject_overdue_tick(struct plait_conn *c, uint64_t now_us)
         if (overdue_at(sf) > now_us)
             continue;
         sf->suspect = true;
-        subflow_reinject(sf, PLAIT_WHY_SILENCE, now_us);
+        subflow_reinject(sf, PLAIT_WHY_SILENCE);
     }
 }
 

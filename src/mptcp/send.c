@@ -72,9 +72,8 @@ static uint32_t send_append(struct plait_conn *c, const uint8_t *data, size_t le
     return n;
 }
 
-int64_t conn_write(struct plait_conn *c, const void *data, size_t len, uint64_t now_us)
+int64_t conn_write(struct plait_conn *c, const void *data, size_t len)
 {
-    (void)now_us;
     if (c->error)
         return c->error;
     if (c->fin_queued)
@@ -97,7 +96,7 @@ int64_t conn_write(struct plait_conn *c, const void *data, size_t len, uint64_t 
     return len == 0 ? 0 : room ? PLAIT_E_NO_MEMORY : PLAIT_E_AGAIN;
 }
 
-void conn_acked(struct plait_conn *c, uint64_t dsn, uint64_t now_us)
+void conn_acked(struct plait_conn *c, uint64_t dsn)
 {
     uint64_t fin = c->fin_sent ? 1 : 0;
     if (!dsn_gt(dsn, c->snd_una) || dsn_gt(dsn, c->snd_nxt + fin))
@@ -110,7 +109,7 @@ void conn_acked(struct plait_conn *c, uint64_t dsn, uint64_t now_us)
     c->data_rto_us = TIMER_NEVER;
     c->data_rto_count = 0;
     if (c->detached) /* nobody is hurried whose peer still takes what is queued */
-        c->give_up_us = now_us + c->env->config.close_timeout_us;
+        c->give_up_us = c->env->now_us + c->env->config.close_timeout_us;
     list_each(s, &c->send_queue, struct send_chunk, link) {
         if (dsn_gt(s->dsn + s->len, dsn))
             break;

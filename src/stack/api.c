@@ -59,7 +59,7 @@ int plait_connect(struct plait_stack *stack, const struct plait_endpoint *local,
 int64_t plait_conn_write(struct plait_conn *conn, const void *data, size_t len, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    int64_t n = conn_write(conn, data, len, now_us);
+    int64_t n = conn_write(conn, data, len);
     stack_leave(s);
     return n;
 }
@@ -75,7 +75,7 @@ int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len, uint64_
 int plait_conn_shutdown(struct plait_conn *conn, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    int error = conn_shutdown(conn, now_us);
+    int error = conn_shutdown(conn);
     stack_leave(s);
     return error;
 }
@@ -90,7 +90,7 @@ void plait_conn_close(struct plait_conn *conn, uint64_t now_us)
 void plait_conn_abort(struct plait_conn *conn, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    conn_abort(conn, PLAIT_WHY_LOCAL_ABORT, now_us);
+    conn_abort(conn, PLAIT_WHY_LOCAL_ABORT);
     conn_detach(conn, now_us);
     stack_leave(s);
 }

@@ -108,7 +108,7 @@ void plait_listener_close(struct plait_listener *listener, uint64_t now_us)
             continue;
         listener_release(c);
         c->detached = true;
-        conn_abort(c, PLAIT_WHY_LOCAL_CLOSE, now_us);
+        conn_abort(c, PLAIT_WHY_LOCAL_CLOSE);
         conn_touch(c);
     }
     list_remove(&listener->link);

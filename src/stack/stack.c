@@ -153,7 +153,7 @@ static void stack_segment(struct plait_stack *s, const struct segment *seg)
 {
     struct subflow *sf = flow_find(&s->env, &seg->dst, &seg->src);
     if (sf && time_wait_reused(sf, seg)) {
-        subflow_drop(sf, PLAIT_WHY_LOCAL_CLOSE, s->env.now_us);
+        subflow_drop(sf, PLAIT_WHY_LOCAL_CLOSE);
         stack_leave(s);
         sf = flow_find(&s->env, &seg->dst, &seg->src);
     }
