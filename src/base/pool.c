@@ -121,9 +121,10 @@ void *pool_get(struct pool *p)
     struct slab *s = pool_slab(p);
     if (!s)
         return NULL;
-    struct cell *c = s->free ? s->free : slab_cell(p, s, s->fresh++);
+    bool again = s->free != NULL;
+    struct cell *c = again ? s->free : slab_cell(p, s, s->fresh++);
     pool_unpoison(c, cell_bytes(p));
-    if (c == s->free)
+    if (again)
         s->free = c->next;
     c->slab = s;
     p->used++;

@@ -34,7 +34,7 @@ uint32_t tcp_burst(const struct tcp *t, uint8_t owner_option_len)
     if (t->control.pacing_rate) {
         uint64_t share = t->control.pacing_rate / BURSTS_A_SECOND;
         if (t->rtt.min_us >> RTT_SHIFT_US < 32)
-            share += PLAIT_PAYLOAD_MAX >> (t->rtt.min_us >> RTT_SHIFT_US);
+            share += (uint32_t)PLAIT_PAYLOAD_MAX >> (t->rtt.min_us >> RTT_SHIFT_US);
         share = max_u64(share, (uint64_t)SEGMENTS_LEAST * segment);
         bytes = min_u64(bytes, share);
     }
