@@ -297,12 +297,12 @@ char *link_spec_format(const struct link_config *c, char *buf)
         n += put_quantity(ROOM, ",queue=", c->queue_bytes, byte_units);
     if (c->loss_ppm)
         n += put_percent(ROOM, ",loss=", c->loss_ppm);
-    if (c->good_to_bad_ppm) {
+    if (c->good_to_bad_ppm || c->bad_to_good_ppm || c->loss_bad_ppm) {
         n += put_percent(ROOM, ",burst=", c->good_to_bad_ppm);
         n += put_percent(ROOM, "/", c->bad_to_good_ppm);
         n += put_percent(ROOM, "/", c->loss_bad_ppm);
     }
-    if (c->reorder_ppm) {
+    if (c->reorder_ppm || c->reorder_delay_us) {
         n += put_percent(ROOM, ",reorder=", c->reorder_ppm);
         n += put_quantity(ROOM, "/", c->reorder_delay_us, time_units);
     }
