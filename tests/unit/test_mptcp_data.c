@@ -73,8 +73,10 @@ static void data_ack_of_what_was_never_sent_is_ignored(void **state)
     (void)state;
     assert_int_equal(plait_conn_write(p->t->conn, "hello", 5, p->t->now), 5);
     peer_expect(p, TCP_ACK);
+    uint64_t window = peer_info(p).send_window_bytes;
     peer_data_ack(p, 0, 0, 6);
     assert_int_equal(peer_info(p).bytes_acked, 0);
+    assert_int_equal(peer_info(p).send_window_bytes, window);
     peer_data_ack(p, 0, 0, 5);
     assert_int_equal(peer_info(p).bytes_acked, 5);
     peer_data_ack(p, 0, 0, 3); /* an old one */
@@ -130,6 +132,26 @@ static void of_conflicting_mappings_the_first_stands(void **state)
     assert_int_equal(p->event[PLAIT_EV_MAPPING_DROPPED].why, PLAIT_WHY_BAD_MAPPING);
     peer_expect_stream(p, 0, 200);
     assert_int_equal(peer_info(p).ooo_bytes, 0);
+    peer_free(p);
+}
+
+static void of_a_mapping_that_conflicts_in_part_nothing_is_taken(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    struct segment s = peer_segment(p, 0, 0);
+    peer_map(p, &s, 0, 0, 150);
+    peer_send(p, s, 0, 100);
+    s = peer_segment(p, 0, 100);
+    peer_map(p, &s, 5000, 100, 200);
+    peer_send(p, s, 100, 200);
+    assert_int_equal(peer_counters(p)->DSSNotMatching, 1);
+    peer_expect_stream(p, 0, 150);
+    assert_int_equal(peer_info(p).ooo_bytes, 0);
+    s = peer_segment(p, 0, 300);
+    peer_map(p, &s, 150, 150, 150); /* in time */
+    trace_send(p->t, s, NULL, 0);
+    peer_expect_stream(p, 150, 150);
     peer_free(p);
 }
 
@@ -255,6 +277,17 @@ static void what_another_subflow_brought_already_counts_once(void **state)
     peer_expect_stream(p, 0, 400);
     assert_int_equal(peer_info(p).bytes_received, 400);
     assert_int_equal(peer_counters(p)->DuplicateData, 1);
+    peer_free(p);
+}
+
+static void old_bytes_before_new_ones_are_cut_off(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    peer_join(p, 1);
+    peer_data(p, 0, 0, 0, 100);
+    peer_data(p, 1, 0, 50, 100);
+    peer_expect_stream(p, 0, 150);
     peer_free(p);
 }
 
@@ -496,6 +529,23 @@ static void a_data_fin_rides_on_data(void **state)
     peer_free(p);
 }
 
+static void a_data_fin_counts_in_the_length_that_is_checksummed(void **state)
+{
+    struct peer *p = peer_checksum();
+    uint8_t bytes[100];
+    (void)state;
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = stream_byte(i);
+    struct segment s = peer_segment(p, 0, 0);
+    peer_map(p, &s, 0, 0, 101);
+    s.mptcp.dss.data_fin = true;
+    s.mptcp.dss.checksum = csum_dss(p->idsn + 1, 1, 101, csum_partial(bytes, sizeof bytes));
+    peer_send(p, s, 0, sizeof bytes);
+    peer_expect_stream(p, 0, sizeof bytes);
+    expect_end(p);
+    peer_free(p);
+}
+
 static void a_data_fin_comes_alone_and_again(void **state)
 {
     struct peer *p = peer_default();
@@ -617,6 +667,7 @@ int main(void)
         cmocka_unit_test(one_mapping_for_several_segments),
         cmocka_unit_test(overlapping_mappings_that_agree),
         cmocka_unit_test(of_conflicting_mappings_the_first_stands),
+        cmocka_unit_test(of_a_mapping_that_conflicts_in_part_nothing_is_taken),
         cmocka_unit_test(data_may_come_before_its_mapping),
         cmocka_unit_test(a_mapping_may_come_on_a_bare_ack),
         cmocka_unit_test(a_mapping_survives_segments_out_of_order),
@@ -625,6 +676,7 @@ int main(void)
         cmocka_unit_test(data_beyond_the_window_is_dropped),
         cmocka_unit_test(two_subflows_out_of_order),
         cmocka_unit_test(what_another_subflow_brought_already_counts_once),
+        cmocka_unit_test(old_bytes_before_new_ones_are_cut_off),
         cmocka_unit_test(pieces_fill_holes_of_any_size),
         cmocka_unit_test(a_silent_subflow_s_bytes_go_on_the_other),
         cmocka_unit_test(a_right_checksum_over_two_segments),
@@ -637,6 +689,7 @@ int main(void)
         cmocka_unit_test(an_infinite_mapping_means_plain_tcp),
         cmocka_unit_test(an_infinite_mapping_on_a_joined_subflow_ends_it),
         cmocka_unit_test(a_data_fin_rides_on_data),
+        cmocka_unit_test(a_data_fin_counts_in_the_length_that_is_checksummed),
         cmocka_unit_test(a_data_fin_comes_alone_and_again),
         cmocka_unit_test(a_data_fin_waits_for_the_data_before_it),
         cmocka_unit_test(data_behind_the_data_fin_is_dropped),
