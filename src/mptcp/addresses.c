@@ -95,7 +95,6 @@ static void echo_in(struct subflow *sf, const struct mptcp_add_addr *a)
     if (!n || n->withdraw || !l || !addr_equal(&l->local.addr, &a->addr))
         return;
     c->env->counters.EchoAdd++;
-    n->acked = true;
     n->pending = false;
     n->resend_us = TIMER_NEVER;
     conn_event(c, sf, PLAIT_EV_ADDR_RECEIVED, PLAIT_WHY_NONE, a->addr_id, a->port, 1, 0);
@@ -291,7 +290,7 @@ void addresses_tick(struct plait_conn *c, uint64_t now_us)
         if (n->resend_us > now_us)
             continue;
         n->resend_us = TIMER_NEVER;
-        n->pending = !n->acked;
+        n->pending = true;
     }
     if (c->pm_wake_us <= now_us) {
         c->pm_wake_us = TIMER_NEVER; /* also when the connection has no more use for it */

@@ -125,7 +125,6 @@ struct subflow {
 struct announcement {
     uint8_t id;
     uint8_t attempts;
-    bool acked;    /* echo received */
     bool pending;  /* to be sent now */
     bool withdraw; /* REMOVE_ADDR to be sent, then the slot is free */
     uint64_t resend_us;
