@@ -14,10 +14,10 @@ struct rule_box {
     struct box box;
     enum { RULE_COUNT, RULE_DROP, RULE_STRIP } action; /* STRIP: MPTCP options become NOPs */
     /* Which packets: all that are given must hold. */
-    uint32_t options;                  /* any of these enum mptcp_option_bit; 0: whatever */
-    uint8_t flags_mask, flags;         /* TCP flags under the mask */
+    uint32_t options;          /* any of these enum mptcp_option_bit; 0: whatever */
+    uint8_t flags_mask, flags; /* TCP flags under the mask */
     enum { PAYLOAD_ANY, PAYLOAD_SOME, PAYLOAD_NONE } payload;
-    uint32_t skip, count;              /* not the first `skip`; then so many, 0: all */
+    uint32_t skip, count; /* not the first `skip`; then so many, 0: all */
     uint32_t seen, hits;
 };
 

@@ -123,8 +123,7 @@ struct iface *host_iface_local(struct host *h, const struct plait_local *local)
 {
     struct iface *i = sim_alloc(sizeof *i);
     i->host = h;
-    i->index =
-        list_empty(&h->ifaces) ? 1 : list_last(&h->ifaces, struct iface, node)->index + 1;
+    i->index = list_empty(&h->ifaces) ? 1 : list_last(&h->ifaces, struct iface, node)->index + 1;
     i->local = *local;
     sim_event_init(h->sim, &i->gro_event, gro_fire);
     list_append(&h->ifaces, &i->node);
@@ -165,8 +164,7 @@ static void send_one(struct host *h, const struct route *r, struct sim_packet *p
     r->from->tx_packets++;
     r->from->tx_bytes += p->len;
     if (p->len > r->from->local.mtu)
-        sim_fail(h->sim, "%s sent %u bytes into an MTU of %u", h->name, p->len,
-                 r->from->local.mtu);
+        sim_fail(h->sim, "%s sent %u bytes into an MTU of %u", h->name, p->len, r->from->local.mtu);
     p->route = r;
     p->sent_us = h->sim->now_us;
     sim_forward(h->sim, p);

@@ -17,9 +17,9 @@ struct job_result {
 };
 
 struct jobs {
-    uint64_t first, last;  /* job numbers, both included */
-    unsigned workers;      /* at a time; 0: one a core */
-    unsigned limit_s;      /* CPU and wall-clock seconds a job; 0: none */
+    uint64_t first, last; /* job numbers, both included */
+    unsigned workers;     /* at a time; 0: one a core */
+    unsigned limit_s;     /* CPU seconds a job; 0: none */
     void *ctx;
     /* In the child. False: failed. */
     bool (*run)(void *ctx, uint64_t number, FILE *out);

@@ -31,8 +31,8 @@
  * it over, link_take gives it back. */
 struct sim_packet {
     struct list node;
-    uint64_t at_us;   /* the link's: time of delivery */
-    uint64_t sent_us; /* the user's: when it left its sender */
+    uint64_t at_us;    /* the link's: time of delivery */
+    uint64_t sent_us;  /* the user's: when it left its sender */
     const void *route; /* the user's: where it is on its way to, */
     uint32_t hop;      /* and how far it got */
     uint16_t gso_size; /* the user's: set when receive offload merged it */
@@ -71,8 +71,8 @@ struct link {
     struct link_config config;
     struct link_stats stats;
     struct prng prng;
-    bool up, bad;            /* bad: the burst state */
-    struct list queue;       /* waiting, the first one being serialised */
+    bool up, bad;      /* bad: the burst state */
+    struct list queue; /* waiting, the first one being serialised */
     uint64_t queued_bytes;
     uint64_t done_ns;        /* when the first of the queue is serialised, */
     uint64_t done_remainder; /* and the fraction of a ns left over, in 1/rate_bps */

@@ -11,8 +11,8 @@
 
 enum { MTU = 1500, RELEASE_S = 400 };
 
-const struct scenario *const scenario_tables[] = {scenarios_tcp, scenarios_mptcp,
-                                                  scenarios_figures, NULL};
+const struct scenario *const scenario_tables[] = {scenarios_tcp, scenarios_mptcp, scenarios_figures,
+                                                  NULL};
 
 const struct scenario *scenario_find(const char *name)
 {
@@ -113,9 +113,8 @@ struct stream *lab_stream(struct lab *lab, const struct side_config *client,
                           const struct side_config *server)
 {
     static const struct side_config quiet = {.end = END_AFTER_EOF};
-    return stream_new(lab->sim, lab->client, lab->client_if[0], lab->server_if[0],
-                      lab->sim->now_us, client ? client : &quiet, server ? server : &quiet, NULL,
-                      NULL);
+    return stream_new(lab->sim, lab->client, lab->client_if[0], lab->server_if[0], lab->sim->now_us,
+                      client ? client : &quiet, server ? server : &quiet, NULL, NULL);
 }
 
 uint64_t lab_at(const struct lab *lab, uint64_t us)

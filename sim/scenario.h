@@ -25,10 +25,10 @@ struct figure {
 struct run {
     struct sim sim;
     uint64_t seed;
-    const char *pcap_path;   /* NULL: none */
-    FILE *events;            /* NULL: none */
-    unsigned worlds;         /* built so far, by scenarios that need several */
-    uint64_t hash;           /* of all of them */
+    const char *pcap_path; /* NULL: none */
+    FILE *events;          /* NULL: none */
+    unsigned worlds;       /* built so far, by scenarios that need several */
+    uint64_t hash;         /* of all of them */
     uint64_t virtual_us;
     char failure[256];
     struct figure figures[FIGURES_MAX];
@@ -92,15 +92,13 @@ double side_mbps(const struct side *reader);
  * carried. */
 double lab_lesser_share(const struct lab *lab, bool to_server);
 
-void run_figure(struct run *r, const char *what, const char *unit, double value,
-                double published);
+void run_figure(struct run *r, const char *what, const char *unit, double value, double published);
 /* The last figure is worse than accepted unless `holds`, which fails the run. */
 void run_require(struct run *r, bool holds);
 
 #define EXPECT(run, condition)                                                                     \
     ((condition) ? (void)0 : sim_fail(&(run)->sim, "line %d: not so: %s", __LINE__, #condition))
-#define EXPECT_EQ(run, got, want)                                                                  \
-    expect_eq((run), __LINE__, #got, (int64_t)(got), (int64_t)(want))
+#define EXPECT_EQ(run, got, want) expect_eq((run), __LINE__, #got, (int64_t)(got), (int64_t)(want))
 #define EXPECT_RANGE(run, got, least, most)                                                        \
     expect_range((run), __LINE__, #got, (int64_t)(got), (int64_t)(least), (int64_t)(most))
 

@@ -94,8 +94,7 @@ static double simult_flows(struct run *r, const char *first, const char *second,
 /* rates in Mbit/s, one-way delays in ms. The selftest's limit: 90 % of both
  * rates, and 450 ms for starting up: slow start from ten segments alone takes
  * half a second where the round trip is 100 ms. */
-static void e9_case(struct run *r, unsigned rate1, unsigned rate2, unsigned delay1,
-                    unsigned delay2)
+static void e9_case(struct run *r, unsigned rate1, unsigned rate2, unsigned delay1, unsigned delay2)
 {
     char first[64], second[64], what[56];
     snprintf(first, sizeof first, "rate=%umbit,delay=%ums,queue=1500kB", rate1, delay1);
@@ -128,8 +127,7 @@ static void cut(struct run *r)
 {
     struct lab lab;
     lab_init(&lab, r);
-    lab_open_two(&lab, "rate=50mbit,delay=10ms,queue=375kB",
-                 "rate=50mbit,delay=30ms,queue=375kB");
+    lab_open_two(&lab, "rate=50mbit,delay=10ms,queue=375kB", "rate=50mbit,delay=30ms,queue=375kB");
     const struct side_config c = {.send_bytes = 30 * MB};
     struct stream *s = lab_stream(&lab, &c, NULL);
     sim_at_path(lab.sim, lab_at(&lab, 1500000), &lab.path[0], false);
@@ -192,7 +190,9 @@ static void both_cut(struct run *r)
 static void handover(struct run *r)
 {
     struct lab lab;
-    const struct side_config c = {.requests = 25, .request_bytes = 750, .response_bytes = 750,
+    const struct side_config c = {.requests = 25,
+                                  .request_bytes = 750,
+                                  .response_bytes = 750,
                                   .interval_us = 400000};
     const struct side_config s = {.respond_to = 750, .respond_bytes = 750, .end = END_AFTER_EOF};
     uint64_t longest = 0;

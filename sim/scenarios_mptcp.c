@@ -358,7 +358,8 @@ static void fastclose(struct run *r)
     EXPECT(r, COUNT(lab.server, MPFastcloseTx) >= 1);
     EXPECT(r, COUNT(lab.client, MPFastcloseRx) >= 1);
     EXPECT(r, WHY(lab.client, SUBFLOW_CLOSED, PEER_FASTCLOSE) +
-                  WHY(lab.client, CONN_CLOSED, PEER_FASTCLOSE) >= 1);
+                      WHY(lab.client, CONN_CLOSED, PEER_FASTCLOSE) >=
+                  1);
 }
 
 /* ---- addresses -------------------------------------------------------------------------- */
@@ -401,10 +402,9 @@ static void add_addr_lost(struct run *r)
     struct lab lab;
     struct rule_box drop = {.action = RULE_DROP, .options = MPO_ADD_ADDR, .count = 1};
     announce(r, &lab, &drop, NULL);
-    const struct side_config c = {.send_bytes = STREAM_ENDLESS,
-                                  .stop_us = lab_at(&lab, 200000000)};
+    const struct side_config c = {.send_bytes = STREAM_ENDLESS, .stop_us = lab_at(&lab, 20000000)};
     struct stream *s = lab_stream(&lab, &c, NULL);
-    lab_finish(&lab, 300);
+    lab_finish(&lab, 120);
     EXPECT_EQ(r, drop.hits, 1);
     EXPECT(r, COUNT(lab.server, AddAddrTx) >= 2);
     EXPECT_EQ(r, s->side[0].info.subflows_total, 2);
@@ -415,10 +415,9 @@ static void echo_lost(struct run *r)
     struct lab lab;
     struct rule_box drop = {.action = RULE_DROP, .options = MPO_ADD_ADDR, .count = 1};
     announce(r, &lab, NULL, &drop);
-    const struct side_config c = {.send_bytes = STREAM_ENDLESS,
-                                  .stop_us = lab_at(&lab, 200000000)};
+    const struct side_config c = {.send_bytes = STREAM_ENDLESS, .stop_us = lab_at(&lab, 20000000)};
     lab_stream(&lab, &c, NULL);
-    lab_finish(&lab, 300);
+    lab_finish(&lab, 120);
     EXPECT_EQ(r, drop.hits, 1);
     EXPECT(r, COUNT(lab.server, AddAddrTx) >= 2);
     EXPECT_EQ(r, COUNT(lab.server, EchoAdd), 1);

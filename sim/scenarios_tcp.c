@@ -165,8 +165,10 @@ static void corruption(struct run *r)
 static void syn_lost(struct run *r)
 {
     struct lab lab;
-    struct rule_box drop = {
-        .action = RULE_DROP, .flags_mask = TCP_SYN, .flags = TCP_SYN, .count = 1};
+    struct rule_box drop = {.action = RULE_DROP,
+                            .flags_mask = TCP_SYN,
+                            .flags = TCP_SYN,
+                            .count = 1};
     open_one(&lab, r, FAST);
     rule_add(lab.path[0].there, &drop);
     struct stream *s = upload(&lab, 100 * KB);
@@ -179,8 +181,10 @@ static void syn_lost(struct run *r)
 static void synack_lost(struct run *r)
 {
     struct lab lab;
-    struct rule_box drop = {
-        .action = RULE_DROP, .flags_mask = TCP_SYN, .flags = TCP_SYN, .count = 1};
+    struct rule_box drop = {.action = RULE_DROP,
+                            .flags_mask = TCP_SYN,
+                            .flags = TCP_SYN,
+                            .count = 1};
     open_one(&lab, r, FAST);
     rule_add(lab.path[0].back, &drop);
     struct stream *s = upload(&lab, 100 * KB);
@@ -314,8 +318,10 @@ static void nagle(struct run *r)
     for (unsigned i = 0; i < 2; i++) {
         struct lab lab;
         const char *spec = FAST;
-        const struct side_config c = {
-            .requests = 200, .request_bytes = 50, .interval_us = 1000, .end = END_SHUTDOWN};
+        const struct side_config c = {.requests = 200,
+                                      .request_bytes = 50,
+                                      .interval_us = 1000,
+                                      .end = END_SHUTDOWN};
         lab_init(&lab, r);
         lab.client_config.nagle = i == 1;
         lab_open(&lab, 1, &spec);
@@ -458,7 +464,9 @@ static void close_unread(struct run *r)
 static void requests(struct run *r)
 {
     struct lab lab;
-    const struct side_config c = {.requests = 100, .request_bytes = 750, .response_bytes = 750,
+    const struct side_config c = {.requests = 100,
+                                  .request_bytes = 750,
+                                  .response_bytes = 750,
                                   .interval_us = 50000};
     const struct side_config s = {.respond_to = 750, .respond_bytes = 750, .end = END_AFTER_EOF};
     open_one(&lab, r, "rate=10mbit,delay=10ms");

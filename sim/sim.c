@@ -54,8 +54,8 @@ void sim_fail(struct sim *sim, const char *format, ...)
 {
     if (sim->failure[0])
         return;
-    int n = snprintf(sim->failure, sizeof sim->failure, "at %.6f s: ",
-                     (double)(sim->now_us - sim->started_us) / 1e6);
+    int n = snprintf(sim->failure, sizeof sim->failure,
+                     "at %.6f s: ", (double)(sim->now_us - sim->started_us) / 1e6);
     va_list args;
     va_start(args, format);
     vsnprintf(sim->failure + n, sizeof sim->failure - (size_t)n, format, args);
@@ -178,8 +178,8 @@ void sim_forward(struct sim *sim, struct sim_packet *p)
     link_rearm(sim, l);
 }
 
-void sim_route(struct sim *sim, struct iface *from, struct iface *to,
-               struct sim_link *const *links, unsigned count)
+void sim_route(struct sim *sim, struct iface *from, struct iface *to, struct sim_link *const *links,
+               unsigned count)
 {
     struct route *r = sim_alloc(sizeof *r);
     if (count < 1 || count > SIM_HOPS_MAX)

@@ -83,12 +83,12 @@ struct host {
     struct sim_memory memory;
     struct sim_event event;
     struct list ifaces;
-    uint32_t gro_us;   /* receive offload gathers for so long; 0: off */
-    bool rx_borrowed;  /* hand packets in without a chunk: valid for the call only */
+    uint32_t gro_us;  /* receive offload gathers for so long; 0: off */
+    bool rx_borrowed; /* hand packets in without a chunk: valid for the call only */
     bool servicing;
-    uint32_t spins;    /* rounds at one instant */
+    uint32_t spins;     /* rounds at one instant */
     uint64_t rx_chunks; /* receive buffers the stack still refers to */
-    uint64_t no_route; /* packets sent into nowhere */
+    uint64_t no_route;  /* packets sent into nowhere */
     struct tally tally;
     struct pcap *pcap; /* every packet sent and received; NULL: none */
 };
@@ -100,9 +100,9 @@ struct sim {
     struct timers timers;
     struct list hosts, links, routes, streams, actions;
     struct trace trace;
-    bool check;         /* plait_stack_check after every entry */
+    bool check; /* plait_stack_check after every entry */
     uint64_t events;
-    char failure[256];  /* the first thing that went wrong; empty: nothing */
+    char failure[256]; /* the first thing that went wrong; empty: nothing */
 };
 
 /* ---- the world -------------------------------------------------------------------------- */
@@ -156,8 +156,8 @@ void host_receive(struct iface *i, struct sim_packet *p);
 struct sim_link *sim_link(struct sim *sim, const struct link_config *config);
 void sim_link_add_box(struct sim_link *l, struct box *box);
 /* Packets from one interface to another take these links, in this order. */
-void sim_route(struct sim *sim, struct iface *from, struct iface *to,
-               struct sim_link *const *links, unsigned count);
+void sim_route(struct sim *sim, struct iface *from, struct iface *to, struct sim_link *const *links,
+               unsigned count);
 
 /* A pair of links and both routes: there from a to b, back from b to a. */
 struct path {

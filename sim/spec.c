@@ -19,8 +19,8 @@ struct unit {
 static const struct unit rate_units[] = {
     {"bit", 1}, {"kbit", 1000}, {"mbit", MILLION}, {"gbit", 1000 * MILLION}, {NULL, 0}};
 static const struct unit time_units[] = {{"us", 1}, {"ms", 1000}, {"s", MILLION}, {NULL, 0}};
-static const struct unit byte_units[] = {{"B", 1},       {"kB", 1000},     {"MB", MILLION},
-                                         {"KiB", 1024},  {"MiB", 1048576}, {NULL, 0}};
+static const struct unit byte_units[] = {{"B", 1},      {"kB", 1000},     {"MB", MILLION},
+                                         {"KiB", 1024}, {"MiB", 1048576}, {NULL, 0}};
 static const struct unit percent_units[] = {{"%", MILLION / 100}, {NULL, 0}};
 
 /* "12.5ms" -> 12500 with time_units. A result that is not whole is cut off. */
@@ -211,7 +211,8 @@ static bool parse_item(struct parse *s, char *item, char *error)
     }
     snprintf(error, SPEC_ERROR_MAX,
              "a link has no \"%.20s\": there are rate, delay, jitter, queue, loss, burst, reorder, "
-             "dup and corrupt", item);
+             "dup and corrupt",
+             item);
     return false;
 }
 

@@ -24,13 +24,13 @@ enum stream_end {
 #define STREAM_ENDLESS UINT64_MAX
 
 struct side_config {
-    uint64_t send_bytes;    /* STREAM_ENDLESS: until stop_us */
-    uint64_t stop_us;       /* absolute time after which nothing is written; 0: never */
+    uint64_t send_bytes; /* STREAM_ENDLESS: until stop_us */
+    uint64_t stop_us;    /* absolute time after which nothing is written; 0: never */
     enum stream_end end;
-    uint64_t abort_at_read; /* abort once so much was read; 0: never */
+    uint64_t abort_at_read;       /* abort once so much was read; 0: never */
     uint32_t write_max, read_max; /* bytes a call; 0: 64 KiB */
-    uint64_t read_after_us; /* after connecting, read nothing for so long */
-    uint64_t read_bps;      /* 0: as fast as it comes */
+    uint64_t read_after_us;       /* after connecting, read nothing for so long */
+    uint64_t read_bps;            /* 0: as fast as it comes */
 
     /* Requests: request_bytes every interval_us, count of them (sets
      * send_bytes). Delay: from the write to the last byte of the response. */
@@ -54,12 +54,12 @@ struct side {
     uint64_t key;            /* of the pattern it writes */
     uint64_t sent, received;
     uint64_t connected_us, first_read_us, last_read_us, done_us;
-    uint64_t hungry_us;      /* since when writing finds no memory; 0: it does */
-    uint64_t pause_us;       /* the longest time without a byte between two reads */
+    uint64_t hungry_us; /* since when writing finds no memory; 0: it does */
+    uint64_t pause_us;  /* the longest time without a byte between two reads */
     bool opened, connected, source_done, shut, eof, done;
-    bool aborted;            /* here, on purpose */
-    int error;               /* negative: how it ended; 0: well */
-    unsigned multipath;      /* of the connection when last seen */
+    bool aborted;       /* here, on purpose */
+    int error;          /* negative: how it ended; 0: well */
+    unsigned multipath; /* of the connection when last seen */
     unsigned requests_sent, responses_seen;
     uint64_t *request_us, *delay_us; /* config.requests of each */
     struct plait_conn_info info;     /* when the handle was given up */

@@ -160,11 +160,12 @@ static struct plait_config random_config(struct world *w)
 static struct host *random_host(struct world *w, const char *name)
 {
     struct plait_config c = random_config(w);
-    note(w, "%s: multipath %d checksum %d dsn64 %d send %u/%u recv %u/%u burst %u mss %u nagle %d "
-         "ts %d sack %d pacing %d memory %llu\n", name, c.multipath, c.checksum, c.dsn64,
-         c.send_buffer_bytes, c.send_buffer_max_bytes, c.recv_buffer_bytes,
-         c.recv_buffer_max_bytes, c.burst_max_bytes, c.mss_max, c.nagle, c.timestamps, c.sack,
-         c.pacing, (unsigned long long)c.memory_max_bytes);
+    note(w,
+         "%s: multipath %d checksum %d dsn64 %d send %u/%u recv %u/%u burst %u mss %u nagle %d "
+         "ts %d sack %d pacing %d memory %llu\n",
+         name, c.multipath, c.checksum, c.dsn64, c.send_buffer_bytes, c.send_buffer_max_bytes,
+         c.recv_buffer_bytes, c.recv_buffer_max_bytes, c.burst_max_bytes, c.mss_max, c.nagle,
+         c.timestamps, c.sack, c.pacing, (unsigned long long)c.memory_max_bytes);
     struct host *h = sim_host(&w->sim, name, &c);
     if (percent(w, 30))
         h->gro_us = (uint32_t)magnitude(w, 10, 2000);
@@ -203,8 +204,8 @@ static void build_paths(struct world *w)
         }
         if (percent(w, 10)) {
             w->rule[i].action = RULE_STRIP;
-            w->rule[i].options = PICK(w, MPO_CAPABLE_SYN, MPO_CAPABLE_KEY, MPO_JOIN_SYN,
-                                      MPO_JOIN_SYNACK);
+            w->rule[i].options =
+                PICK(w, MPO_CAPABLE_SYN, MPO_CAPABLE_KEY, MPO_JOIN_SYN, MPO_JOIN_SYNACK);
             rule_add(percent(w, 50) ? w->path[i].there : w->path[i].back, &w->rule[i]);
         }
     }
@@ -315,8 +316,8 @@ static void random_stream(struct world *w)
     default:
         break;
     }
-    note(w, "stream: %llu bytes up, %llu down, ends %d and %d\n",
-         (unsigned long long)c.send_bytes, (unsigned long long)s.send_bytes, c.end, s.end);
+    note(w, "stream: %llu bytes up, %llu down, ends %d and %d\n", (unsigned long long)c.send_bytes,
+         (unsigned long long)s.send_bytes, c.end, s.end);
     uint64_t start_us = w->sim.started_us + (percent(w, 50) ? 0 : magnitude(w, 1000, 5 * SECOND));
     /* Where every address has a way to the server, the stack may choose. */
     bool any = w->one_server_address && percent(w, 50);

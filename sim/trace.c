@@ -49,8 +49,7 @@ static void print_event(FILE *f, const char *host, const struct plait_event *e, 
     fputs("}\n", f);
 }
 
-void trace_event(struct trace *t, const char *host, unsigned index,
-                 const struct plait_event *event)
+void trace_event(struct trace *t, const char *host, unsigned index, const struct plait_event *event)
 {
     uint64_t words[8] = {event->time_us, event->type,   event->why,    event->conn_id,
                          event->arg[0],  event->arg[1], event->arg[2], event->arg[3]};

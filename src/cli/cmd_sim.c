@@ -15,7 +15,7 @@
 #include "sim/scenario.h"
 #include "sim/swarm.h"
 
-enum { CHECK_FAILED = 1, JOB_LIMIT_S = 300, SEED_LIMIT_S = 120, SHOWN_MAX = 10 };
+enum { CHECK_FAILED = 1, JOB_LIMIT_S = 600, SEED_LIMIT_S = 120, SHOWN_MAX = 10 };
 
 static const char about[] =
     "Run plait's engine in virtual time over simulated paths. A run is a function of\n"

@@ -104,8 +104,8 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why)
 
 /* When the oldest bytes in flight should have been acknowledged by all
  * experience, and nothing else was for a while either (a queue that fills
- * makes ACKs late, but they keep coming). Much earlier than an RTO, whose minimum is meant for a sender
- * that has no other path to try. */
+ * makes ACKs late, but they keep coming). Much earlier than an RTO, whose
+ * minimum is meant for a sender that has no other path to try. */
 static uint64_t overdue_at(const struct subflow *sf)
 {
     const struct tcp *t = &sf->tcp;

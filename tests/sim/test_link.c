@@ -144,8 +144,9 @@ static void loss_is_as_often_as_told(void **state)
 static void bursts_lose_in_runs(void **state)
 {
     struct link l;
-    const struct link_config c = {
-        .good_to_bad_ppm = 10000, .bad_to_good_ppm = 100000, .loss_bad_ppm = 900000};
+    const struct link_config c = {.good_to_bad_ppm = 10000,
+                                  .bad_to_good_ppm = 100000,
+                                  .loss_bad_ppm = 900000};
     unsigned runs = 0;
     bool before = false;
     (void)state;
@@ -166,8 +167,7 @@ static void bursts_lose_in_runs(void **state)
 static void reordering_delays_some(void **state)
 {
     struct link l;
-    const struct link_config c = {
-        .delay_us = 1000, .reorder_ppm = 100000, .reorder_delay_us = 500};
+    const struct link_config c = {.delay_us = 1000, .reorder_ppm = 100000, .reorder_delay_us = 500};
     unsigned late = 0, n = 0;
     uint8_t mark, expected = 0;
     (void)state;
@@ -271,9 +271,14 @@ static void a_new_rate_counts_from_now(void **state)
 /* Looking at the link more often changes nothing. */
 static void looking_changes_nothing(void **state)
 {
-    const struct link_config c = {.rate_bps = 3000000, .delay_us = 700, .jitter_us = 900,
-                                  .queue_bytes = 9000, .loss_ppm = 50000, .duplicate_ppm = 50000,
-                                  .reorder_ppm = 50000, .reorder_delay_us = 3000};
+    const struct link_config c = {.rate_bps = 3000000,
+                                  .delay_us = 700,
+                                  .jitter_us = 900,
+                                  .queue_bytes = 9000,
+                                  .loss_ppm = 50000,
+                                  .duplicate_ppm = 50000,
+                                  .reorder_ppm = 50000,
+                                  .reorder_delay_us = 3000};
     uint64_t sum[2] = {0, 0};
     (void)state;
     for (unsigned often = 0; often < 2; often++) {
@@ -304,8 +309,8 @@ static void texts_are_read(void **state)
     assert_int_equal(c.delay_us, 10000);
     assert_int_equal(c.queue_bytes, 375000);
     assert_int_equal(c.loss_ppm, 1000);
-    assert_true(link_spec_parse("burst=0.5%/30%/50%,reorder=1%/5ms,dup=0.01%,corrupt=100%", &c,
-                                error));
+    assert_true(
+        link_spec_parse("burst=0.5%/30%/50%,reorder=1%/5ms,dup=0.01%,corrupt=100%", &c, error));
     assert_int_equal(c.good_to_bad_ppm, 5000);
     assert_int_equal(c.bad_to_good_ppm, 300000);
     assert_int_equal(c.loss_bad_ppm, 500000);
@@ -328,11 +333,27 @@ static void texts_are_read(void **state)
 
 static void bad_texts_are_refused(void **state)
 {
-    static const char *const bad[] = {
-        "rate", "rate=", "rate=fast", "rate=5", "rate=0mbit", "rate=-1mbit", "rate=2000gbit",
-        "delay=10", "delay=2h", "loss=101%", "loss=0.1", "loss=1.2.3%", "queue=80ms",
-        "queue=1.5", "burst=1%/2%", "burst=1%/2%/3%/4%", "burst=1%/0%/3%", "reorder=1%",
-        "mtu=1500", "delay=99999999999999999999s", "rate=50mbit delay=10ms"};
+    static const char *const bad[] = {"rate",
+                                      "rate=",
+                                      "rate=fast",
+                                      "rate=5",
+                                      "rate=0mbit",
+                                      "rate=-1mbit",
+                                      "rate=2000gbit",
+                                      "delay=10",
+                                      "delay=2h",
+                                      "loss=101%",
+                                      "loss=0.1",
+                                      "loss=1.2.3%",
+                                      "queue=80ms",
+                                      "queue=1.5",
+                                      "burst=1%/2%",
+                                      "burst=1%/2%/3%/4%",
+                                      "burst=1%/0%/3%",
+                                      "reorder=1%",
+                                      "mtu=1500",
+                                      "delay=99999999999999999999s",
+                                      "rate=50mbit delay=10ms"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct link_config c = {.delay_us = 42};
@@ -347,7 +368,10 @@ static void bad_texts_are_refused(void **state)
 static void texts_survive_a_round_trip(void **state)
 {
     static const char *const texts[] = {
-        "", "rate=50mbit,delay=10ms,queue=375kB", "rate=1001bit,queue=0B", "delay=7500us",
+        "",
+        "rate=50mbit,delay=10ms,queue=375kB",
+        "rate=1001bit,queue=0B",
+        "delay=7500us",
         "rate=100kbit,delay=1s,jitter=3ms,queue=64kB,loss=0.01%,burst=1%/20%/100%,reorder=2.5%/4ms",
         "dup=5%,corrupt=0.0001%"};
     (void)state;

@@ -38,8 +38,8 @@ static void data_segment(struct segment *s, bool ipv6)
     s->tcp.present = OPT_TIMESTAMP;
     s->tcp.tsval = 5;
     s->mptcp.present = MPO_DSS;
-    s->mptcp.dss = (struct mptcp_dss){.has_ack = true, .has_map = true, .data_ack = 1,
-                                      .dsn = 2, .ssn = 1, .data_len = PAYLOAD};
+    s->mptcp.dss = (struct mptcp_dss){
+        .has_ack = true, .has_map = true, .data_ack = 1, .dsn = 2, .ssn = 1, .data_len = PAYLOAD};
 }
 
 /* The packets that *s with `len` bytes becomes on the wire. */
@@ -58,8 +58,10 @@ static unsigned wire_packets(const struct segment *s, uint32_t len, struct sim_p
 
 static void decode(const struct sim_packet *p, bool csum_ok, struct segment *s)
 {
-    const struct plait_packet_rx rx = {
-        .data = p->bytes, .len = p->len, .gso_size = p->gso_size, .csum_ok = csum_ok};
+    const struct plait_packet_rx rx = {.data = p->bytes,
+                                       .len = p->len,
+                                       .gso_size = p->gso_size,
+                                       .csum_ok = csum_ok};
     assert_int_equal(segment_decode(&rx, s), SEGMENT_OK);
 }
 
