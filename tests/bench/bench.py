@@ -30,6 +30,13 @@ def busy_seconds():
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_before():
+    """The part of all processors that something else uses, over half a second."""
+    start = busy_seconds()
+    time.sleep(0.5)
+    return (busy_seconds() - start) / (0.5 * os.cpu_count())
+
+
 class Contender:
     """Server and client command lines, both with iperf3's JSON."""
 
@@ -97,6 +104,9 @@ def main():
     laboratory.remove_leftovers()
     plait = os.path.abspath(args.plait)
     with Lab(plait, [Path(0, 0, 0)], emulator=None) as lab:
+        if (other := busy_before()) > 0.1:
+            print(f"warning: the machine is {other:.0%} busy with other things; figures of "
+                  "several processes suffer more from that than the kernel's")
         rows = contenders(plait, lab.v4(1, 2), args.only)
         for number in range(args.runs):
             for row in rows:
