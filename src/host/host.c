@@ -20,9 +20,10 @@
 
 enum {
     PORTS_DEFAULT = 32,
-    READY_BUDGET = 1024, /* callbacks before the network gets its turn */
-    SEND_BUDGET = 4,     /* batches */
-    BLOCKED_US = 1000    /* while the driver takes nothing, engine time may be this coarse */
+    READY_BUDGET = 1024,
+    SETTLE_ROUNDS = 4, /* callbacks before the network gets its turn */
+    SEND_BUDGET = 4,   /* batches */
+    BLOCKED_US = 1000  /* while the driver takes nothing, engine time may be this coarse */
 };
 
 void host_options_default(struct host_options *options)
@@ -219,18 +220,37 @@ blocked:
     loop_watch(&h->loop, driver->blocked_fd, HOST_IN | HOST_OUT, on_packets, h);
 }
 
-static void settle(struct host *h)
+/* Tell the application what became ready; returns how much did. */
+static unsigned tell(struct host *h)
 {
     struct plait_conn *conn;
     struct plait_listener *listener;
+    unsigned count = 0;
 
-    for (unsigned i = 0; i < READY_BUDGET && plait_stack_ready(h->stack, &conn, &listener); i++) {
+    while (count < READY_BUDGET && plait_stack_ready(h->stack, &conn, &listener)) {
         if (conn && h->callbacks.conn)
             h->callbacks.conn(h->callbacks.ctx, conn);
         else if (listener && h->callbacks.listener)
             h->callbacks.listener(h->callbacks.ctx, listener);
+        count++;
     }
-    send_packets(h);
+    return count;
+}
+
+/* What is sent makes room, and the application may fill it at once: a few
+ * times, then packets that came get their turn. */
+static void settle(struct host *h)
+{
+    unsigned told = 0;
+
+    for (unsigned i = 0; i < SETTLE_ROUNDS; i++) {
+        told = tell(h);
+        send_packets(h);
+        if (told == 0)
+            break;
+    }
+    if (told)
+        h->more_to_send = true;
 }
 
 static void receive_packets(struct host *h)

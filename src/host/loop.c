@@ -2,6 +2,7 @@
 #include "host/loop.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -40,8 +41,16 @@ static void heap_free(void *ctx, void *ptr, size_t size)
 
 const struct plait_allocator loop_heap = {NULL, heap_alloc, heap_free};
 
+/* Payload chunks come and go at the heap's end: keep their pages. */
+static void heap_keeps_pages(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
 int loop_open(struct loop *l)
 {
+    heap_keeps_pages();
     *l = (struct loop){.epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
     list_init(&l->watches);
     list_init(&l->removed);

@@ -15,7 +15,8 @@
 struct io_driver;
 
 enum {
-    IO_BATCH = 64, /* most packets one call of receive or send moves */
+    IO_BATCH = 16, /* most packets one call of receive or send moves: at 64 KiB each,
+                    * more would push one another out of the cache */
     IO_FDS_MAX = 4,
     IO_DESCRIBE_MAX = 128
 };

@@ -414,8 +414,7 @@ unsigned conn_poll(const struct plait_conn *c)
         p |= PLAIT_POLL_READABLE;
     if (c->state == CONN_ESTABLISHED)
         p |= PLAIT_POLL_CONNECTED;
-    if (c->error || (c->state == CONN_ESTABLISHED && !c->fin_queued &&
-                     c->snd_end - c->snd_una < c->send_buffer))
+    if (c->error || (c->state == CONN_ESTABLISHED && !c->fin_queued && conn_send_room(c) > 0))
         p |= PLAIT_POLL_WRITABLE;
     if (c->fin_received)
         p |= PLAIT_POLL_EOF;

@@ -342,6 +342,8 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
 
 /* ---- send.c, reinject.c, output.c -------------------------------------------------- */
 
+/* Bytes the application may queue now. */
+uint64_t conn_send_room(const struct plait_conn *c);
 int64_t conn_write(struct plait_conn *c, const void *data, size_t len);
 /* DATA_ACK up to dsn; window to dsn + window. */
 void conn_acked(struct plait_conn *c, uint64_t dsn);

@@ -14,6 +14,10 @@
 
 #include "wire/checksum.h"
 
+/* How far the application may run ahead of what is sent: enough for a turn of
+ * any loop, and little enough to be in the cache still when it leaves. */
+enum { UNSENT_MAX = 1024 * 1024 };
+
 enum { CHUNK_MIN = 2048, CHUNK_MAX = 64 * 1024 };
 
 /* What waits to be sent may take three quarters of the stack's memory: sending
@@ -72,6 +76,14 @@ static uint32_t send_append(struct plait_conn *c, const uint8_t *data, size_t le
     return n;
 }
 
+uint64_t conn_send_room(const struct plait_conn *c)
+{
+    uint64_t queued = c->snd_end - c->snd_una, unsent = c->snd_end - c->snd_nxt;
+    uint64_t room = queued < c->send_buffer ? c->send_buffer - queued : 0;
+    uint64_t ahead = unsent < UNSENT_MAX ? UNSENT_MAX - unsent : 0;
+    return room < ahead ? room : ahead;
+}
+
 int64_t conn_write(struct plait_conn *c, const void *data, size_t len)
 {
     if (c->error)
@@ -80,8 +92,7 @@ int64_t conn_write(struct plait_conn *c, const void *data, size_t len)
         return PLAIT_E_SHUT_DOWN;
     if (c->state == CONN_OPENING)
         return PLAIT_E_AGAIN;
-    uint64_t queued = c->snd_end - c->snd_una;
-    size_t room = queued < c->send_buffer ? (size_t)(c->send_buffer - queued) : 0;
+    size_t room = (size_t)conn_send_room(c);
     size_t todo = len < room ? len : room, done = 0;
     while (done < todo) {
         uint32_t n = send_append(c, (const uint8_t *)data + done, todo - done);

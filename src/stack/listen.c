@@ -102,7 +102,7 @@ struct plait_conn *plait_accept(struct plait_listener *listener)
 void plait_listener_close(struct plait_listener *listener, uint64_t now_us)
 {
     struct plait_stack *s = listener->stack;
-    now_us = stack_enter(s, now_us);
+    stack_enter(s, now_us);
     list_each(c, &s->env.conns, struct plait_conn, link) {
         if (c->listener != listener)
             continue;
