@@ -130,6 +130,14 @@ bool locals_have(const struct host *h, const struct plait_addr *addr)
     return false;
 }
 
+bool locals_no_route(const struct host *h, const struct plait_addr *remote)
+{
+    struct plait_addr unused;
+
+    return h->locals.watch && !locals_have(h, remote) &&
+           route_source(remote, &unused) == -ENETUNREACH;
+}
+
 bool locals_pick(const struct host *h, const struct plait_addr *remote, struct plait_addr *out)
 {
     const struct locals *l = &h->locals;

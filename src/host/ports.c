@@ -76,6 +76,11 @@ static int pick_local(struct host *h, const struct plait_endpoint *remote,
     *from = local ? *local : (struct plait_endpoint){0};
     if (from->addr.family != PLAIT_NONE && !locals_have(h, &from->addr))
         return fail_address(err, &from->addr);
+    if (from->addr.family == PLAIT_NONE && locals_no_route(h, &remote->addr))
+        return host_fail(err, HOST_FAIL_UNREACHABLE,
+                         "there is no route to %s: check the address, or 'ip route'; where only a "
+                         "rule for one source address leads there, give that with --local",
+                         addr_format(&remote->addr, text));
     if (from->addr.family == PLAIT_NONE && !locals_pick(h, &remote->addr, &from->addr))
         return host_fail(err, HOST_FAIL_ADDRESS, "this host has no IPv%d address to reach %s from",
                          remote->addr.family, addr_format(&remote->addr, text));

@@ -53,6 +53,8 @@ int locals_open(struct host *h, const struct host_options *options, struct host_
 void locals_close(struct host *h);
 bool locals_have(const struct host *h, const struct plait_addr *addr);
 /* The address to reach `remote` from. */
+/* The kernel knows no way to remote. */
+bool locals_no_route(const struct host *h, const struct plait_addr *remote);
 bool locals_pick(const struct host *h, const struct plait_addr *remote, struct plait_addr *out);
 
 /* ports.c */

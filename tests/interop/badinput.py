@@ -62,6 +62,7 @@ HOSTS = (
     ("client", "connect --local 192.0.2.77 {host} 4713", ADDRESS, r"192\.0\.2\.77"),
     ("client", "connect no-such-host.invalid 4713", NAME, r"no-such-host\.invalid"),
     ("client", "connect {host} 4713", UNREACHABLE, r"refused"),
+    ("client", "connect 192.0.2.1 4713", UNREACHABLE, r"no route to 192\.0\.2\.1"),
     ("server", "connect --timeout 2s 203.0.113.9 4713", UNREACHABLE, r"no answer|reach|route"),
     ("client", "connect --timeout 2s 203.0.113.9 4713", UNREACHABLE, r"no answer"),
     ("server", "listen 4712", PORT, r"4712.*in use|in use.*4712"),
