@@ -40,7 +40,8 @@ def show_header(paths):
 
 
 def show_row(row, reference):
-    verdict = "FAIL" if row["complaints"] else "ref" if row.get("reference") else "PASS"
+    # What the kernel does with itself is shown beside, not judged.
+    verdict = "ref" if row.get("reference") else "FAIL" if row["complaints"] else "PASS"
     if row.get("skipped"):
         verdict = "SKIP"
     rate = row.get("bits_per_second_after_1s") or row.get("bits_per_second")
@@ -109,7 +110,7 @@ def main():
                 pauses[key] = row.get("longest_pause_s")
             results.append(row)
             show_row(row, pauses.get(key))
-    failed = sum(bool(r["complaints"]) for r in results)
+    failed = sum(bool(r["complaints"]) and not r.get("reference") for r in results)
     passed = len(results) - failed
     print(f"\n{passed} passed, {failed} failed, 0 skipped")
     if args.json:
