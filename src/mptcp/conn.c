@@ -173,7 +173,6 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
     sf->kind = kind;
     sf->id = ++c->next_subflow_id;
     sf->join_ack_us = TIMER_NEVER;
-    sf->created_us = now_us;
     sf->taken_ssn = 1;
     list_init(&sf->mappings);
     list_init(&sf->held);

@@ -96,7 +96,6 @@ struct subflow {
     bool join_ack_confirmed; /* JOIN_OUT: the peer reacted to our third ACK */
     uint8_t syn_attempts, join_ack_attempts;
     uint64_t join_ack_us; /* when to repeat it; TIMER_NEVER: not */
-    bool saw_dss;         /* the peer sent a DSS here: options pass */
 
     /* receive.c */
     struct list mappings; /* struct rx_mapping */
@@ -118,7 +117,6 @@ struct subflow {
     enum rst_reason rst_reason;
     enum plait_reason why; /* of its end */
     bool fin_pending;      /* a DATA_FIN of its own */
-    uint64_t created_us;
 };
 
 /* Our address on its way to the peer (addresses.c). */
@@ -366,6 +364,8 @@ bool reinject_tail(struct plait_conn *c, uint64_t now_us);
 /* The peer's window is full, and what it waits for is on a slower subflow than
  * one with room: carry that again (Raiciu et al., NSDI 2012, mechanism 1). */
 bool reinject_head(struct plait_conn *c, uint64_t now_us);
+/* Some subflow still has bytes that its peer has not acknowledged. */
+bool records_outstanding(const struct plait_conn *c);
 /* Data-level retransmission timer: everything was acknowledged by the
  * subflows, but the DATA_ACK does not come. */
 void reinject_arm(struct plait_conn *c, uint64_t now_us);

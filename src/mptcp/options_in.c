@@ -81,7 +81,6 @@ static void capable_data_in(struct subflow *sf, const struct mptcp_capable *m, u
     }
     if (m->data_len)
         receive_mapping(sf, c->remote_idsn + 1, 1, m->data_len, m->data_len, m->checksum);
-    sf->saw_dss = true;
     conn_confirm(c, now_us);
 }
 
@@ -151,7 +150,6 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
     if ((o->present & MPO_CAPABLE_DATA) && sf == c->initial)
         capable_data_in(sf, &o->capable, now_us);
     if (o->present & MPO_DSS) {
-        sf->saw_dss = true;
         conn_confirm(c, now_us);
         if (o->dss.has_ack)
             dss_ack_in(sf, seg);

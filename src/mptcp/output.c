@@ -146,21 +146,13 @@ static bool schedule_new(struct plait_conn *c, uint64_t now_us)
     return n != 0;
 }
 
-static bool anything_outstanding(const struct plait_conn *c)
-{
-    list_each(sf, &c->subflows, struct subflow, link)
-        if (!list_empty(&sf->tcp.records))
-            return true;
-    return false;
-}
-
 /* Bytes wait, nothing is in flight, and yet nothing could be bound: what keeps
  * them is what the subflows heard last of the window, and a lost update would
  * keep them for ever. Let each ask (RFC 9293 3.8.6.1). */
 static void windows_ask(struct plait_conn *c, bool bound, uint64_t now_us)
 {
     bool waiting = !bound && (c->snd_nxt != c->snd_end || !list_empty(&c->reinject)) &&
-                   !anything_outstanding(c);
+                   !records_outstanding(c);
     list_each(sf, &c->subflows, struct subflow, link)
         if (subflow_usable(sf) && sf->tcp.wants.blocked != waiting)
             tcp_want_window(&sf->tcp, waiting, now_us);

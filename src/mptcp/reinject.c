@@ -228,19 +228,20 @@ bool reinject_head(struct plait_conn *c, uint64_t now_us)
 
 /* ---- data-level retransmission timer ---------------------------------------------- */
 
-static bool records_outstanding(const struct plait_conn *c)
+bool records_outstanding(const struct plait_conn *c)
 {
     list_each(sf, &c->subflows, struct subflow, link)
         if (!sf->gone && !list_empty(&sf->tcp.records))
             return true;
-    return !list_empty(&c->reinject);
+    return false;
 }
 
 void reinject_arm(struct plait_conn *c, uint64_t now_us)
 {
     bool fin_waits = c->fin_sent && !c->fin_acked;
     bool overdue = c->multipath && c->state == CONN_ESTABLISHED && c->subflow_count &&
-                   (c->snd_una != c->snd_nxt || fin_waits) && !records_outstanding(c);
+                   (c->snd_una != c->snd_nxt || fin_waits) && !records_outstanding(c) &&
+                   list_empty(&c->reinject);
     if (!overdue) {
         c->data_rto_us = TIMER_NEVER;
         return;
