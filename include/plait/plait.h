@@ -60,6 +60,17 @@ PLAIT_API int plait_error_errno(int error);
 
 /* ---- configuration -------------------------------------------------------- */
 
+/* Which version of MPTCP to offer and to answer. A server answers a client in
+ * the client's version if it may; a version it may not speak is answered as
+ * plain TCP. Servers of version 0 alone do not understand an offer of version
+ * 1 and the other way round, so a client offers one. */
+enum plait_version {
+    PLAIT_VERSION_DEFAULT, /* in plait_options: as the stack; in plait_config: AUTO */
+    PLAIT_VERSION_AUTO,    /* offer 1; answer 0 and 1 */
+    PLAIT_VERSION_1,       /* RFC 8684 only */
+    PLAIT_VERSION_0        /* RFC 6824 only */
+};
+
 /* Every field has a default (plait_config_default); limits are tested at the
  * limit and one above. */
 struct plait_config {
@@ -77,7 +88,8 @@ struct plait_config {
     uint32_t recv_buffer_bytes, recv_buffer_max_bytes;
     uint32_t burst_max_bytes; /* payload of a super-segment; 0: one MSS a packet */
 
-    bool multipath;         /* offer and accept MPTCP */
+    bool multipath; /* offer and accept MPTCP */
+    enum plait_version version;
     bool checksum;          /* require DSS checksums */
     bool announce;          /* tell the peer our further addresses (server) */
     bool joins_accepted;    /* from the peer */
@@ -194,6 +206,7 @@ PLAIT_API void plait_stack_check(const struct plait_stack *stack);
  * connection. Zero means: as the stack. */
 struct plait_options {
     enum { PLAIT_MULTIPATH_DEFAULT, PLAIT_MULTIPATH_ON, PLAIT_MULTIPATH_OFF } multipath;
+    enum plait_version version;
     const char *cc, *scheduler, *path_manager;
     uint32_t backlog;
     bool no_nagle;
@@ -243,7 +256,7 @@ PLAIT_API void *plait_conn_user(const struct plait_conn *conn);
 
 struct plait_conn_info {
     uint32_t id, token, peer_token;
-    uint8_t version; /* 1 */
+    uint8_t version; /* of MPTCP, offered or negotiated: 0 or 1 */
     bool client, established, multipath, checksum;
     enum plait_reason fallback_why;      /* not multipath: why */
     unsigned subflows, subflows_total;   /* now, ever */

@@ -37,6 +37,22 @@ static bool set_limits(void *at, char *const *values, char *why)
     return true;
 }
 
+static bool set_version(void *at, char *const *values, char *why)
+{
+    static const char *const names[] = {
+        [PLAIT_VERSION_AUTO] = "auto", [PLAIT_VERSION_1] = "1", [PLAIT_VERSION_0] = "0"};
+    struct net_options *o = at;
+
+    snprintf(why, OPTION_WHY_MAX, "write auto, 1 or 0");
+    for (unsigned i = PLAIT_VERSION_AUTO; i <= PLAIT_VERSION_0; i++) {
+        if (strcmp(values[0], names[i]) == 0) {
+            o->version = (enum plait_version)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 #define AT(field) offsetof(struct net_options, field)
 const struct option_row net_rows[] = {
     {'4', "ipv4", NULL, OPTION_FLAG, AT(ipv4), "of the names' addresses, IPv4 ones only", NULL, 0},
@@ -53,6 +69,10 @@ const struct option_row net_rows[] = {
      "subflows=N: additional subflows to open;\naddrs=N: announced addresses to use", set_limits,
      0},
     {0, "tcp", NULL, OPTION_FLAG, AT(tcp), "plain TCP, no Multipath TCP", NULL, 0},
+    {0, "mptcp-version", "VERSION", OPTION_CUSTOM, 0,
+     "auto: offer 1, answer each client in its version (default);\n1 (RFC 8684) or 0 (RFC 6824): "
+     "that one alone",
+     set_version, 0},
     {0, "checksum", NULL, OPTION_FLAG, AT(checksum), "require DSS checksums", NULL, 0},
     {0, "cc", "NAME", OPTION_TEXT, AT(cc), "congestion control", NULL, 0},
     {0, "scheduler", "NAME", OPTION_TEXT, AT(scheduler), "packet scheduler", NULL, 0},
@@ -168,6 +188,7 @@ static int take_locals(const struct net_options *o, struct host_options *h)
 static void take_engine(const struct net_options *o, struct plait_config *config)
 {
     config->multipath = !o->tcp;
+    config->version = o->version;
     config->checksum = o->checksum;
     if (o->subflows) {
         config->subflows_wanted = (uint16_t)(o->subflows - 1);

@@ -13,6 +13,7 @@ struct net_options {
     const char *cc, *scheduler, *path_manager;
     struct option_list locals, tun;
     unsigned subflows, addrs; /* --limits, stored plus one; 0: the default */
+    enum plait_version version;
     bool checksum, tcp, ipv4, ipv6, verbose;
 };
 

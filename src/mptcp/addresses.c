@@ -46,13 +46,21 @@ static void add_addr_refused(struct plait_conn *c, struct subflow *sf, uint8_t i
     conn_event(c, sf, PLAIT_EV_ADDR_DROPPED, why, id, 0, 0, 0);
 }
 
+/* Version 0 has its own form, without an HMAC (RFC 6824 3.4.1). */
+static bool add_addr_authentic(const struct plait_conn *c, const struct mptcp_add_addr *a)
+{
+    uint8_t expected[HMAC_ADD_ADDR_LEN];
+    if (c->version == 0)
+        return !a->has_hmac;
+    add_addr_hmac(c->remote_key, c->local_key, a->addr_id, &a->addr, a->has_port ? a->port : 0,
+                  expected);
+    return a->has_hmac && hmac_equal(expected, a->hmac, sizeof expected);
+}
+
 static void add_addr_in(struct subflow *sf, const struct mptcp_add_addr *a, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
-    uint8_t expected[HMAC_ADD_ADDR_LEN];
-    add_addr_hmac(c->remote_key, c->local_key, a->addr_id, &a->addr, a->has_port ? a->port : 0,
-                  expected);
-    if (!a->has_hmac || !hmac_equal(expected, a->hmac, sizeof expected)) {
+    if (!add_addr_authentic(c, a)) {
         add_addr_refused(c, sf, a->addr_id, PLAIT_WHY_BAD_HMAC);
         return;
     }
@@ -61,6 +69,8 @@ static void add_addr_in(struct subflow *sf, const struct mptcp_add_addr *a, uint
         add_addr_refused(c, sf, a->addr_id, PLAIT_WHY_DUPLICATE);
         return;
     }
+    if (r && c->version == 0 && r->port == (a->has_port ? a->port : 0))
+        return; /* a repeat: there is no echo that would end them */
     bool fresh = !r;
     if (!r && announced_usable(&a->addr))
         r = remote_add(c);
@@ -72,7 +82,7 @@ static void add_addr_in(struct subflow *sf, const struct mptcp_add_addr *a, uint
     *r = (struct remote_addr){.addr = a->addr,
                               .port = a->has_port ? a->port : 0,
                               .id = a->addr_id,
-                              .echo_pending = true};
+                              .echo_pending = c->version >= 1};
     c->env->counters.AddAddr++;
     conn_event(c, sf, PLAIT_EV_ADDR_RECEIVED, PLAIT_WHY_NONE, a->addr_id, r->port, 0, 0);
     if (fresh)
@@ -92,7 +102,7 @@ static void echo_in(struct subflow *sf, const struct mptcp_add_addr *a)
     struct plait_conn *c = sf->conn;
     struct announcement *n = announcement_find(c, a->addr_id);
     const struct local_addr *l = local_by_id(c->env, a->addr_id);
-    if (!n || n->withdraw || !l || !addr_equal(&l->local.addr, &a->addr))
+    if (c->version == 0 || !n || n->withdraw || !l || !addr_equal(&l->local.addr, &a->addr))
         return;
     c->env->counters.EchoAdd++;
     n->pending = false;
@@ -207,8 +217,11 @@ static void add_addr_out(const struct plait_conn *c, const struct local_addr *l,
                          struct mptcp_options *o)
 {
     struct mptcp_add_addr *a = &o->add_addr[0];
-    *a = (struct mptcp_add_addr){.addr = l->local.addr, .addr_id = l->id, .has_hmac = true};
-    add_addr_hmac(c->local_key, c->remote_key, l->id, &l->local.addr, 0, a->hmac);
+    *a = (struct mptcp_add_addr){.addr = l->local.addr,
+                                 .addr_id = l->id,
+                                 .has_hmac = c->version >= 1};
+    if (a->has_hmac)
+        add_addr_hmac(c->local_key, c->remote_key, l->id, &l->local.addr, 0, a->hmac);
     o->add_addr_count = 1;
     o->present |= MPO_ADD_ADDR;
 }

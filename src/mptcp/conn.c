@@ -70,7 +70,8 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->client = setup->client;
     c->multipath = setup->multipath;
     c->nagle = setup->nagle;
-    c->version = MPTCP_VERSION;
+    c->version_choice = setup->version;
+    c->version = setup->version == PLAIT_VERSION_0 ? 0 : 1;
     c->cc = setup->cc;
     c->sched = setup->sched;
     c->pm = setup->pm;

@@ -20,7 +20,6 @@
 #include "mptcp/keys.h"
 
 enum {
-    MPTCP_VERSION = 1,
     SUBFLOWS_HISTORY_MAX = 32, /* closed subflows whose numbers are kept */
     REMOTES_MAX = 32,          /* bound of addrs_accepted_max */
     ANNOUNCE_ATTEMPTS_MAX = 6, /* ADD_ADDR without echo (RFC 8684 3.4.1) */
@@ -171,8 +170,9 @@ struct plait_conn {
     bool key_known;            /* the peer's key */
     bool keys_again;           /* client: the third ACK with both keys is due */
     bool counted;              /* in MPCurrEstab */
-    uint8_t version;
-    bool fail_pending; /* MP_FAIL for fail_dsn is to be sent */
+    uint8_t version;           /* 0 or 1: offered; a server's is that of the SYN it answers */
+    enum plait_version version_choice; /* what may be offered or answered */
+    bool fail_pending;                 /* MP_FAIL for fail_dsn is to be sent */
     uint64_t fail_dsn;
     enum plait_reason fallback_why;
     uint64_t local_key, remote_key;
@@ -239,6 +239,7 @@ struct plait_conn {
 
 struct conn_setup {
     bool client, multipath, nagle;
+    enum plait_version version;
     const struct plait_cc *cc;
     const struct plait_sched *sched;
     const struct plait_pm *pm;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * MP_CAPABLE and MP_JOIN: RFC 8684 3.1 and 3.2, both ends. Decides when a
- * subflow may carry data and when the connection has become plain TCP.
+ * MP_CAPABLE and MP_JOIN, both ends: RFC 8684 3.1 and 3.2 (version 1), RFC 6824
+ * 3.1 and 3.2 (version 0). Decides when a subflow may carry data and when the
+ * connection has become plain TCP.
  *
- *   MP_CAPABLE   SYN            ->  offers v1
- *                SYN/ACK key B  <-
- *                ACK keys A, B  ->  B knows A's key; repeated on first data
+ *   MP_CAPABLE   SYN            ->  offers v1; or key A, which offers v0
+ *                SYN/ACK key B  <-  in the version that was offered
+ *                ACK keys A, B  ->  v1: B knows A's key; repeated on first data.
+ *                                   v0: no data here or with MP_CAPABLE ever
  *   MP_JOIN      SYN token, nonce A     ->
  *                SYN/ACK HMAC B, nonce B <-
  *                ACK HMAC A             ->  repeated until anything comes back
@@ -128,11 +130,27 @@ int conn_open(struct plait_conn *c, const struct plait_endpoint *local,
     return 0;
 }
 
-/* A SYN's MP_CAPABLE that version 1 can answer (RFC 8684 3.1). */
-static bool capable_syn_ok(const struct mptcp_options *o)
+/* Flags that are understood. The C bit of version 0 was meant for algorithms,
+ * but is in use with version 1's meaning; an offer of HMAC-SHA1 beside it tells
+ * that it is not one. */
+static bool capable_flags_ok(const struct mptcp_capable *m)
 {
-    return (o->present & MPO_CAPABLE_SYN) && o->capable.version >= 1 &&
-           !(o->capable.flags & MPC_EXTENDED) && (o->capable.flags & MPC_HMAC);
+    return !(m->flags & MPC_EXTENDED) && (m->flags & MPC_HMAC);
+}
+
+/* The version in which to answer a SYN's MP_CAPABLE, or -1: as plain TCP. The
+ * form and the version field must agree; a client of a later version takes
+ * version 1 for an answer (RFC 8684 3.1). */
+static int capable_syn_version(const struct plait_conn *c, const struct mptcp_options *o)
+{
+    uint8_t offered = o->capable.version;
+    if (!(o->present & MPO_CAPABLE_ANY) || !capable_flags_ok(&o->capable))
+        return -1;
+    if ((o->present & MPO_CAPABLE_KEY) && offered == 0 && c->version_choice != PLAIT_VERSION_1)
+        return 0;
+    if ((o->present & MPO_CAPABLE_SYN) && offered >= 1 && c->version_choice != PLAIT_VERSION_0)
+        return 1;
+    return -1;
 }
 
 int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us)
@@ -143,7 +161,10 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
     c->remote = syn->src;
     if (o->present & MPO_CAPABLE_ANY)
         env->counters.MPCapableSYNRX++;
-    if (c->multipath && !capable_syn_ok(o)) {
+    int version = capable_syn_version(c, o);
+    if (version >= 0) {
+        c->version = (uint8_t)version;
+    } else if (c->multipath) {
         c->multipath = false;
         c->fallback_why =
             (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION : PLAIT_WHY_PEER_PLAIN_SYN;
@@ -156,6 +177,8 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
     if (c->multipath) {
         c->checksum = env->config.checksum || (o->capable.flags & MPC_CHECKSUM);
         c->peer_no_join_initial = (o->capable.flags & MPC_NO_JOIN) != 0;
+        if (c->version == 0)
+            conn_learn_key(c, o->capable.sender_key);
     }
     struct subflow *sf = subflow_new(c, SUBFLOW_INITIAL, &c->local, &c->remote, now_us);
     if (!sf)
@@ -244,8 +267,7 @@ static void capable_synack_in(struct plait_conn *c, const struct mptcp_options *
     const struct mptcp_capable *m = &o->capable;
     if (!c->multipath)
         return;
-    if (!(o->present & MPO_CAPABLE_KEY) || m->version != MPTCP_VERSION ||
-        (m->flags & MPC_EXTENDED) || !(m->flags & MPC_HMAC)) {
+    if (!(o->present & MPO_CAPABLE_KEY) || m->version != c->version || !capable_flags_ok(m)) {
         c->env->counters.MPCapableFallbackSYNACK++;
         conn_fallback(c, (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION
                          : c->initial->syn_attempts > c->env->config.capable_syn_retries
@@ -259,23 +281,36 @@ static void capable_synack_in(struct plait_conn *c, const struct mptcp_options *
     conn_learn_key(c, m->sender_key);
 }
 
+/* The option on the first segment after the SYN/ACK proves that the client
+ * has our key. */
+static bool capable_ack_ok(const struct plait_conn *c, const struct mptcp_options *o)
+{
+    const struct mptcp_capable *m = &o->capable;
+    if (!(o->present & (MPO_CAPABLE_KEYS | MPO_CAPABLE_DATA)) || m->receiver_key != c->local_key)
+        return false;
+    return c->version >= 1 || ((o->present & MPO_CAPABLE_KEYS) && m->sender_key == c->remote_key);
+}
+
 /* False: the segment shows that options pass, but the one with the keys was
- * lost; it will be repeated. */
+ * lost; it will be repeated. In version 0 it will not: the client's key came
+ * with the SYN, and a DSS in its place shows as well that the client speaks
+ * MPTCP (RFC 6824 3.1, 3.6). */
 static bool capable_ack_in(struct plait_conn *c, const struct mptcp_options *o)
 {
     const struct mptcp_capable *m = &o->capable;
-    if (!c->multipath || c->key_known)
+    if (!c->multipath)
         return true;
     if ((o->present & MPO_DSS) && !(o->present & MPO_CAPABLE_ANY))
-        return false;
-    if (!(o->present & (MPO_CAPABLE_KEYS | MPO_CAPABLE_DATA)) || m->receiver_key != c->local_key) {
+        return c->version == 0;
+    if (!capable_ack_ok(c, o)) {
         c->env->counters.MPCapableFallbackACK++;
         conn_fallback(c, PLAIT_WHY_THIRD_ACK_PLAIN);
         return true;
     }
     c->env->counters.MPCapableACKRX++;
     c->checksum = c->checksum || (m->flags & MPC_CHECKSUM);
-    conn_learn_key(c, m->sender_key);
+    if (c->version >= 1)
+        conn_learn_key(c, m->sender_key);
     return true;
 }
 
@@ -378,13 +413,13 @@ static void capable_out(const struct plait_conn *c, bool syn, const struct tcp_r
                         struct mptcp_options *o)
 {
     struct mptcp_capable *m = &o->capable;
-    m->version = MPTCP_VERSION;
+    m->version = c->version;
     m->flags = (uint8_t)(MPC_HMAC | (c->checksum ? MPC_CHECKSUM : 0));
     m->sender_key = c->local_key;
     m->receiver_key = c->remote_key;
     m->has_checksum = false;
     if (syn) {
-        o->present |= c->client ? MPO_CAPABLE_SYN : MPO_CAPABLE_KEY;
+        o->present |= c->client && c->version >= 1 ? MPO_CAPABLE_SYN : MPO_CAPABLE_KEY;
     } else if (rec) {
         o->present |= MPO_CAPABLE_DATA;
         m->data_len = rec->map.len;

@@ -42,6 +42,14 @@ static void dss_ack_in(struct subflow *sf, const struct segment *seg)
     conn_acked(c, ack);
 }
 
+/* A checksum that was negotiated must be there. One that was not ends the
+ * subflow in version 1 (RFC 8684 3.3.1) and is ignored in version 0 (RFC 6824
+ * 3.3). */
+static bool checksum_form_ok(const struct plait_conn *c, const struct mptcp_dss *d)
+{
+    return c->checksum ? d->has_checksum : !d->has_checksum || c->version == 0;
+}
+
 static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d)
 {
     struct plait_conn *c = sf->conn;
@@ -56,7 +64,7 @@ static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d)
             subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_INFINITE_MAPPING);
         return;
     }
-    if (d->has_checksum != c->checksum) { /* RFC 8684 3.3.1 */
+    if (!checksum_form_ok(c, d)) {
         subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_BAD_MAPPING);
         return;
     }
@@ -72,7 +80,7 @@ static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d)
 static void capable_data_in(struct subflow *sf, const struct mptcp_capable *m, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
-    if (!c->key_known || c->client || m->sender_key != c->remote_key ||
+    if (c->version == 0 || !c->key_known || c->client || m->sender_key != c->remote_key ||
         m->receiver_key != c->local_key)
         return;
     if (m->has_checksum != c->checksum) {
@@ -92,8 +100,10 @@ static void first_data_check(struct subflow *sf, const struct segment *seg,
     struct plait_conn *c = sf->conn;
     if (!c->multipath || c->confirmed || sf != c->initial || !sf->joined)
         return;
-    if (seg->mptcp.present & (MPO_DSS | MPO_CAPABLE_ANY))
+    if (seg->mptcp.present & MPO_DSS)
         return;
+    if ((seg->mptcp.present & MPO_CAPABLE_ANY) && (c->version >= 1 || !seg->payload_len))
+        return; /* version 0 allows no data beside it (RFC 6824 3.6) */
     if (seg->mptcp.present && !seg->payload_len)
         return; /* an address signal that left no room for the DSS */
     if (seg->payload_len) {

@@ -73,6 +73,8 @@ static void rst_out(const struct subflow *sf, struct mptcp_options *o)
         o->fastclose_key = c->remote_key;
         return;
     }
+    if (c->version == 0)
+        return; /* RFC 6824 has no MP_TCPRST */
     o->present |= MPO_TCPRST;
     o->tcprst.transient = sf->rst_transient;
     o->tcprst.flags = sf->rst_transient ? 1 : 0;
@@ -128,7 +130,7 @@ uint8_t conn_data_option_len(const struct subflow *sf)
     if (!c->multipath)
         return 0;
     uint8_t len = dss_len(c, true);
-    bool keys = c->client && !c->confirmed && sf == c->initial;
+    bool keys = c->client && c->version >= 1 && !c->confirmed && sf == c->initial;
     return keys && len < MPC_DATA_LEN ? MPC_DATA_LEN : len;
 }
 

@@ -49,6 +49,14 @@ static void pace_wait(struct plait_conn *c, unsigned count, uint64_t now_us)
     }
 }
 
+/* The next bytes are the client's first, which repeat the keys (RFC 8684 3.1;
+ * not in version 0). */
+static bool first_with_keys(const struct plait_conn *c, const struct subflow *sf)
+{
+    return c->client && c->multipath && c->version >= 1 && sf == c->initial &&
+           c->snd_nxt == c->local_idsn + 1;
+}
+
 /* How many of `avail` bytes to bind now to sf, 0: wait. Whole segments while
  * more is to come; a last short one under Nagle's algorithm (RFC 1122
  * 4.2.3.4), taken over the connection's bytes. */
@@ -60,8 +68,7 @@ static uint32_t bind_len(const struct plait_conn *c, const struct subflow *sf, u
     uint64_t len = avail < limit ? avail : limit;
     uint32_t burst = tcp_burst(&sf->tcp, options);
     len = len < burst ? len : burst;
-    if (c->client && c->multipath && sf == c->initial && c->snd_nxt == c->local_idsn + 1 &&
-        len > seg)
+    if (first_with_keys(c, sf) && len > seg)
         len = seg; /* MP_CAPABLE with data stays on one packet */
     if (len < seg && len < avail && list_linked(&sf->tcp.records))
         return 0; /* a silly segment; more window is on its way (RFC 9293 3.8.6.2.1) */
@@ -140,8 +147,8 @@ static bool schedule_new(struct plait_conn *c, uint64_t now_us)
         limit = limit < window ? limit : window;
     bool hold_tail = c->nagle && !idle && !c->fin_queued && limit >= avail;
     uint32_t len = bind_len(c, sf, avail, limit, hold_tail);
-    bool first = c->client && c->multipath && sf == c->initial && c->snd_nxt == c->local_idsn + 1;
-    uint32_t n = len ? conn_bind(c, sf, c->snd_nxt, len, first ? MAP_FIRST : 0) : 0;
+    uint8_t kind = first_with_keys(c, sf) ? MAP_FIRST : 0;
+    uint32_t n = len ? conn_bind(c, sf, c->snd_nxt, len, kind) : 0;
     c->snd_nxt += n;
     return n != 0;
 }

@@ -28,6 +28,7 @@ void plait_config_default(struct plait_config *config)
         .recv_buffer_max_bytes = 16 * MIB,
         .burst_max_bytes = PLAIT_PAYLOAD_MAX,
         .multipath = true,
+        .version = PLAIT_VERSION_AUTO,
         .announce = true,
         .joins_accepted = true,
         .nagle = true,
@@ -59,6 +60,7 @@ int setup_resolve(const struct mptcp_env *env, const struct plait_options *optio
         .client = client,
         .multipath = o->multipath == PLAIT_MULTIPATH_DEFAULT ? config->multipath
                                                              : o->multipath == PLAIT_MULTIPATH_ON,
+        .version = o->version ? o->version : config->version,
         .nagle = config->nagle && !o->no_nagle,
         .cc = cc ? cc_find(cc) : cc_at(0),
         .sched = sched ? sched_find(sched) : sched_at(0),

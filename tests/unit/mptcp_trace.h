@@ -25,6 +25,7 @@ struct peer {
     struct trace *t;
     uint64_t our_key, our_idsn; /* the stack's */
     uint64_t idsn;              /* the peer's */
+    uint8_t version;
     bool checksum;
     struct flow flows[FLOWS_MAX];
     struct mptcp_dss dss; /* the last one with a DATA_ACK */
@@ -218,7 +219,8 @@ static inline void peer_syn(struct peer *p, unsigned flow, struct mptcp_options 
 }
 
 /* A connection whose first DSS has come; what the stack says to that waits. */
-static inline struct peer *peer_new(const struct plait_config *base, bool checksum)
+static inline struct peer *peer_new_version(const struct plait_config *base, uint8_t version,
+                                            bool checksum)
 {
     struct peer *p = calloc(1, sizeof *p);
     struct plait_config config = *base;
@@ -226,19 +228,21 @@ static inline struct peer *peer_new(const struct plait_config *base, bool checks
     config.burst_max_bytes = 0;
     p->t = trace_new(&config);
     p->checksum = checksum;
-    p->idsn = key_derive(1, TRACE_PEER_KEY).idsn;
+    p->version = version;
+    p->idsn = key_derive(version, TRACE_PEER_KEY).idsn;
     for (uint8_t i = 0; i < FLOWS_MAX; i++)
         p->flows[i].at = (struct plait_endpoint){{PLAIT_IPV4, {10, 0, i, 2}}, (uint16_t)(4000 + i)};
     uint8_t flags = MPC_HMAC | (checksum ? MPC_CHECKSUM : 0);
     assert_int_equal(plait_listen(p->t->stack, &TRACE_US, NULL, &p->t->listener), 0);
     peer_syn(p, 0,
-             (struct mptcp_options){.present = MPO_CAPABLE_SYN,
-                                    .capable = {.version = 1, .flags = flags}});
+             (struct mptcp_options){
+                 .present = version ? MPO_CAPABLE_SYN : MPO_CAPABLE_KEY,
+                 .capable = {.version = version, .flags = flags, .sender_key = TRACE_PEER_KEY}});
     p->our_key = peer_expect(p, TCP_SYN | TCP_ACK)->mptcp.capable.sender_key;
-    p->our_idsn = key_derive(1, p->our_key).idsn;
+    p->our_idsn = key_derive(version, p->our_key).idsn;
     struct segment ack = peer_segment(p, 0, 0);
     ack.mptcp.present = MPO_CAPABLE_KEYS;
-    ack.mptcp.capable = (struct mptcp_capable){.version = 1,
+    ack.mptcp.capable = (struct mptcp_capable){.version = version,
                                                .flags = flags,
                                                .sender_key = TRACE_PEER_KEY,
                                                .receiver_key = p->our_key};
@@ -248,6 +252,11 @@ static inline struct peer *peer_new(const struct plait_config *base, bool checks
     peer_data_ack(p, 0, 0, 0);
     assert_true(peer_info(p).multipath);
     return p;
+}
+
+static inline struct peer *peer_new(const struct plait_config *base, bool checksum)
+{
+    return peer_new_version(base, 1, checksum);
 }
 
 static inline struct peer *peer_default(void)
@@ -269,7 +278,7 @@ static inline void peer_join_syn(struct peer *p, unsigned flow)
     peer_syn(p, flow,
              (struct mptcp_options){.present = MPO_JOIN_SYN,
                                     .join = {.addr_id = (uint8_t)flow,
-                                             .token = key_derive(1, p->our_key).token,
+                                             .token = key_derive(p->version, p->our_key).token,
                                              .nonce = flow}});
 }
 
@@ -279,7 +288,8 @@ static inline void peer_join(struct peer *p, unsigned flow)
     uint32_t nonce = peer_expect(p, TCP_SYN | TCP_ACK)->mptcp.join.nonce;
     struct segment ack = peer_segment(p, flow, 0);
     ack.mptcp.present = MPO_JOIN_ACK;
-    join_hmac(1, TRACE_PEER_KEY, p->our_key, flow, nonce, ack.mptcp.join.hmac, HMAC_ACK_LEN);
+    join_hmac(p->version, TRACE_PEER_KEY, p->our_key, flow, nonce, ack.mptcp.join.hmac,
+              HMAC_ACK_LEN);
     trace_send(p->t, ack, NULL, 0);
     peer_expect(p, TCP_ACK);
 }
