@@ -37,8 +37,8 @@ void conn_detach(struct plait_conn *c, uint64_t now_us)
         conn_abort(c, PLAIT_WHY_LOCAL_ABORT);
     else if (c->state == CONN_ESTABLISHED)
         conn_shutdown(c);
-    if (conn_is_tcp(c) && c->initial)
-        tcp_orphan(&c->initial->tcp, now_us);
+    if (conn_is_tcp(c) && c->plain)
+        tcp_orphan(&c->plain->tcp, now_us);
     c->give_up_us = now_us + c->env->config.close_timeout_us;
     conn_touch(c);
 }
@@ -56,7 +56,7 @@ void closing_subflow_fin(struct subflow *sf, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
     if (conn_is_tcp(c)) {
-        if (sf == c->initial)
+        if (sf == c->plain)
             receive_data_fin(c, c->rcv_nxt);
         return;
     }
@@ -74,7 +74,7 @@ void closing_subflow_fin(struct subflow *sf, uint64_t now_us)
 void closing_subflow_fin_acked(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    if (conn_is_tcp(c) && sf == c->initial && c->fin_queued)
+    if (conn_is_tcp(c) && sf == c->plain && c->fin_queued)
         c->fin_acked = true;
 }
 
@@ -84,9 +84,9 @@ static void fin_step(struct plait_conn *c, uint64_t now_us)
     if (!c->fin_queued || c->fin_sent || c->snd_nxt != c->snd_end)
         return;
     if (conn_is_tcp(c)) {
-        if (c->initial)
-            tcp_close(&c->initial->tcp, now_us);
-        c->fin_sent = c->initial != NULL;
+        if (c->plain)
+            tcp_close(&c->plain->tcp, now_us);
+        c->fin_sent = c->plain != NULL;
         return;
     }
     if (c->fin_bound)

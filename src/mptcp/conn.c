@@ -280,6 +280,8 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
     bool failed = !wanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone);
     if (c->initial == sf)
         c->initial = NULL;
+    if (c->plain == sf)
+        c->plain = NULL;
     subflow_remember(sf);
     tcp_set_group(&sf->tcp, NULL, NULL);
     subflow_release(sf);

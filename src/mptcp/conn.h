@@ -72,6 +72,13 @@ struct send_chunk {
     uint32_t len; /* bytes in use */
 };
 
+/* An infinite mapping (RFC 8684 3.7): the byte at subflow sequence number `ssn`
+ * is the connection's byte `dsn`, and so on without end. */
+struct linear {
+    uint64_t dsn;
+    uint32_t ssn;
+};
+
 enum subflow_kind { SUBFLOW_INITIAL, SUBFLOW_JOIN_OUT, SUBFLOW_JOIN_IN };
 
 /* tcp_map.kind bits. */
@@ -95,6 +102,12 @@ struct subflow {
     bool join_ack_confirmed; /* JOIN_OUT: the peer reacted to our third ACK */
     uint8_t syn_attempts, join_ack_attempts;
     uint64_t join_ack_us; /* when to repeat it; TIMER_NEVER: not */
+
+    /* fallback.c: where the bytes that it carries last, in one run, belong */
+    struct linear sent;      /* start of the run that was bound last */
+    uint64_t sent_end;       /* its end */
+    uint64_t recv_end;       /* behind the last mapped byte that was taken */
+    bool sent_any, recv_any; /* there is such a run */
 
     /* receive.c */
     struct list mappings; /* struct rx_mapping */
@@ -158,6 +171,7 @@ struct plait_conn {
     unsigned subflow_count, subflow_total;
     uint32_t next_subflow_id;
     struct subflow *initial;             /* NULL once gone */
+    struct subflow *plain;               /* plain TCP: the one that carries it; NULL once gone */
     struct plait_endpoint local, remote; /* of the first subflow */
     struct plait_subflow_info *history;  /* SUBFLOWS_HISTORY_MAX, on demand */
     unsigned history_count;
@@ -175,6 +189,7 @@ struct plait_conn {
     bool fail_pending;                 /* MP_FAIL for fail_dsn is to be sent */
     uint64_t fail_dsn;
     enum plait_reason fallback_why;
+    struct linear out, in; /* plain TCP: where each direction's bytes belong */
     uint64_t local_key, remote_key;
     uint32_t local_token, remote_token;
     uint64_t local_idsn, remote_idsn;
@@ -310,12 +325,27 @@ void handshake_out(const struct subflow *sf, enum tcp_plan_kind kind, const stru
                    struct mptcp_options *out);
 /* Data may be put on this subflow (RFC 8684 3.2: not before MP_JOIN is done). */
 void subflow_established(struct subflow *sf, uint64_t now_us);
-/* The first subflow became plain TCP. */
-void conn_fallback(struct plait_conn *c, enum plait_reason why);
 /* It is no longer an established MPTCP connection. */
 void conn_uncount(struct plait_conn *c);
 /* A DSS proves that the peer has both keys (RFC 8684 3.1). */
 void conn_confirm(struct plait_conn *c, uint64_t now_us);
+
+/* ---- fallback.c --------------------------------------------------------------- */
+
+/* The connection goes on as plain TCP on this subflow, the others end. Where
+ * its bytes belong is known: fallback_possible, or nothing was mapped yet. */
+void conn_fallback(struct subflow *sf, enum plait_reason why);
+/* Nobody else is there, and all that is outstanding in either direction is one
+ * run on this subflow: an infinite mapping can say where it belongs. */
+bool fallback_possible(const struct subflow *sf);
+/* [dsn, dsn + len) was bound to the subflow at ssn. */
+void fallback_bound(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len);
+/* DSN of a subflow sequence number under an infinite mapping; near: a DSN
+ * less than 2 GiB away. */
+static inline uint64_t linear_dsn(const struct linear *m, uint64_t near, uint32_t ssn)
+{
+    return dsn_expand(near, (uint32_t)m->dsn + (ssn - m->ssn));
+}
 
 /* ---- input.c ------------------------------------------------------------------ */
 
@@ -387,6 +417,8 @@ void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t le
 /* Take what tcp has in order on sf. */
 void conn_receive(struct subflow *sf);
 void receive_data_fin(struct plait_conn *c, uint64_t dsn);
+/* First SSN whose byte has not gone to the connection. */
+uint32_t receive_wanted(const struct subflow *sf);
 /* The connection became plain TCP: what was held for a mapping needs none. */
 void receive_unmapped(struct subflow *sf);
 void receive_free_subflow(struct subflow *sf);

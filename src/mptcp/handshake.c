@@ -56,23 +56,8 @@ static void conn_start_sequences(struct plait_conn *c)
     c->snd_una = c->snd_nxt = c->snd_end = c->local_idsn + 1;
     c->snd_edge = c->snd_una;
     c->rcv_nxt = c->rcv_read = c->rcv_edge = c->remote_idsn + 1;
-}
-
-void conn_fallback(struct plait_conn *c, enum plait_reason why)
-{
-    if (!c->multipath)
-        return;
-    conn_uncount(c);
-    c->multipath = false;
-    c->checksum = false;
-    c->fallback_why = why;
-    conn_event(c, c->initial, PLAIT_EV_CONN_FALLBACK, why, 0, 0, 0, 0);
-    list_each(sf, &c->subflows, struct subflow, link)
-        if (sf != c->initial)
-            subflow_reset(sf, RST_MPTCP, false, why);
-    if (c->initial)
-        receive_unmapped(c->initial);
-    conn_touch(c);
+    c->out = (struct linear){c->snd_una, 1};
+    c->in = (struct linear){c->rcv_nxt, 1};
 }
 
 void conn_confirm(struct plait_conn *c, uint64_t now_us)
@@ -121,6 +106,7 @@ int conn_open(struct plait_conn *c, const struct plait_endpoint *local,
     if (!sf)
         return flow_find(env, local, remote) ? PLAIT_E_IN_USE : PLAIT_E_NO_MEMORY;
     c->initial = sf;
+    c->plain = c->multipath ? NULL : sf;
     const struct local_addr *l = local_find(env, &local->addr);
     sf->backup_local = l && l->local.backup;
     env->counters.ActiveOpens++;
@@ -184,6 +170,7 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
     if (!sf)
         return PLAIT_E_NO_MEMORY;
     c->initial = sf;
+    c->plain = c->multipath ? NULL : sf;
     env->counters.PassiveOpens++;
     tcp_accept(&sf->tcp, syn, isn_choose(env, &c->local, &c->remote, now_us), now_us);
     conn_event(c, sf, PLAIT_EV_CONN_CREATED, PLAIT_WHY_NONE, c->local_token, 0, 0, 0);
@@ -269,10 +256,10 @@ static void capable_synack_in(struct plait_conn *c, const struct mptcp_options *
         return;
     if (!(o->present & MPO_CAPABLE_KEY) || m->version != c->version || !capable_flags_ok(m)) {
         c->env->counters.MPCapableFallbackSYNACK++;
-        conn_fallback(c, (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION
-                         : c->initial->syn_attempts > c->env->config.capable_syn_retries
-                             ? PLAIT_WHY_SYN_DROPPED
-                             : PLAIT_WHY_PEER_NO_MPTCP);
+        conn_fallback(c->initial, (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION
+                                  : c->initial->syn_attempts > c->env->config.capable_syn_retries
+                                      ? PLAIT_WHY_SYN_DROPPED
+                                      : PLAIT_WHY_PEER_NO_MPTCP);
         return;
     }
     c->env->counters.MPCapableSYNACKRX++;
@@ -304,7 +291,7 @@ static bool capable_ack_in(struct plait_conn *c, const struct mptcp_options *o)
         return c->version == 0;
     if (!capable_ack_ok(c, o)) {
         c->env->counters.MPCapableFallbackACK++;
-        conn_fallback(c, PLAIT_WHY_THIRD_ACK_PLAIN);
+        conn_fallback(c->initial, PLAIT_WHY_THIRD_ACK_PLAIN);
         return true;
     }
     c->env->counters.MPCapableACKRX++;
@@ -320,7 +307,7 @@ static bool initial_in(struct subflow *sf, const struct segment *seg, const stru
     struct plait_conn *c = sf->conn;
     if (sf->tcp.state == TCP_SYN_RECEIVED && c->client) {
         c->env->counters.SimultConnectFallback++;
-        conn_fallback(c, PLAIT_WHY_SIMULTANEOUS_OPEN);
+        conn_fallback(sf, PLAIT_WHY_SIMULTANEOUS_OPEN);
     }
     if (sf->joined || sf->tcp.state < TCP_ESTABLISHED || (r->flags & TCP_R_CLOSED))
         return true;

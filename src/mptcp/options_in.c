@@ -6,13 +6,6 @@
  */
 #include "mptcp/conn.h"
 
-/* DSN of a subflow sequence number under the infinite mapping that plain TCP
- * amounts to: the first byte is IDSN + 1 (RFC 8684 3.7). */
-static uint64_t linear_dsn(uint64_t idsn, uint64_t near, uint32_t ssn)
-{
-    return dsn_expand(near, (uint32_t)idsn + ssn);
-}
-
 /* Bytes of data, not SYN or FIN, that the subflow has had acknowledged. */
 static uint64_t linear_acked(const struct subflow *sf)
 {
@@ -21,7 +14,7 @@ static uint64_t linear_acked(const struct subflow *sf)
     uint32_t ssn = t->snd_una - t->iss;
     if (ssn == 0)
         ssn = 1; /* our SYN is not acknowledged yet */
-    uint64_t dsn = linear_dsn(c->local_idsn, c->snd_una, ssn);
+    uint64_t dsn = linear_dsn(&c->out, c->snd_una, ssn);
     return dsn_gt(dsn, c->snd_nxt) ? c->snd_nxt : dsn; /* the FIN is not data */
 }
 
@@ -58,8 +51,8 @@ static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d)
     c->peer_dsn64 = d->dsn64;
     if (len == 0) { /* infinite mapping (RFC 8684 3.7) */
         c->env->counters.InfiniteMapRx++;
-        if (c->subflow_count == 1 && sf == c->initial)
-            conn_fallback(c, PLAIT_WHY_INFINITE_MAPPING);
+        if (fallback_possible(sf))
+            conn_fallback(sf, PLAIT_WHY_INFINITE_MAPPING);
         else
             subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_INFINITE_MAPPING);
         return;
@@ -108,10 +101,10 @@ static void first_data_check(struct subflow *sf, const struct segment *seg,
         return; /* an address signal that left no room for the DSS */
     if (seg->payload_len) {
         c->env->counters.MPCapableDataFallback++;
-        conn_fallback(c, PLAIT_WHY_FIRST_DATA_PLAIN);
+        conn_fallback(sf, PLAIT_WHY_FIRST_DATA_PLAIN);
     } else if ((r->flags & TCP_R_ACKED) && seq_gt(sf->tcp.snd_una, sf->tcp.iss + 1)) {
         c->env->counters.DssFallback++;
-        conn_fallback(c, PLAIT_WHY_FIRST_ACK_PLAIN);
+        conn_fallback(sf, PLAIT_WHY_FIRST_ACK_PLAIN);
     }
 }
 
@@ -125,8 +118,8 @@ static void signals_in(struct subflow *sf, const struct mptcp_options *o, uint64
     }
     if (o->present & MPO_FAIL) {
         c->env->counters.MPFailRx++;
-        if (c->subflow_count == 1 && sf == c->initial)
-            conn_fallback(c, PLAIT_WHY_MP_FAIL);
+        if (fallback_possible(sf))
+            conn_fallback(sf, PLAIT_WHY_MP_FAIL);
         else
             subflow_reset(sf, RST_MIDDLEBOX, true, PLAIT_WHY_MP_FAIL);
     }
@@ -149,7 +142,7 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
         return;
     first_data_check(sf, seg, r);
     if (conn_is_tcp(c)) {
-        if (sf == c->initial && (seg->flags & TCP_ACK)) {
+        if (sf == c->plain && (seg->flags & TCP_ACK)) {
             conn_window(c, linear_acked(sf) + segment_window(sf, seg));
             conn_acked(c, linear_acked(sf));
         }

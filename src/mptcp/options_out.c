@@ -85,7 +85,7 @@ static void rst_out(const struct subflow *sf, struct mptcp_options *o)
 static void ack_out(const struct subflow *sf, unsigned room, struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
-    if (c->fail_pending && sf == c->initial) {
+    if (c->fail_pending && sf == c->plain) {
         o->present |= MPO_FAIL;
         o->fail_dsn = c->fail_dsn;
         return;

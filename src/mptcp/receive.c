@@ -13,8 +13,7 @@
 #include "mptcp/place.h"
 #include "wire/checksum.h"
 
-/* First SSN whose byte has not gone to the connection. */
-static uint32_t ssn_wanted(const struct subflow *sf)
+uint32_t receive_wanted(const struct subflow *sf)
 {
     if (list_empty(&sf->held))
         return sf->taken_ssn;
@@ -70,7 +69,7 @@ void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t le
                      uint32_t wire_len, uint16_t checksum)
 {
     struct plait_conn *c = sf->conn;
-    uint32_t wanted = ssn_wanted(sf);
+    uint32_t wanted = receive_wanted(sf);
     if (seq_leq(ssn + len, wanted))
         return; /* repeated for bytes that are here already */
     if (seq_gt(ssn, wanted + conn_recv_window(c) + UINT16_MAX)) {
@@ -96,6 +95,13 @@ void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t le
 
 /* ---- held bytes --------------------------------------------------------------- */
 
+/* Bytes of sf went to the connection, the last of them before `end`. */
+static void mapped(struct subflow *sf, uint64_t end)
+{
+    sf->recv_any = true;
+    sf->recv_end = end;
+}
+
 static void held_free(struct subflow *sf, struct recv_piece *p)
 {
     list_remove(&p->link);
@@ -106,6 +112,7 @@ static void held_free(struct subflow *sf, struct recv_piece *p)
 /* Hand the first n held bytes to the connection at dsn. */
 static void held_place(struct subflow *sf, uint32_t n, uint64_t dsn)
 {
+    mapped(sf, dsn + n);
     while (n) {
         struct recv_piece *p = list_first(&sf->held, struct recv_piece, link);
         uint32_t part = n < p->len ? n : p->len;
@@ -135,21 +142,19 @@ static bool held_checksum_ok(const struct subflow *sf, const struct rx_mapping *
     return csum_dss(m->dsn, m->ssn, m->wire_len, sum) == m->checksum;
 }
 
-/* RFC 8684 3.7: with other subflows this one ends; alone and never joined, the
- * connection goes on as plain TCP. */
+/* RFC 8684 3.7: with other subflows this one ends; alone, and with nothing
+ * outstanding that other subflows carried, the connection goes on as plain TCP. */
 static void checksum_failed(struct subflow *sf, const struct rx_mapping *m)
 {
     struct plait_conn *c = sf->conn;
     c->env->counters.DataCsumErr++;
-    if (c->subflow_total == 1) {
+    if (fallback_possible(sf)) {
         c->fail_pending = true;
         c->fail_dsn = m->dsn;
         tcp_want_ack(&sf->tcp);
-        conn_fallback(c, PLAIT_WHY_CHECKSUM_FAILED);
-    } else if (c->subflow_count > 1) {
-        subflow_reset(sf, RST_MIDDLEBOX, true, PLAIT_WHY_CHECKSUM_FAILED);
+        conn_fallback(sf, PLAIT_WHY_CHECKSUM_FAILED);
     } else {
-        conn_fail(c, PLAIT_E_PROTOCOL, PLAIT_WHY_CHECKSUM_FAILED);
+        subflow_reset(sf, RST_MIDDLEBOX, true, PLAIT_WHY_CHECKSUM_FAILED);
     }
 }
 
@@ -229,6 +234,7 @@ static bool receive_direct(struct subflow *sf, const struct tcp_piece *piece)
     uint64_t dsn = m->dsn + (ssn - m->ssn);
     if (m->ssn + m->len == ssn + piece->len)
         mapping_free(sf, m);
+    mapped(sf, dsn + piece->len);
     place(sf, piece->chunk, piece->data, piece->len, dsn);
     return true;
 }
@@ -237,8 +243,7 @@ static void receive_linear(struct subflow *sf, const struct tcp_piece *piece)
 {
     struct plait_conn *c = sf->conn;
     uint32_t ssn = piece->seq - sf->tcp.irs;
-    place(sf, piece->chunk, piece->data, piece->len,
-          dsn_expand(c->rcv_nxt, (uint32_t)c->remote_idsn + ssn));
+    place(sf, piece->chunk, piece->data, piece->len, linear_dsn(&c->in, c->rcv_nxt, ssn));
 }
 
 void conn_receive(struct subflow *sf)
@@ -267,7 +272,7 @@ void receive_unmapped(struct subflow *sf)
     if (list_empty(&sf->held))
         return;
     uint32_t ssn = (uint32_t)list_first(&sf->held, struct recv_piece, link)->dsn;
-    held_place(sf, sf->held_bytes, dsn_expand(c->rcv_nxt, (uint32_t)c->remote_idsn + ssn));
+    held_place(sf, sf->held_bytes, linear_dsn(&c->in, c->rcv_nxt, ssn));
 }
 
 void receive_free_subflow(struct subflow *sf)

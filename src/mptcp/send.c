@@ -207,6 +207,7 @@ uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint3
     struct plait_chunk *chunks[2] = {s->chunk, next ? next->chunk : NULL};
     if (!tcp_push(&sf->tcp, chunks, offset, len, &map, true))
         return 0;
+    fallback_bound(sf, dsn, map.ssn, len);
     c->fin_bound |= fin;
     sf->quiet = false;
     return len;
