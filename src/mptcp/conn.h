@@ -111,7 +111,8 @@ struct subflow {
 
     /* receive.c */
     struct list mappings; /* struct rx_mapping */
-    struct list held;     /* struct recv_piece: unmapped or unverified bytes; .dsn is the SSN */
+    unsigned mapping_count;
+    struct list held; /* struct recv_piece: unmapped or unverified bytes; .dsn is the SSN */
     uint32_t held_bytes;
     uint32_t taken_ssn;            /* next SSN to take from tcp */
     struct recv_piece *place_hint; /* where its last out-of-order bytes went */
@@ -212,6 +213,7 @@ struct plait_conn {
     struct list recv_queue; /* struct recv_piece, in order, unread */
     struct list ooo_queue;  /* struct recv_piece, beyond rcv_nxt */
     uint64_t recv_bytes, ooo_bytes;
+    unsigned ooo_count;         /* pieces in ooo_queue */
     uint64_t rcv_nxt, rcv_read; /* next expected; next the application reads */
     uint64_t rcv_edge;          /* right edge advertised */
     uint32_t recv_buffer;       /* bytes, autotuned */
@@ -424,6 +426,12 @@ void receive_unmapped(struct subflow *sf);
 void receive_free_subflow(struct subflow *sf);
 void receive_free(struct plait_conn *c);
 int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us);
+/* How many pieces, and how many mappings a subflow, are kept for a window: a
+ * peer that sends single bytes may not make them cost more than a tenth of it. */
+static inline unsigned receive_pieces_max(const struct plait_conn *c)
+{
+    return c->recv_buffer / 512 + 512;
+}
 /* The largest MSS of the subflows. */
 uint32_t window_mss(const struct plait_conn *c);
 /* Window to advertise from rcv_nxt on, bytes. */

@@ -92,12 +92,14 @@ static void check_receive(const struct plait_conn *c)
     assert(next + c->fin_received == c->rcv_nxt);
     bytes = 0;
     next = c->rcv_nxt;
+    unsigned pieces = 0;
     list_each(q, &c->ooo_queue, struct recv_piece, link) {
         assert(dsn_gt(q->dsn, c->rcv_nxt) && dsn_geq(q->dsn, next) && q->len > 0);
         next = q->dsn + q->len;
         bytes += q->len;
+        pieces++;
     }
-    assert(bytes == c->ooo_bytes);
+    assert(bytes == c->ooo_bytes && pieces == c->ooo_count);
 }
 
 static void check_send(const struct plait_conn *c)

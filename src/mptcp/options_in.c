@@ -132,7 +132,7 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
 {
     struct plait_conn *c = sf->conn;
     const struct mptcp_options *o = &seg->mptcp;
-    if (o->present & MPO_TCPRST) {
+    if ((o->present & MPO_TCPRST) && (seg->flags & TCP_RST)) {
         c->env->counters.MPRstRx++;
         sf->rst_reason = o->tcprst.reason;
     }

@@ -17,7 +17,7 @@
 
 #include "wire/checksum.h"
 
-enum { MPC_DATA_LEN = 24 };
+enum { MPC_DATA_LEN = 24, JOIN_ACK_DOUBLINGS_MAX = 6 };
 
 static bool ack_is_64(const struct plait_conn *c)
 {
@@ -206,7 +206,10 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
         c->keys_again = false;
     if (o->present & MPO_JOIN_ACK) {
         uint64_t wait = sf->tcp.config->rto_initial_us;
-        sf->join_ack_us = now_us + (wait << sf->join_ack_attempts);
+        unsigned doublings = sf->join_ack_attempts < JOIN_ACK_DOUBLINGS_MAX
+                                 ? sf->join_ack_attempts
+                                 : JOIN_ACK_DOUBLINGS_MAX;
+        sf->join_ack_us = now_us + (wait << doublings);
         sf->join_ack_attempts++;
     }
     if (o->present & MPO_PRIO) {

@@ -18,8 +18,10 @@ static void piece_free(struct plait_conn *c, struct recv_piece *p)
 }
 
 /* A piece leaves the out-of-order queue: nobody may point at it any more. */
-static void hints_forget(struct plait_conn *c, const struct recv_piece *p)
+static void ooo_leave(struct plait_conn *c, const struct recv_piece *p)
 {
+    c->ooo_bytes -= p->len;
+    c->ooo_count--;
     list_each(sf, &c->subflows, struct subflow, link)
         if (sf->place_hint == p)
             sf->place_hint = NULL;
@@ -84,8 +86,7 @@ static void ooo_drain(struct plait_conn *c)
     list_each(p, &c->ooo_queue, struct recv_piece, link) {
         if (dsn_gt(p->dsn, c->rcv_nxt))
             break;
-        hints_forget(c, p);
-        c->ooo_bytes -= p->len;
+        ooo_leave(c, p);
         uint64_t known = c->rcv_nxt - p->dsn;
         if (known >= p->len) {
             piece_free(c, p);
@@ -106,8 +107,7 @@ bool place_prune(struct plait_conn *c)
     if (list_empty(&c->ooo_queue))
         return false;
     struct recv_piece *last = list_last(&c->ooo_queue, struct recv_piece, link);
-    hints_forget(c, last);
-    c->ooo_bytes -= last->len;
+    ooo_leave(c, last);
     piece_free(c, last);
     return true;
 }
@@ -126,6 +126,21 @@ static struct list *ooo_position(struct plait_conn *c, const struct subflow *sf,
            dsn_gt(list_entry(at->prev, struct recv_piece, link)->dsn, dsn))
         at = at->prev;
     return at;
+}
+
+static struct recv_piece *ooo_piece(struct plait_conn *c, struct plait_chunk *chunk,
+                                    const uint8_t *data, uint32_t len, uint64_t dsn)
+{
+    if (c->ooo_count >= receive_pieces_max(c)) {
+        c->env->counters.DropLimit++;
+        return NULL;
+    }
+    struct recv_piece *p = piece_new(c, chunk, data, len, dsn);
+    if (p) {
+        c->ooo_bytes += len;
+        c->ooo_count++;
+    }
+    return p;
 }
 
 static void ooo_insert(struct plait_conn *c, struct subflow *sf, struct plait_chunk *chunk,
@@ -147,11 +162,10 @@ static void ooo_insert(struct plait_conn *c, struct subflow *sf, struct plait_ch
         }
         if (dsn_lt(start, stop)) {
             struct recv_piece *p =
-                piece_new(c, chunk, data + (start - dsn), (uint32_t)(stop - start), start);
+                ooo_piece(c, chunk, data + (start - dsn), (uint32_t)(stop - start), start);
             if (!p)
                 return; /* not DATA_ACKed, so it will be sent again */
             list_insert(at, &p->link);
-            c->ooo_bytes += p->len;
             sf->place_hint = p;
         }
         if (!next || dsn_geq(next->dsn, end))
@@ -197,6 +211,11 @@ void receive_data_fin(struct plait_conn *c, uint64_t dsn)
         return;
     if (dsn_lt(dsn, c->rcv_nxt) || dsn_gt(dsn, c->rcv_edge))
         return; /* no such place in the stream */
+    if (!list_empty(&c->ooo_queue)) {
+        const struct recv_piece *last = list_last(&c->ooo_queue, struct recv_piece, link);
+        if (dsn_gt(last->dsn + last->len, dsn))
+            return; /* bytes behind it have come already: what came first stands */
+    }
     c->fin_known = true;
     c->fin_dsn = dsn;
     fin_check(c);
@@ -208,7 +227,7 @@ void receive_free(struct plait_conn *c)
         piece_free(c, p);
     list_each(q, &c->ooo_queue, struct recv_piece, link)
         piece_free(c, q);
-    c->recv_bytes = c->ooo_bytes = 0;
+    c->recv_bytes = c->ooo_bytes = c->ooo_count = 0;
 }
 
 int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us)

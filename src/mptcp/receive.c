@@ -23,6 +23,7 @@ uint32_t receive_wanted(const struct subflow *sf)
 static void mapping_free(struct subflow *sf, struct rx_mapping *m)
 {
     list_remove(&m->link);
+    sf->mapping_count--;
     pool_put(&sf->conn->env->ranges, m);
 }
 
@@ -30,6 +31,12 @@ static void mapping_refuse(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint3
 {
     sf->conn->env->counters.DSSNotMatching++;
     conn_event(sf->conn, sf, PLAIT_EV_MAPPING_DROPPED, PLAIT_WHY_BAD_MAPPING, dsn, ssn, len, 0);
+}
+
+static void mapping_over_limit(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len)
+{
+    sf->conn->env->counters.DropLimit++;
+    conn_event(sf->conn, sf, PLAIT_EV_MAPPING_DROPPED, PLAIT_WHY_LIMIT, dsn, ssn, len, 0);
 }
 
 /* Cut what earlier mappings cover off a new one; the first mapping of a byte
@@ -81,6 +88,10 @@ void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t le
     struct list *pos;
     if (!mapping_trim(sf, &n, &pos))
         return;
+    if (sf->mapping_count >= receive_pieces_max(c)) {
+        mapping_over_limit(sf, dsn, ssn, len);
+        return;
+    }
     struct rx_mapping *m = pool_get(&c->env->ranges);
     if (!m) {
         c->env->counters.DropMemory++;
@@ -89,6 +100,7 @@ void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t le
     }
     *m = n;
     list_insert(pos, &m->link);
+    sf->mapping_count++;
     if (!list_empty(&sf->held))
         receive_drain(sf);
 }

@@ -8,6 +8,11 @@
  *
  * A segment all of whose text is old still has its ACK looked at: its options
  * may carry news of the connection (a DATA_ACK) however old its bytes are.
+ *
+ * DEVIATION: RFC 9293 3.10.7.4 looks at nothing in a segment that has no byte
+ * in the window. Here a repetition's ACK and options count, where a repetition
+ * is what lies at most one window below: what is older than that cannot be
+ * one, and is dropped as the RFC says (RFC 8684 3, RFC 5961 1).
  */
 #include "tcp/internal.h"
 
@@ -89,7 +94,8 @@ static bool step_sequence(struct tcp *t, struct arrival *a)
     uint32_t end = seg->seq + segment_seq_len(seg);
     if (seg->flags & TCP_RST)
         return true; /* the next step is stricter */
-    if (seq_gt(seg->seq, t->rcv_adv)) {
+    uint32_t reach = max_u32(t->receiver.window_max, 0xffff);
+    if (seq_gt(seg->seq, t->rcv_adv) || seq_lt(end, t->rcv_nxt - reach)) {
         t->stats.dropped_window++;
         ack_stray(t);
         return false;
@@ -150,7 +156,7 @@ static void take_timestamp(struct tcp *t, const struct segment *seg)
     rx->ts_recent_us = t->now_us;
 }
 
-/* RFC 5681 2, and RFC 8684 3.3.1 (signalling beside DSS is no congestion). */
+/* RFC 5681 2, and RFC 8684 3 (signalling beside DSS is no congestion). */
 static bool is_duplicate(const struct tcp *t, const struct segment *seg)
 {
     return !t->sack && seg->ack == t->snd_una && seg->payload_len == 0 &&

@@ -213,6 +213,8 @@ void tcp_want_window(struct tcp *t, bool blocked, uint64_t now_us)
 
 void tcp_accept_window(struct tcp *t, uint32_t window_bytes)
 {
-    if (tcp_synchronized(t))
-        t->rcv_adv = seq_max(t->rcv_adv, t->rcv_nxt + window_bytes);
+    if (!tcp_synchronized(t))
+        return;
+    t->rcv_adv = seq_max(t->rcv_adv, t->rcv_nxt + window_bytes);
+    t->receiver.window_max = max_u32(t->receiver.window_max, window_bytes);
 }

@@ -104,6 +104,7 @@ struct tcp_receiver {
     uint32_t ts_recent;
     uint64_t ts_recent_us;
     uint32_t last_ack_sent;
+    uint32_t window_max; /* widest window announced; what is further below it is no repetition */
 
     bool fin_set; /* the peer's FIN was seen, in order or not */
     uint32_t fin_seq;

@@ -107,6 +107,7 @@ void tcp_receiver_acked(struct tcp *t, const struct tcp_plan *p)
     unsigned shift = p->seg.flags & TCP_SYN ? 0 : t->rcv_wscale;
     bool told = p->seg.tcp.present & OPT_SACK;
     t->rcv_adv = seq_max(t->rcv_adv, t->rcv_nxt + ((uint32_t)p->seg.window << shift));
+    rx->window_max = max_u32(rx->window_max, t->rcv_adv - t->rcv_nxt);
     rx->last_ack_sent = t->rcv_nxt;
     rx->unacked_bytes = 0;
     t->wants.ack_delayed = false;

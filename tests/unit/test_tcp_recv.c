@@ -268,6 +268,24 @@ static void test_old_segment(void **state)
     world_free(&w);
 }
 
+/* A repetition lies within the widest window announced; what is older than
+ * that is nobody's, and neither its ACK nor its options count. */
+static void test_segment_too_old(void **state)
+{
+    struct world w;
+    (void)state;
+    open_active(&w);
+    push(&w, 100);
+    EXPECT(&w, DATA, .flags = TCP_ACK | TCP_PSH, .seq = US, .len = 100);
+    SEND(&w, .flags = TCP_ACK, .seq = THEM - 0xffff - 1, .ack = US + 50, .mptcp = MPO_REMOVE_ADDR);
+    assert_int_equal(w.r.flags, 0);
+    EXPECT(&w, ACK, .seq = US + 100);
+    SEND(&w, .flags = TCP_ACK, .seq = THEM - 0xffff, .ack = US + 50, .mptcp = MPO_REMOVE_ADDR);
+    assert_int_equal(w.r.flags, TCP_R_ACCEPTABLE | TCP_R_ACKED);
+    assert_int_equal(w.tcp.stats.dropped_window, 1);
+    world_free(&w);
+}
+
 static void test_receiver_rtt(void **state)
 {
     struct world w;
@@ -286,13 +304,13 @@ static void test_receiver_rtt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delayed_ack),   cmocka_unit_test(test_quick_ack),
-        cmocka_unit_test(test_super_segment), cmocka_unit_test(test_sack_blocks),
-        cmocka_unit_test(test_dsack),         cmocka_unit_test(test_overlaps),
-        cmocka_unit_test(test_piece_limit),   cmocka_unit_test(test_duplicate_acks),
-        cmocka_unit_test(test_window),        cmocka_unit_test(test_window_full),
-        cmocka_unit_test(test_accept_window), cmocka_unit_test(test_old_segment),
-        cmocka_unit_test(test_receiver_rtt),
+        cmocka_unit_test(test_delayed_ack),     cmocka_unit_test(test_quick_ack),
+        cmocka_unit_test(test_super_segment),   cmocka_unit_test(test_sack_blocks),
+        cmocka_unit_test(test_dsack),           cmocka_unit_test(test_overlaps),
+        cmocka_unit_test(test_piece_limit),     cmocka_unit_test(test_duplicate_acks),
+        cmocka_unit_test(test_window),          cmocka_unit_test(test_window_full),
+        cmocka_unit_test(test_accept_window),   cmocka_unit_test(test_old_segment),
+        cmocka_unit_test(test_segment_too_old), cmocka_unit_test(test_receiver_rtt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

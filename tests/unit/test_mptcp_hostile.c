@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A peer that lies, contradicts itself, stays silent or goes to extremes: what
+ * it costs is bounded, what came first stands, and what a version does not know
+ * is not understood by guessing.
+ */
+#include "mptcp_trace.h"
+
+/* ---- offers --------------------------------------------------------------------- */
+
+/* The SYN/ACK's options that answer a SYN with this MP_CAPABLE. */
+static uint32_t answer_to_syn(uint8_t version, uint8_t flags)
+{
+    struct trace *t = trace_default();
+    assert_int_equal(plait_listen(t->stack, &TRACE_US, NULL, &t->listener), 0);
+    trace_send(t,
+               (struct segment){.flags = TCP_SYN,
+                                .seq = FLOW_ISS,
+                                .window = 65535,
+                                .mptcp = {.present = MPO_CAPABLE_SYN,
+                                          .capable = {.version = version, .flags = flags}}},
+               NULL, 0);
+    trace_expect(t, TCP_SYN | TCP_ACK);
+    uint32_t present = t->seg.mptcp.present;
+    if (present)
+        assert_int_equal(t->seg.mptcp.capable.version, 1);
+    trace_free(t);
+    return present;
+}
+
+/* RFC 8684 3.1: the version answered is not higher than the one offered; B
+ * means a form that is not known; without an algorithm the option is invalid. */
+static void offers_are_answered_by_version_and_flags(void **state)
+{
+    (void)state;
+    assert_int_equal(answer_to_syn(1, MPC_HMAC), MPO_CAPABLE_KEY);
+    assert_int_equal(answer_to_syn(2, MPC_HMAC), MPO_CAPABLE_KEY);
+    assert_int_equal(answer_to_syn(1, MPC_HMAC | 0x1e), MPO_CAPABLE_KEY); /* D to G beside H */
+    assert_int_equal(answer_to_syn(1, MPC_HMAC | MPC_NO_JOIN), MPO_CAPABLE_KEY);
+    assert_int_equal(answer_to_syn(1, 0), 0);
+    assert_int_equal(answer_to_syn(1, MPC_CHECKSUM), 0);
+    assert_int_equal(answer_to_syn(1, 0x1e), 0);
+    assert_int_equal(answer_to_syn(1, MPC_HMAC | MPC_EXTENDED), 0);
+}
+
+/* The client's version of the same: is it Multipath TCP after this SYN/ACK? */
+static bool multipath_after_synack(uint8_t version, uint8_t flags)
+{
+    struct trace *t = trace_default();
+    struct plait_conn_info info;
+    assert_int_equal(plait_connect(t->stack, &TRACE_US, &TRACE_PEER, NULL, t->now, &t->conn), 0);
+    trace_expect(t, TCP_SYN);
+    trace_send(t,
+               (struct segment){.flags = TCP_SYN | TCP_ACK,
+                                .seq = FLOW_ISS,
+                                .ack = t->seg.seq + 1,
+                                .window = 65535,
+                                .mptcp = {.present = MPO_CAPABLE_KEY,
+                                          .capable = {.version = version,
+                                                      .flags = flags,
+                                                      .sender_key = TRACE_PEER_KEY}}},
+               NULL, 0);
+    trace_expect(t, TCP_ACK);
+    plait_conn_info(t->conn, &info);
+    assert_int_equal(t->seg.mptcp.present, info.multipath ? MPO_CAPABLE_KEYS : 0);
+    if (info.multipath)
+        assert_int_equal(t->seg.mptcp.capable.flags & MPC_CHECKSUM, flags & MPC_CHECKSUM);
+    trace_free(t);
+    return info.multipath;
+}
+
+static void answers_are_taken_by_version_and_flags(void **state)
+{
+    (void)state;
+    assert_true(multipath_after_synack(1, MPC_HMAC));
+    assert_true(multipath_after_synack(1, MPC_HMAC | MPC_CHECKSUM));
+    assert_false(multipath_after_synack(2, MPC_HMAC)); /* higher than offered */
+    assert_false(multipath_after_synack(1, 0));
+    assert_false(multipath_after_synack(1, MPC_HMAC | MPC_EXTENDED));
+}
+
+/* ---- joins ---------------------------------------------------------------------- */
+
+/* A client whose second address has sent its MP_JOIN; the SYN is in t->seg. */
+static struct trace *client_joining(const struct plait_config *config)
+{
+    struct trace *t = trace_new(config);
+    struct plait_local second = {.addr = {PLAIT_IPV4, {10, 0, 5, 1}}, .mtu = 1500};
+    assert_int_equal(plait_connect(t->stack, &TRACE_US, &TRACE_PEER, NULL, t->now, &t->conn), 0);
+    trace_expect(t, TCP_SYN);
+    struct segment s = {
+        .flags = TCP_SYN | TCP_ACK,
+        .seq = FLOW_ISS,
+        .ack = t->seg.seq + 1,
+        .window = 65535,
+        .mptcp = {.present = MPO_CAPABLE_KEY,
+                  .capable = {.version = 1, .flags = MPC_HMAC, .sender_key = TRACE_PEER_KEY}}};
+    trace_send(t, s, NULL, 0);
+    trace_expect(t, TCP_ACK);
+    uint64_t key = t->seg.mptcp.capable.sender_key;
+    s = (struct segment){.flags = TCP_ACK, .seq = FLOW_ISS + 1, .ack = s.ack, .window = 65535};
+    s.mptcp.present = MPO_DSS;
+    s.mptcp.dss.has_ack = true;
+    s.mptcp.dss.data_ack = (uint32_t)(key_derive(1, key).idsn + 1);
+    trace_send(t, s, NULL, 0);
+    assert_int_equal(plait_stack_add_addr(t->stack, &second, t->now), 0);
+    trace_expect(t, TCP_SYN);
+    assert_int_equal(t->seg.mptcp.present, MPO_JOIN_SYN);
+    struct segment answer = {.src = t->seg.dst,
+                             .dst = t->seg.src,
+                             .flags = TCP_SYN | TCP_ACK,
+                             .seq = FLOW_ISS,
+                             .ack = t->seg.seq + 1,
+                             .window = 65535,
+                             .mptcp = {.present = MPO_JOIN_SYNACK}};
+    join_hmac(1, TRACE_PEER_KEY, key, 0, t->seg.mptcp.join.nonce, answer.mptcp.join.hmac,
+              HMAC_SYNACK_LEN);
+    trace_send(t, answer, NULL, 0);
+    return t;
+}
+
+/* The third ACK is repeated at intervals that double, up to a minute or so,
+ * however often one is told to try. */
+static void the_third_ack_of_a_join_is_repeated_ever_more_slowly(void **state)
+{
+    struct plait_config config;
+    plait_config_default(&config);
+    config.syn_retries = 200;
+    struct trace *t = client_joining(&config);
+    uint64_t last = t->now, wait = MS(1000);
+    (void)state;
+    trace_expect(t, TCP_ACK);
+    for (unsigned i = 0; i < 100; i++) {
+        trace_timer(t);
+        trace_expect(t, TCP_ACK);
+        assert_int_equal(t->seg.mptcp.present, MPO_JOIN_ACK);
+        assert_int_equal(t->now - last, wait);
+        wait = wait < MS(64000) ? 2 * wait : wait;
+        last = t->now;
+    }
+    trace_free(t);
+}
+
+/* ---- signals -------------------------------------------------------------------- */
+
+/* RFC 8684 3.6: MP_TCPRST says why a RST was sent; on anything else it says nothing. */
+static void the_reason_of_a_reset_without_a_reset_means_nothing(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    struct segment s = peer_segment(p, 0, 0);
+    s.mptcp.present = MPO_TCPRST;
+    s.mptcp.tcprst.reason = 5;
+    trace_send(p->t, s, NULL, 0);
+    assert_int_equal(peer_counters(p)->MPRstRx, 0);
+    s.flags = TCP_RST;
+    trace_send(p->t, s, NULL, 0);
+    assert_int_equal(peer_counters(p)->MPRstRx, 1);
+    peer_free(p);
+}
+
+/* RFC 8684 3: a signal on a segment that no window explains is not heard. */
+static void signals_far_below_the_window_are_not_heard(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    peer_join(p, 1);
+    struct segment s = peer_segment(p, 0, 0);
+    s.seq -= 16 << 20;
+    s.mptcp.present = MPO_REMOVE_ADDR;
+    s.mptcp.remove_addr_count = 1;
+    s.mptcp.remove_addr[0] = 1;
+    trace_send(p->t, s, NULL, 0);
+    assert_int_equal(peer_counters(p)->RmAddr, 0);
+    peer_free(p);
+}
+
+/* ---- data ----------------------------------------------------------------------- */
+
+/* RFC 8684 3.3.1: urgent data is data like the rest, at its place. */
+static void urgent_data_is_delivered_in_its_place(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    struct segment s = peer_segment(p, 0, 0);
+    s.flags |= TCP_URG;
+    s.urgent = 50;
+    peer_map(p, &s, 0, 0, 100);
+    peer_send(p, s, 0, 100);
+    peer_expect_stream(p, 0, 100);
+    peer_free(p);
+}
+
+static struct peer *peer_small_buffer(void)
+{
+    struct plait_config config;
+    plait_config_default(&config);
+    config.recv_buffer_bytes = config.recv_buffer_max_bytes = 65536;
+    return peer_new(&config, false);
+}
+
+enum { PIECES_MAX = 65536 / 512 + 512 };
+
+static void as_many_mappings_as_the_window_is_worth(void **state)
+{
+    struct peer *p = peer_small_buffer();
+    (void)state;
+    for (uint32_t i = 0; i <= PIECES_MAX; i++) {
+        assert_int_equal(peer_counters(p)->DropLimit, 0);
+        struct segment s = peer_segment(p, 0, 0);
+        peer_map(p, &s, 2 * i + 1, 2 * i + 1, 1);
+        trace_send(p->t, s, NULL, 0);
+    }
+    assert_int_equal(peer_counters(p)->DropLimit, 1);
+    assert_int_equal(p->event[PLAIT_EV_MAPPING_DROPPED].why, PLAIT_WHY_LIMIT);
+    peer_free(p);
+}
+
+static void as_many_pieces_as_the_window_is_worth(void **state)
+{
+    struct peer *p = peer_small_buffer();
+    (void)state;
+    peer_join(p, 1);
+    for (uint32_t i = 0; i <= PIECES_MAX; i++) {
+        assert_int_equal(peer_counters(p)->DropLimit, 0);
+        peer_data(p, 1, i, 2 * i + 1, 1);
+        while (peer_next(p))
+            ;
+    }
+    assert_int_equal(peer_counters(p)->DropLimit, 1);
+    assert_int_equal(peer_info(p).ooo_bytes, PIECES_MAX);
+    for (uint32_t i = 0; i <= PIECES_MAX; i++) { /* what was dropped comes again */
+        peer_data(p, 0, 2 * i, 2 * i, 2);
+        while (peer_next(p))
+            ;
+    }
+    peer_expect_stream(p, 0, 2 * PIECES_MAX + 2);
+    peer_free(p);
+}
+
+/* An end of the stream below bytes that have come: they came first. */
+static void a_data_fin_below_data_that_came_is_ignored(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    peer_join(p, 1);
+    peer_data(p, 1, 0, 1, 100);
+    struct segment s = peer_segment(p, 0, 0);
+    s.mptcp.present = MPO_DSS;
+    s.mptcp.dss =
+        (struct mptcp_dss){.has_map = true, .data_fin = true, .dsn = p->idsn + 1, .data_len = 1};
+    trace_send(p->t, s, NULL, 0);
+    plait_stack_check(p->t->stack);
+    assert_int_equal(plait_conn_poll(p->t->conn) & PLAIT_POLL_EOF, 0);
+    peer_data(p, 0, 0, 0, 1);
+    peer_expect_stream(p, 0, 101);
+    peer_free(p);
+}
+
+/* ---- numbers nobody can guess ------------------------------------------------------ */
+
+static uint32_t isn_to(const struct plait_endpoint *remote, uint64_t after_us)
+{
+    struct trace *t = trace_default();
+    t->now += after_us;
+    assert_int_equal(plait_connect(t->stack, &TRACE_US, remote, NULL, t->now, &t->conn), 0);
+    trace_expect(t, TCP_SYN);
+    uint32_t isn = t->seg.seq;
+    trace_free(t);
+    return isn;
+}
+
+/* RFC 6528 3: a secret function of the 4-tuple, and a clock of 4 us. */
+static void initial_sequence_numbers_follow_rfc_6528(void **state)
+{
+    struct plait_endpoint other = TRACE_PEER;
+    other.port++;
+    (void)state;
+    uint32_t isn = isn_to(&TRACE_PEER, 0);
+    assert_int_equal(isn_to(&TRACE_PEER, 4000), isn + 1000);
+    assert_int_not_equal(isn_to(&other, 0), isn);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(offers_are_answered_by_version_and_flags),
+        cmocka_unit_test(answers_are_taken_by_version_and_flags),
+        cmocka_unit_test(the_third_ack_of_a_join_is_repeated_ever_more_slowly),
+        cmocka_unit_test(the_reason_of_a_reset_without_a_reset_means_nothing),
+        cmocka_unit_test(signals_far_below_the_window_are_not_heard),
+        cmocka_unit_test(urgent_data_is_delivered_in_its_place),
+        cmocka_unit_test(as_many_mappings_as_the_window_is_worth),
+        cmocka_unit_test(as_many_pieces_as_the_window_is_worth),
+        cmocka_unit_test(a_data_fin_below_data_that_came_is_ignored),
+        cmocka_unit_test(initial_sequence_numbers_follow_rfc_6528),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
