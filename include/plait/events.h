@@ -16,7 +16,7 @@
     X(CONN_CLOSED, "conn_closed", "bytes_received", "bytes_acked", "error", NULL)                  \
     X(SUBFLOW_CREATED, "subflow_created", "local_id", "remote_id", "backup", NULL)                 \
     X(SUBFLOW_ESTABLISHED, "subflow_established", "local_id", "remote_id", "backup", NULL)         \
-    X(SUBFLOW_CLOSED, "subflow_closed", "error", "rst_reason", NULL, NULL)                         \
+    X(SUBFLOW_CLOSED, "subflow_closed", "error", "rst_reason", "transient", NULL)                  \
     X(SUBFLOW_PRIORITY, "subflow_priority", "backup", "from_peer", NULL, NULL)                     \
     X(SUBFLOW_STALE, "subflow_stale", "timeouts", NULL, NULL, NULL)                                \
     X(SUBFLOW_RECOVERED, "subflow_recovered", NULL, NULL, NULL, NULL)                              \

@@ -120,7 +120,7 @@ static void remove_addr_in(struct subflow *by, uint8_t id, uint64_t now_us)
         *r = c->remotes[--c->remote_count];
     list_each(sf, &c->subflows, struct subflow, link)
         if (sf->remote_id == id && sf->joined)
-            subflow_reset(sf, RST_UNSPECIFIED, false, PLAIT_WHY_PEER_REMOVED_ADDR);
+            subflow_reset(sf, PLAIT_WHY_PEER_REMOVED_ADDR);
     addresses_decide(c, PLAIT_PM_REMOTE_REMOVED, now_us);
 }
 
@@ -379,7 +379,7 @@ static void pm_apply(struct plait_conn *c, const struct plait_pm_action *a, uint
     case PLAIT_PM_CLOSE:
         list_each(sf, &c->subflows, struct subflow, link)
             if (sf->id == a->subflow_id)
-                subflow_reset(sf, RST_POLICY, false, PLAIT_WHY_POLICY);
+                subflow_reset(sf, PLAIT_WHY_POLICY);
         break;
     case PLAIT_PM_ANNOUNCE:
         announce(c, a->local.id);

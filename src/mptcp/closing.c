@@ -105,7 +105,7 @@ static void subflows_close(struct plait_conn *c, uint64_t now_us)
     list_each(sf, &c->subflows, struct subflow, link) {
         sf->fin_pending = false;
         if (sf->tcp.state == TCP_SYN_SENT || sf->tcp.state == TCP_SYN_RECEIVED)
-            subflow_reset(sf, RST_UNSPECIFIED, false, PLAIT_WHY_LOCAL_CLOSE);
+            subflow_reset(sf, PLAIT_WHY_LOCAL_CLOSE);
         else
             tcp_close(&sf->tcp, now_us);
         tcp_orphan(&sf->tcp, now_us); /* the peer has nothing more to say */
@@ -156,7 +156,7 @@ static void subflows_give_up(struct plait_conn *c)
 {
     list_each(sf, &c->subflows, struct subflow, link)
         if (sf->tcp.state != TCP_TIME_WAIT)
-            subflow_reset(sf, RST_OUTSTANDING, false, PLAIT_WHY_TIMEOUT);
+            subflow_reset(sf, PLAIT_WHY_SUBFLOW_TIMEOUT);
 }
 
 void closing_tick(struct plait_conn *c, uint64_t now_us)

@@ -274,7 +274,11 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
     if (sf->why == PLAIT_WHY_NONE)
         sf->why = tcp_error_reason(sf->tcp.error);
     subflow_reinject(sf, PLAIT_WHY_SUBFLOW_LOST);
-    conn_event(c, sf, PLAIT_EV_SUBFLOW_CLOSED, sf->why, sf->tcp.error, sf->rst_reason, 0, 0);
+    struct reset_told told = sf->peer_told ? sf->told : (struct reset_told){0};
+    if (sf->rst_set)
+        told = reset_says(sf->why);
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_CLOSED, sf->why, sf->tcp.error, told.reason, told.transient,
+               0);
     c->env->counters.RmSubflow++;
     bool wanted = sf->why == PLAIT_WHY_LOCAL_CLOSE || sf->why == PLAIT_WHY_POLICY;
     bool failed = !wanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone);
@@ -300,20 +304,6 @@ void subflow_drop(struct subflow *sf, enum plait_reason why)
     conn_touch(sf->conn);
 }
 
-void subflow_reset(struct subflow *sf, enum rst_reason reason, bool transient,
-                   enum plait_reason why)
-{
-    if (sf->gone || sf->tcp.state == TCP_CLOSED)
-        return;
-    sf->rst_set = true;
-    sf->rst_reason = reason;
-    sf->rst_transient = transient;
-    sf->why = why;
-    sf->quiet = false;
-    tcp_abort(&sf->tcp);
-    conn_touch(sf->conn);
-}
-
 /* ---- end of the connection ---------------------------------------------------- */
 
 void conn_fail(struct plait_conn *c, int error, enum plait_reason why)
@@ -325,7 +315,7 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why)
     if (!c->error)
         c->error = error;
     list_each(sf, &c->subflows, struct subflow, link)
-        subflow_reset(sf, RST_MPTCP, false, why);
+        subflow_reset(sf, why);
     conn_event(c, NULL, PLAIT_EV_CONN_CLOSED, why, c->rcv_nxt - c->remote_idsn - 1,
                c->snd_una - c->local_idsn - 1, (uint64_t)(uint32_t)-c->error, 0);
     conn_notify(c);

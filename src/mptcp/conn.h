@@ -38,6 +38,12 @@ enum rst_reason {
     RST_MIDDLEBOX = 6
 };
 
+/* What MP_TCPRST says. */
+struct reset_told {
+    uint8_t reason; /* enum rst_reason, or what the peer made up */
+    bool transient;
+};
+
 /* A received mapping (RFC 8684 3.3.1), kept until its bytes have come. */
 struct rx_mapping {
     struct list link; /* subflow.mappings, by ssn */
@@ -124,10 +130,13 @@ struct subflow {
     bool suspect;         /* silent beyond measure, no progress since */
     uint64_t bytes_reinjected_from;
 
+    /* options_in.c */
+    bool peer_told; /* the peer reset it and gave a reason */
+    struct reset_told told;
+
     /* options_out.c: one-shot signals waiting for room */
     bool prio_pending;
-    bool rst_set, rst_transient;
-    enum rst_reason rst_reason;
+    bool rst_set;          /* we reset it; reset.c knows what to say */
     enum plait_reason why; /* of its end */
     bool fin_pending;      /* a DATA_FIN of its own */
 };
@@ -271,9 +280,6 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
                             uint64_t now_us);
 /* End a subflow without sending anything more; what it carried is reinjected. */
 void subflow_drop(struct subflow *sf, enum plait_reason why);
-/* Reset a subflow: RST with MP_TCPRST. */
-void subflow_reset(struct subflow *sf, enum rst_reason reason, bool transient,
-                   enum plait_reason why);
 /* The whole connection is over. Subflows that still live are reset. */
 void conn_fail(struct plait_conn *c, int error, enum plait_reason why);
 /* Something changed: ask every subflow for output again, and look at the
@@ -303,6 +309,14 @@ static inline bool conn_is_tcp(const struct plait_conn *c)
 /* A subflow that can carry data. */
 bool subflow_usable(const struct subflow *sf);
 
+/* ---- reset.c ------------------------------------------------------------------ */
+
+/* Reset a subflow: RST, with the MP_TCPRST that belongs to the reason. */
+void subflow_reset(struct subflow *sf, enum plait_reason why);
+struct reset_told reset_says(enum plait_reason why);
+/* MP_TCPRST into an option set. */
+void reset_out(enum plait_reason why, struct mptcp_options *out);
+
 /* ---- handshake.c ------------------------------------------------------------ */
 
 /* Draw key, token and IDSN and list the token. False: no memory. */
@@ -316,8 +330,10 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
 /* Client side of MP_JOIN. */
 int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
               const struct plait_endpoint *remote, uint8_t remote_id, bool backup, uint64_t now_us);
-/* Server side: seg is a SYN with MP_JOIN for this connection. */
-int conn_join_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us);
+/* The other side: a SYN with MP_JOIN for this connection. Why it is refused;
+ * NONE: it is not. */
+enum plait_reason conn_join_passive(struct plait_conn *c, const struct segment *syn,
+                                    uint64_t now_us);
 /* Handshake options of a segment. False: the subflow ended, stop here. */
 bool handshake_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
                   uint64_t now_us);

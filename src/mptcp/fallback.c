@@ -86,7 +86,7 @@ void conn_fallback(struct subflow *sf, enum plait_reason why)
     conn_event(c, sf, PLAIT_EV_CONN_FALLBACK, why, 0, 0, 0, 0);
     list_each(other, &c->subflows, struct subflow, link)
         if (other != sf)
-            subflow_reset(other, RST_MPTCP, false, why);
+            subflow_reset(other, why);
     reinject_free(c);
     receive_unmapped(sf);
     conn_touch(c);

@@ -220,7 +220,8 @@ static enum plait_reason join_refusal(const struct plait_conn *c)
     return PLAIT_WHY_NONE;
 }
 
-int conn_join_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us)
+enum plait_reason conn_join_passive(struct plait_conn *c, const struct segment *syn,
+                                    uint64_t now_us)
 {
     struct mptcp_env *env = c->env;
     enum plait_reason why = join_refusal(c);
@@ -232,7 +233,7 @@ int conn_join_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
     if (!sf) {
         env->counters.MPJoinRejected++;
         conn_event(c, NULL, PLAIT_EV_JOIN_REFUSED, why, c->local_token, 0, 0, 0);
-        return PLAIT_E_LIMIT;
+        return why;
     }
     const struct local_addr *l = local_find(env, &syn->dst.addr);
     sf->local_id = endpoint_is_initial(c, &syn->dst.addr) || !l ? 0 : l->id;
@@ -244,7 +245,7 @@ int conn_join_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
     tcp_accept(&sf->tcp, syn, isn_choose(env, &syn->dst, &syn->src, now_us), now_us);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, sf->local_id, sf->remote_id,
                sf->backup_local || sf->backup_remote, 0);
-    return 0;
+    return PLAIT_WHY_NONE;
 }
 
 /* ---- options in ------------------------------------------------------------------- */
@@ -328,7 +329,7 @@ static bool join_synack_in(struct subflow *sf, const struct segment *seg, uint64
     uint8_t expected[HMAC_SYNACK_LEN];
     if (!(seg->mptcp.present & MPO_JOIN_SYNACK)) {
         c->env->counters.MPJoinSynAckNoMPJoin++;
-        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_NO_JOIN_OPTION);
+        subflow_reset(sf, PLAIT_WHY_NO_JOIN_OPTION);
         return false;
     }
     c->env->counters.MPJoinSynAckRx++;
@@ -337,7 +338,7 @@ static bool join_synack_in(struct subflow *sf, const struct segment *seg, uint64
               sizeof expected);
     if (!hmac_equal(expected, j->hmac, sizeof expected)) {
         c->env->counters.MPJoinSynAckHMacFailure++;
-        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_BAD_HMAC);
+        subflow_reset(sf, PLAIT_WHY_BAD_HMAC);
         return false;
     }
     sf->remote_id = j->addr_id;
@@ -353,14 +354,14 @@ static bool join_ack_in(struct subflow *sf, const struct segment *seg, uint64_t 
     uint8_t expected[HMAC_ACK_LEN];
     if (!(seg->mptcp.present & MPO_JOIN_ACK)) {
         c->env->counters.MPJoinAckNoMPJoin++;
-        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_NO_JOIN_OPTION);
+        subflow_reset(sf, PLAIT_WHY_NO_JOIN_OPTION);
         return false;
     }
     join_hmac(c->version, c->remote_key, c->local_key, sf->nonce_remote, sf->nonce_local, expected,
               sizeof expected);
     if (!hmac_equal(expected, seg->mptcp.join.hmac, sizeof expected)) {
         c->env->counters.MPJoinAckHMacFailure++;
-        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_BAD_HMAC);
+        subflow_reset(sf, PLAIT_WHY_BAD_HMAC);
         return false;
     }
     c->env->counters.MPJoinAckRx++;

@@ -131,7 +131,7 @@ void subflow_tick(struct subflow *sf, uint64_t now_us)
         subflow_result(sf, &r);
     }
     if (sf->join_ack_us <= now_us && sf->join_ack_attempts > sf->tcp.config->syn_retries)
-        subflow_reset(sf, RST_UNSPECIFIED, true, PLAIT_WHY_TIMEOUT);
+        subflow_reset(sf, PLAIT_WHY_TIMEOUT);
 }
 
 void conn_tick(struct plait_conn *c, uint64_t now_us)

@@ -54,11 +54,11 @@ static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d)
         if (fallback_possible(sf))
             conn_fallback(sf, PLAIT_WHY_INFINITE_MAPPING);
         else
-            subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_INFINITE_MAPPING);
+            subflow_reset(sf, PLAIT_WHY_INFINITE_MAPPING);
         return;
     }
     if (!checksum_form_ok(c, d)) {
-        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_BAD_MAPPING);
+        subflow_reset(sf, PLAIT_WHY_BAD_MAPPING);
         return;
     }
     if (d->data_fin) {
@@ -77,7 +77,7 @@ static void capable_data_in(struct subflow *sf, const struct mptcp_capable *m, u
         m->receiver_key != c->local_key)
         return;
     if (m->has_checksum != c->checksum) {
-        subflow_reset(sf, RST_MPTCP, false, PLAIT_WHY_BAD_MAPPING);
+        subflow_reset(sf, PLAIT_WHY_BAD_MAPPING);
         return;
     }
     if (m->data_len)
@@ -121,7 +121,7 @@ static void signals_in(struct subflow *sf, const struct mptcp_options *o, uint64
         if (fallback_possible(sf))
             conn_fallback(sf, PLAIT_WHY_MP_FAIL);
         else
-            subflow_reset(sf, RST_MIDDLEBOX, true, PLAIT_WHY_MP_FAIL);
+            subflow_reset(sf, PLAIT_WHY_MP_FAIL);
     }
     if (o->present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR))
         addresses_in(sf, o, now_us);
@@ -134,7 +134,8 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
     const struct mptcp_options *o = &seg->mptcp;
     if ((o->present & MPO_TCPRST) && (seg->flags & TCP_RST)) {
         c->env->counters.MPRstRx++;
-        sf->rst_reason = o->tcprst.reason;
+        sf->peer_told = true;
+        sf->told = (struct reset_told){o->tcprst.reason, o->tcprst.transient};
     }
     if (o->present & MPO_FASTCLOSE)
         closing_fastclose_in(sf, o->fastclose_key);

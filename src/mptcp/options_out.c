@@ -73,12 +73,8 @@ static void rst_out(const struct subflow *sf, struct mptcp_options *o)
         o->fastclose_key = c->remote_key;
         return;
     }
-    if (c->version == 0)
-        return; /* RFC 6824 has no MP_TCPRST */
-    o->present |= MPO_TCPRST;
-    o->tcprst.transient = sf->rst_transient;
-    o->tcprst.flags = sf->rst_transient ? 1 : 0;
-    o->tcprst.reason = (uint8_t)sf->rst_reason;
+    if (c->version != 0) /* RFC 6824 has no MP_TCPRST */
+        reset_out(sf->why, o);
 }
 
 /* What a pure ACK carries. `room` is what the TCP options leave. */

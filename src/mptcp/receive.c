@@ -95,7 +95,7 @@ void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t le
     struct rx_mapping *m = pool_get(&c->env->ranges);
     if (!m) {
         c->env->counters.DropMemory++;
-        subflow_reset(sf, RST_RESOURCES, true, PLAIT_WHY_NO_MEMORY);
+        subflow_reset(sf, PLAIT_WHY_NO_MEMORY);
         return;
     }
     *m = n;
@@ -166,7 +166,7 @@ static void checksum_failed(struct subflow *sf, const struct rx_mapping *m)
         tcp_want_ack(&sf->tcp);
         conn_fallback(sf, PLAIT_WHY_CHECKSUM_FAILED);
     } else {
-        subflow_reset(sf, RST_MIDDLEBOX, true, PLAIT_WHY_CHECKSUM_FAILED);
+        subflow_reset(sf, PLAIT_WHY_CHECKSUM_FAILED);
     }
 }
 
@@ -212,7 +212,7 @@ static void receive_drain(struct subflow *sf)
     }
     if (sf->held_bytes > c->recv_buffer && sf->held_bytes > 2 * UINT16_MAX) {
         c->env->counters.DSSNoMatchTCP++;
-        subflow_reset(sf, RST_MIDDLEBOX, false, PLAIT_WHY_UNMAPPED_DATA);
+        subflow_reset(sf, PLAIT_WHY_UNMAPPED_DATA);
     }
 }
 
@@ -223,7 +223,7 @@ static void held_append(struct subflow *sf, const struct tcp_piece *piece)
     if (!p) { /* tcp has acknowledged it, so the subflow cannot go on */
         chunk_unref(piece->chunk);
         env->counters.DropMemory++;
-        subflow_reset(sf, RST_RESOURCES, true, PLAIT_WHY_NO_MEMORY);
+        subflow_reset(sf, PLAIT_WHY_NO_MEMORY);
         return;
     }
     *p = (struct recv_piece){.chunk = piece->chunk,

@@ -164,7 +164,7 @@ int plait_conn_close_subflow(struct plait_conn *conn, uint32_t subflow_id, uint6
     struct subflow *sf = subflow_by_id(conn, subflow_id);
     if (!sf)
         return PLAIT_E_INVALID;
-    subflow_reset(sf, RST_UNSPECIFIED, false, PLAIT_WHY_LOCAL_CLOSE);
+    subflow_reset(sf, PLAIT_WHY_LOCAL_CLOSE);
     stack_leave(s);
     return 0;
 }

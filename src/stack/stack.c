@@ -136,17 +136,20 @@ static void stack_syn(struct plait_stack *s, const struct segment *seg)
     if (seg->mptcp.present & MPO_JOIN_SYN) {
         struct plait_conn *c = token_find(&s->env, seg->mptcp.join.token);
         s->env.counters.MPJoinSynRx++;
-        if (!c)
+        enum plait_reason why = PLAIT_WHY_NO_TOKEN;
+        if (c)
+            why = conn_join_passive(c, seg, now_us);
+        else
             s->env.counters.MPJoinNoTokenFound++;
-        if (!c || conn_join_passive(c, seg, now_us) != 0)
-            stray_answer(s, seg, true);
+        if (why) /* RFC 6824 has no MP_TCPRST */
+            stray_answer(s, seg, c && c->version == 0 ? PLAIT_WHY_NONE : why);
         return;
     }
     struct plait_listener *l = listener_find(s, &seg->dst);
     if (l)
         listener_syn(l, seg, now_us);
     else
-        stray_answer(s, seg, false);
+        stray_answer(s, seg, PLAIT_WHY_NONE);
 }
 
 static void stack_segment(struct plait_stack *s, const struct segment *seg)
@@ -162,7 +165,7 @@ static void stack_segment(struct plait_stack *s, const struct segment *seg)
     else if ((seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
         stack_syn(s, seg);
     else
-        stray_answer(s, seg, false);
+        stray_answer(s, seg, PLAIT_WHY_NONE);
 }
 
 void plait_stack_rx(struct plait_stack *stack, const struct plait_packet_rx *p, uint64_t now_us)

@@ -15,7 +15,7 @@ struct stray {
     struct plait_endpoint src, dst;
     uint32_t seq, ack;
     uint8_t flags;
-    bool mptcp_reset; /* with MP_TCPRST, reason 1 (RFC 8684 3.2) */
+    enum plait_reason why; /* of a refused MP_JOIN: with MP_TCPRST (RFC 8684 3.2) */
 };
 
 struct plait_listener {
@@ -53,7 +53,7 @@ void listener_syn(struct plait_listener *l, const struct segment *seg, uint64_t 
 void listener_update(struct plait_conn *c);
 
 /* stray.c */
-void stray_answer(struct plait_stack *s, const struct segment *seg, bool mptcp_reset);
+void stray_answer(struct plait_stack *s, const struct segment *seg, enum plait_reason why);
 bool stray_output(struct plait_stack *s, struct plait_packet_tx *p);
 
 /* config.c: the plug-ins an options struct names, the stack's where it names

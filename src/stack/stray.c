@@ -6,19 +6,18 @@
  */
 #include "stack/stack.h"
 
-void stray_answer(struct plait_stack *s, const struct segment *seg, bool mptcp_reset)
+void stray_answer(struct plait_stack *s, const struct segment *seg, enum plait_reason why)
 {
     struct segment out;
     s->env.counters.DropNoSocket++;
     if (s->stray_count == STRAYS_MAX || !tcp_reset_reply(seg, &out))
         return;
-    s->strays[(s->stray_first + s->stray_count++) % STRAYS_MAX] =
-        (struct stray){.src = out.src,
-                       .dst = out.dst,
-                       .seq = out.seq,
-                       .ack = out.ack,
-                       .flags = out.flags,
-                       .mptcp_reset = mptcp_reset};
+    s->strays[(s->stray_first + s->stray_count++) % STRAYS_MAX] = (struct stray){.src = out.src,
+                                                                                 .dst = out.dst,
+                                                                                 .seq = out.seq,
+                                                                                 .ack = out.ack,
+                                                                                 .flags = out.flags,
+                                                                                 .why = why};
 }
 
 bool stray_output(struct plait_stack *s, struct plait_packet_tx *p)
@@ -33,11 +32,8 @@ bool stray_output(struct plait_stack *s, struct plait_packet_tx *p)
     seg.seq = r->seq;
     seg.ack = r->ack;
     seg.flags = r->flags;
-    if (r->mptcp_reset) {
-        seg.mptcp.present = MPO_TCPRST;
-        seg.mptcp.tcprst.transient = false;
-        seg.mptcp.tcprst.flags = 0;
-        seg.mptcp.tcprst.reason = RST_MPTCP;
+    if (r->why) {
+        reset_out(r->why, &seg.mptcp);
         s->env.counters.MPRstTx++;
     }
     segment_encode(&seg, NULL, 0, 0, p);

@@ -19,6 +19,7 @@ struct flow {
     bool reset;       /* the stack sent RST, and what was on it: */
     uint32_t reset_options;
     uint8_t reset_reason;
+    bool reset_transient;
 };
 
 struct peer {
@@ -75,6 +76,7 @@ static inline bool peer_next(struct peer *p)
         f->reset = true;
         f->reset_options = s->mptcp.present;
         f->reset_reason = s->mptcp.present & MPO_TCPRST ? s->mptcp.tcprst.reason : 0;
+        f->reset_transient = (s->mptcp.present & MPO_TCPRST) && s->mptcp.tcprst.transient;
     } else if ((s->flags & TCP_SYN) || (int32_t)(end - f->rcv_nxt) > 0) {
         f->rcv_nxt = end;
     }

@@ -215,7 +215,7 @@ static void events_are_json(void **state)
                               "\"bytes\":100,\"from_subflow\":3,\"reason\":\"subflow_lost\"}");
     event_format(&closed, line);
     assert_string_equal(line, "{\"time_us\":0,\"event\":\"subflow_closed\",\"error\":-9,"
-                              "\"rst_reason\":4}");
+                              "\"rst_reason\":4,\"transient\":0}");
 }
 
 static void count_event(void *ctx, const struct plait_event *e)

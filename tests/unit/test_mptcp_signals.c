@@ -368,9 +368,11 @@ static void the_reason_of_a_reset_is_told(void **state)
     s.flags = TCP_RST | TCP_ACK;
     s.mptcp.present = MPO_TCPRST;
     s.mptcp.tcprst.reason = 4;
+    s.mptcp.tcprst.transient = true;
     trace_send(p->t, s, NULL, 0);
     assert_int_equal(p->event[PLAIT_EV_SUBFLOW_CLOSED].why, PLAIT_WHY_PEER_RESET);
     assert_int_equal(p->event[PLAIT_EV_SUBFLOW_CLOSED].arg[1], 4);
+    assert_int_equal(p->event[PLAIT_EV_SUBFLOW_CLOSED].arg[2], 1);
     assert_int_equal(peer_counters(p)->MPRstRx, 1);
     assert_int_equal(peer_info(p).subflows, 1);
     assert_int_equal(peer_settle(p), 0);
@@ -408,6 +410,8 @@ static void joins_are_refused_where_configured(void **state)
     peer_join_syn(p, 1);
     peer_settle(p);
     assert_true(p->flows[1].reset);
+    assert_int_equal(p->flows[1].reset_reason, 3);
+    assert_false(p->flows[1].reset_transient);
     assert_int_equal(p->event[PLAIT_EV_JOIN_REFUSED].why, PLAIT_WHY_POLICY);
     peer_free(p);
 }
