@@ -1,257 +1,393 @@
 /* SPDX-License-Identifier: MIT
  *
- * Middleboxes. Each leaves behind a packet with right checksums, as the real
- * ones do; a packet that does not decode passes untouched.
+ * Chains of boxes: who sees which packet, flows, alarms and counts. What the
+ * boxes do is in boxes_*.c.
  */
 #include "sim/box.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
-#include "wire/checksum.h"
-#include "wire/offload.h"
-#include "wire/segment.h"
+#include "base/addr.h"
+#include "sim/box_kind.h"
 
-static bool decode(const struct sim_packet *p, struct segment *s)
+enum { FLOWS_MAX = 1024 };
+
+struct box {
+    struct list node;
+    struct box_chain *chain;
+    struct box_spec spec;
+    struct box_stats stats;
+    struct rule_box *rule; /* of the box made in code */
+    uint64_t added_us, alarm_us, order;
+    struct list flows; /* the one used last first */
+    void *state;
+};
+
+struct flow {
+    struct list node;
+    struct plait_endpoint end[2]; /* A's and B's, as seen at A's side of the box */
+    max_align_t state[];
+};
+
+/* ---- which packets ---------------------------------------------------------------------- */
+
+static uint32_t phase_of(const struct segment *s)
 {
-    const struct plait_packet_rx rx = {.data = p->bytes, .len = p->len};
-    return segment_decode(&rx, s) == SEGMENT_OK;
+    uint32_t phase = 0;
+    if (s->flags & TCP_SYN)
+        return s->flags & TCP_ACK ? PHASE_SYNACK : PHASE_SYN;
+    if (s->flags & TCP_RST)
+        return PHASE_RST;
+    if (s->flags & TCP_FIN)
+        phase |= PHASE_FIN;
+    if (s->payload_len)
+        phase |= PHASE_DATA;
+    else if (!phase)
+        phase |= PHASE_ACK;
+    if (!s->payload_len && s->mptcp.present & (MPO_CAPABLE_KEYS | MPO_JOIN_ACK))
+        phase |= PHASE_THIRD;
+    return phase;
 }
 
-/* The TCP header; our stacks send no extension headers. */
-static uint8_t *tcp_of(struct sim_packet *p)
+static bool has_option(const struct box_packet *bp, uint32_t options)
 {
-    return p->bytes + (p->bytes[0] >> 4 == 4 ? 20 : 40);
-}
-
-static void fix_checksum(struct sim_packet *p, const struct segment *s)
-{
-    uint8_t *tcp = tcp_of(p);
-    uint32_t len = p->len - (uint32_t)(tcp - p->bytes);
-    put_be16(tcp + 16, 0);
-    uint16_t sum = csum_pseudo(&s->src.addr, &s->dst.addr, len);
-    put_be16(tcp + 16, (uint16_t)~csum_add(sum, csum_partial(tcp, len), false));
-}
-
-/* Each option of a TCP header in turn: false at the end. *at is its offset
- * from the header's start; begin with 20. */
-static bool next_option(const uint8_t *tcp, unsigned *at, unsigned *len)
-{
-    unsigned end = (tcp[12] >> 4) * 4u;
-    while (*at < end && tcp[*at] == 1)
-        ++*at;
-    if (*at + 1 >= end || tcp[*at] == 0)
-        return false;
-    *len = tcp[*at + 1];
-    return *len >= 2 && *at + *len <= end;
-}
-
-/* ---- rules ------------------------------------------------------------------------------ */
-
-static void strip(struct sim_packet *p, const struct segment *s)
-{
-    uint8_t *tcp = tcp_of(p);
-    unsigned at = 20, len;
-    for (; next_option(tcp, &at, &len); at += len) {
-        if (tcp[at] == 30)
-            memset(tcp + at, 1, len);
+    for (uint32_t at = 0, len; box_next_option(bp, &at, &len); at += len) {
+        if (box_option_is(bp->options + at, options))
+            return true;
     }
-    fix_checksum(p, s);
-}
-
-static bool matches(const struct rule_box *r, const struct segment *s)
-{
-    if (r->options && !(s->mptcp.present & r->options))
-        return false;
-    if ((s->flags & r->flags_mask) != r->flags)
-        return false;
-    return r->payload == PAYLOAD_ANY || (r->payload == PAYLOAD_SOME) == (s->payload_len > 0);
-}
-
-static bool rule_pass(struct box *box, struct sim_packet *p)
-{
-    struct rule_box *r = (struct rule_box *)(void *)box;
-    struct segment s;
-    if (!decode(p, &s) || !matches(r, &s))
-        return true;
-    uint32_t order = r->seen++;
-    if (order < r->skip || (r->count && order >= r->skip + r->count))
-        return true;
-    r->hits++;
-    if (r->action == RULE_STRIP)
-        strip(p, &s);
-    return r->action != RULE_DROP;
-}
-
-void rule_add(struct sim_link *l, struct rule_box *rule)
-{
-    rule->box.pass = rule_pass;
-    sim_link_add_box(l, &rule->box);
-}
-
-/* ---- sequence numbers ------------------------------------------------------------------- */
-
-static void add_be32(uint8_t *at, uint32_t delta)
-{
-    put_be32(at, get_be32(at) + delta);
-}
-
-static void shift_packet(struct shift_box *b, unsigned dir, struct sim_packet *p)
-{
-    struct segment s;
-    if (!decode(p, &s))
-        return;
-    if ((s.flags & TCP_SYN) && !b->known[dir]) {
-        b->known[dir] = true;
-        b->delta[dir] = b->near[dir] - s.seq;
-    }
-    uint8_t *tcp = tcp_of(p);
-    uint32_t back = 0 - b->delta[!dir];
-    add_be32(tcp + 4, b->delta[dir]);
-    if (s.flags & TCP_ACK)
-        add_be32(tcp + 8, back);
-    unsigned at = 20, len;
-    for (; next_option(tcp, &at, &len); at += len) {
-        for (unsigned i = 2; tcp[at] == 5 && i + 4 <= len; i += 4)
-            add_be32(tcp + at + i, back);
-    }
-    fix_checksum(p, &s);
-}
-
-static bool shift_there(struct box *box, struct sim_packet *p)
-{
-    shift_packet((struct shift_box *)(void *)box, 0, p);
-    return true;
-}
-
-static bool shift_back(struct box *box, struct sim_packet *p)
-{
-    shift_packet((struct shift_box *)(void *)(box - 1), 1, p);
-    return true;
-}
-
-void shift_add(const struct path *p, struct shift_box *shift)
-{
-    shift->box[0].pass = shift_there;
-    shift->box[1].pass = shift_back;
-    sim_link_add_box(p->there, &shift->box[0]);
-    sim_link_add_box(p->back, &shift->box[1]);
-}
-
-/* ---- a smaller MTU ---------------------------------------------------------------------- */
-
-enum { QUOTED = 48 }; /* of the packet: enough for IPv6 and the TCP ports and sequence number */
-
-static void put_icmp4(struct sim_packet *e, const struct sim_packet *p, uint16_t mtu)
-{
-    static const uint8_t router[4] = {10, 255, 0, 1};
-    uint8_t *b = e->bytes;
-    e->len = 28 + QUOTED;
-    memset(b, 0, 28);
-    b[0] = 0x45;
-    put_be16(b + 2, (uint16_t)e->len);
-    b[8] = 64;
-    b[9] = 1;
-    memcpy(b + 12, router, 4);
-    memcpy(b + 16, p->bytes + 12, 4);
-    put_be16(b + 10, (uint16_t)~csum_partial(b, 20));
-    b[20] = 3; /* destination unreachable: */
-    b[21] = 4; /* fragmentation needed */
-    put_be16(b + 26, mtu);
-    memcpy(b + 28, p->bytes, QUOTED);
-    put_be16(b + 22, (uint16_t)~csum_partial(b + 20, 8 + QUOTED));
-}
-
-static void put_icmp6(struct sim_packet *e, const struct sim_packet *p, const struct segment *s,
-                      uint16_t mtu)
-{
-    struct plait_addr router = s->dst.addr; /* somebody in that direction */
-    uint8_t *b = e->bytes;
-    router.bytes[15] = 0xfe;
-    e->len = 48 + QUOTED;
-    memset(b, 0, 48);
-    b[0] = 0x60;
-    put_be16(b + 4, 8 + QUOTED);
-    b[6] = 58;
-    b[7] = 64;
-    memcpy(b + 8, router.bytes, 16);
-    memcpy(b + 24, s->src.addr.bytes, 16);
-    b[40] = 2; /* packet too big */
-    put_be32(b + 44, mtu);
-    memcpy(b + 48, p->bytes, QUOTED);
-    /* The pseudo-header of ICMPv6 names protocol 58, csum_pseudo's names 6. */
-    uint16_t sum = csum_add(csum_pseudo(&router, &s->src.addr, 8 + QUOTED), 58 - 6, false);
-    put_be16(b + 42, (uint16_t)~csum_add(sum, csum_partial(b + 40, 8 + QUOTED), false));
-}
-
-static bool mtu_pass(struct box *box, struct sim_packet *p)
-{
-    struct mtu_box *m = (struct mtu_box *)(void *)box;
-    struct segment s;
-    if (p->len <= m->mtu || !decode(p, &s))
-        return true;
-    m->swallowed++;
-    const struct route *back = sim_find_route(m->sim, &s.dst.addr, &s.src.addr);
-    struct sim_packet *e = back ? sim_packet_new(48 + QUOTED) : NULL;
-    if (!e)
-        return false;
-    if (s.src.addr.family == PLAIT_IPV4)
-        put_icmp4(e, p, m->mtu);
-    else
-        put_icmp6(e, p, &s, m->mtu);
-    e->route = back;
-    sim_forward(m->sim, e);
     return false;
 }
 
-void mtu_add(struct sim *sim, struct sim_link *l, struct mtu_box *box)
+/* Whether the box stands in this packet's way at all. */
+static bool in_the_way(const struct box *b, const struct box_packet *bp)
 {
-    box->sim = sim;
-    box->box.pass = mtu_pass;
-    sim_link_add_box(l, &box->box);
+    uint64_t age_us = box_age(b);
+    uint64_t port = box_value(b, BOX_PORT, 0);
+    return age_us >= box_value(b, BOX_FROM, 0) && age_us < box_value(b, BOX_UNTIL, UINT64_MAX) &&
+           (!port || bp->s.src.port == port || bp->s.dst.port == port);
 }
 
-/* ---- forgery ---------------------------------------------------------------------------- */
-
-static struct sim_packet *forged(const struct forge_box *f, const struct segment *s)
+/* Its turn by after= and count=. */
+static bool in_turn(struct box *b, uint64_t skip, uint64_t count)
 {
-    struct segment evil;
-    struct plait_packet_tx tx;
-    segment_clear(&evil);
-    evil.src = s->src;
-    evil.dst = s->dst;
-    evil.seq = s->seq + (uint32_t)f->seq_off;
-    evil.ack = s->ack;
-    evil.flags = f->flags;
-    evil.tcp.present = s->tcp.present & OPT_TIMESTAMP; /* without, it would be dropped unseen */
-    evil.tcp.tsval = s->tcp.tsval;
-    evil.tcp.tsecr = s->tcp.tsecr;
-    segment_encode(&evil, NULL, 0, 0, &tx);
-    struct sim_packet *p = sim_packet_new(PLAIT_HEADER_MAX);
-    if (p)
-        p->len = (uint32_t)offload_write(&tx, 0, p->bytes, PLAIT_HEADER_MAX);
-    return p;
+    uint64_t order = b->order++;
+    return order >= skip && order - skip < count;
 }
 
-static bool forge_pass(struct box *box, struct sim_packet *p)
+static bool matches(struct box *b, const struct box_packet *bp)
 {
-    struct forge_box *f = (struct forge_box *)(void *)box;
-    struct segment s;
-    if (!decode(p, &s) || !s.payload_len || f->seen++ != f->skip)
-        return true;
-    struct sim_packet *evil = forged(f, &s);
-    if (evil) {
-        evil->route = p->route;
-        evil->hop = p->hop;
-        link_offer(&f->link->link, f->sim->now_us, evil);
+    uint64_t dirs = box_value(b, BOX_DIR, 3), on = box_value(b, BOX_ON, 0);
+    uint64_t options = box_value(b, BOX_OPTION, 0);
+    if (!(dirs & 1u << bp->dir) || (on && !(on & phase_of(&bp->s))) ||
+        (options && !has_option(bp, (uint32_t)options)))
+        return false;
+    return in_turn(b, box_value(b, BOX_AFTER, 0), box_value(b, BOX_COUNT, UINT64_MAX));
+}
+
+/* ---- rules in code ---------------------------------------------------------------------- */
+
+static bool rule_matches(struct box *b, const struct box_packet *bp)
+{
+    struct rule_box *r = b->rule;
+    const struct segment *s = &bp->s;
+    if (!(box_value(b, BOX_DIR, 3) & 1u << bp->dir) ||
+        (r->options && !(s->mptcp.present & r->options)) ||
+        (s->flags & r->flags_mask) != r->flags ||
+        (r->payload != PAYLOAD_ANY && (r->payload == PAYLOAD_SOME) != (s->payload_len > 0)))
+        return false;
+    r->seen++;
+    bool turn = in_turn(b, r->skip, r->count ? r->count : UINT64_MAX);
+    r->hits += turn;
+    return turn;
+}
+
+static void count_input(struct box *b, struct box_packet *bp)
+{
+    b->stats.acted++;
+    box_pass(b, bp);
+}
+
+static const struct box_kind count_kind = {.name = "count", .input = count_input};
+
+struct box *box_add_rule(struct box_chain *chain, enum box_dir dir, struct rule_box *rule,
+                         uint64_t now_us)
+{
+    static const struct box_kind *const kinds[] = {
+        [RULE_COUNT] = &count_kind, [RULE_DROP] = &kind_drop, [RULE_STRIP] = &kind_strip};
+    struct box_spec spec = {.kind = kinds[rule->action], .given = 1u << BOX_DIR};
+    spec.value[BOX_DIR] = 1u << dir;
+    struct box *b = box_add(chain, &spec, now_us);
+    if (b)
+        b->rule = rule;
+    return b;
+}
+
+/* ---- the chain -------------------------------------------------------------------------- */
+
+void box_chain_init(struct box_chain *chain, uint64_t seed,
+                    void (*out)(struct box_chain *chain, enum box_dir dir, struct sim_packet *p),
+                    void *ctx)
+{
+    memset(chain, 0, sizeof *chain);
+    list_init(&chain->boxes);
+    prng_seed(&chain->prng, seed);
+    chain->out = out;
+    chain->ctx = ctx;
+}
+
+struct box *box_add(struct box_chain *chain, const struct box_spec *spec, uint64_t now_us)
+{
+    struct box *b = chain->count < BOXES_MAX ? calloc(1, sizeof *b) : NULL;
+    if (!b)
+        return NULL;
+    b->chain = chain;
+    b->spec = *spec;
+    b->added_us = now_us;
+    b->alarm_us = UINT64_MAX;
+    list_init(&b->flows);
+    if (spec->kind->state_size && !(b->state = calloc(1, spec->kind->state_size))) {
+        free(b);
+        return NULL;
     }
-    return true;
+    list_append(&chain->boxes, &b->node);
+    chain->count++;
+    return b;
 }
 
-void forge_add(struct sim *sim, struct sim_link *l, struct forge_box *box)
+void box_remove(struct box *b, uint64_t now_us)
 {
-    box->sim = sim;
-    box->link = l;
-    box->box.pass = forge_pass;
-    sim_link_add_box(l, &box->box);
+    if (now_us > b->chain->now_us)
+        b->chain->now_us = now_us;
+    box_flows_clear(b);
+    list_remove(&b->node);
+    b->chain->count--;
+    free(b->state);
+    free(b);
+}
+
+/* Nobody is there to take what the boxes still hold. */
+static void into_nothing(struct box_chain *chain, enum box_dir dir, struct sim_packet *p)
+{
+    (void)chain;
+    (void)dir;
+    sim_packet_free(p);
+}
+
+void box_chain_free(struct box_chain *chain)
+{
+    chain->out = into_nothing;
+    while (!list_empty(&chain->boxes))
+        box_remove(list_first(&chain->boxes, struct box, node), chain->now_us);
+}
+
+struct box *box_at(const struct box_chain *chain, unsigned i)
+{
+    list_each(b, &chain->boxes, struct box, node) {
+        if (i-- == 0)
+            return b;
+    }
+    return NULL;
+}
+
+static void enter(struct box *b, enum box_dir dir, struct sim_packet *p)
+{
+    struct box_packet bp = {.dir = dir};
+    const struct box_kind *kind = b->spec.kind;
+    if (!box_decode(&bp, p) || !in_the_way(b, &bp)) {
+        box_emit(b, dir, p);
+        return;
+    }
+    b->stats.seen++;
+    bp.match = b->rule ? rule_matches(b, &bp) : matches(b, &bp);
+    if (bp.match || kind->all)
+        kind->input(b, &bp);
+    else
+        box_emit(b, dir, p);
+}
+
+void box_chain_input(struct box_chain *chain, enum box_dir dir, uint64_t now_us,
+                     struct sim_packet *p)
+{
+    if (now_us > chain->now_us)
+        chain->now_us = now_us;
+    if (list_empty(&chain->boxes))
+        chain->out(chain, dir, p);
+    else if (dir == BOX_THERE)
+        enter(list_first(&chain->boxes, struct box, node), dir, p);
+    else
+        enter(list_last(&chain->boxes, struct box, node), dir, p);
+}
+
+uint64_t box_chain_next(const struct box_chain *chain)
+{
+    uint64_t next_us = UINT64_MAX;
+    list_each(b, &chain->boxes, struct box, node) {
+        if (b->alarm_us < next_us)
+            next_us = b->alarm_us;
+    }
+    return next_us;
+}
+
+void box_chain_tick(struct box_chain *chain, uint64_t now_us)
+{
+    if (now_us > chain->now_us)
+        chain->now_us = now_us;
+    list_each(b, &chain->boxes, struct box, node) {
+        if (b->alarm_us > now_us)
+            continue;
+        b->alarm_us = UINT64_MAX;
+        if (b->spec.kind->tick)
+            b->spec.kind->tick(b);
+    }
+}
+
+/* ---- what a kind may call --------------------------------------------------------------- */
+
+const struct box_spec *box_spec(const struct box *b)
+{
+    return &b->spec;
+}
+
+const struct box_stats *box_stats(const struct box *b)
+{
+    return &b->stats;
+}
+
+void *box_state(struct box *b)
+{
+    return b->state;
+}
+
+uint64_t box_now(const struct box *b)
+{
+    return b->chain->now_us;
+}
+
+uint64_t box_age(const struct box *b)
+{
+    return b->chain->now_us - b->added_us;
+}
+
+const struct box_kind *box_kind_of(const struct box *b)
+{
+    return b->spec.kind;
+}
+
+struct prng *box_prng(struct box *b)
+{
+    return &b->chain->prng;
+}
+
+struct box_stats *box_count(struct box *b)
+{
+    return &b->stats;
+}
+
+uint64_t box_value(const struct box *b, enum box_key key, uint64_t otherwise)
+{
+    return b->spec.given & 1u << key ? b->spec.value[key] : otherwise;
+}
+
+unsigned box_how(const struct box *b)
+{
+    return (unsigned)box_value(b, BOX_HOW, 0);
+}
+
+const struct plait_addr *box_addr(const struct box *b)
+{
+    return b->spec.given & 1u << BOX_ADDR ? &b->spec.addr : NULL;
+}
+
+void box_pass(struct box *b, struct box_packet *bp)
+{
+    box_emit(b, bp->dir, bp->p);
+}
+
+void box_drop(struct box *b, struct box_packet *bp)
+{
+    b->stats.dropped++;
+    sim_packet_free(bp->p);
+}
+
+void box_emit(struct box *b, enum box_dir dir, struct sim_packet *p)
+{
+    struct list *next = dir == BOX_THERE ? b->node.next : b->node.prev;
+    if (!p)
+        return;
+    if (next == &b->chain->boxes)
+        b->chain->out(b->chain, dir, p);
+    else
+        enter(list_entry(next, struct box, node), dir, p);
+}
+
+void box_inject(struct box *b, enum box_dir dir, struct sim_packet *p)
+{
+    b->stats.injected += p != NULL;
+    box_emit(b, dir, p);
+}
+
+void box_alarm(struct box *b, uint64_t at_us)
+{
+    b->alarm_us = at_us;
+}
+
+/* ---- flows ------------------------------------------------------------------------------ */
+
+static void flow_free(struct box *b, struct flow *f)
+{
+    if (b->spec.kind->flow_end)
+        b->spec.kind->flow_end(b, f->state);
+    list_remove(&f->node);
+    b->stats.flows--;
+    free(f);
+}
+
+void box_flows_clear(struct box *b)
+{
+    while (!list_empty(&b->flows))
+        flow_free(b, list_first(&b->flows, struct flow, node));
+}
+
+void *box_flow_find(struct box *b, const struct box_packet *bp)
+{
+    const struct plait_endpoint *ends[2] = {&bp->s.src, &bp->s.dst};
+    unsigned back = bp->dir == BOX_BACK;
+    list_each(f, &b->flows, struct flow, node) {
+        if (!endpoint_equal(&f->end[0], ends[back]) || !endpoint_equal(&f->end[1], ends[!back]))
+            continue;
+        list_remove(&f->node);
+        list_prepend(&b->flows, &f->node);
+        return f->state;
+    }
+    return NULL;
+}
+
+void *box_flow(struct box *b, const struct box_packet *bp)
+{
+    void *known = box_flow_find(b, bp);
+    if (known)
+        return known;
+    struct flow *f = calloc(1, sizeof *f + b->spec.kind->flow_size);
+    if (!f)
+        return NULL;
+    if (b->stats.flows == FLOWS_MAX) {
+        b->stats.evicted++;
+        flow_free(b, list_last(&b->flows, struct flow, node));
+    }
+    f->end[bp->dir == BOX_BACK] = bp->s.src;
+    f->end[bp->dir == BOX_THERE] = bp->s.dst;
+    list_prepend(&b->flows, &f->node);
+    b->stats.flows++;
+    return f->state;
+}
+
+void *box_flow_next(struct box *b, const void *flow)
+{
+    const struct list *at = &b->flows;
+    if (flow)
+        at = &((const struct flow *)(const void *)((const char *)flow -
+                                                   offsetof(struct flow, state)))
+                  ->node;
+    return at->next == &b->flows ? NULL : list_entry(at->next, struct flow, node)->state;
 }

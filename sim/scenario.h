@@ -9,7 +9,6 @@
 #ifndef SIM_SCENARIO_H
 #define SIM_SCENARIO_H
 
-#include "sim/box.h"
 #include "sim/oracle.h"
 
 enum { FIGURES_MAX = 48, LAB_PATHS_MAX = 4 };

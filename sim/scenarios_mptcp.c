@@ -280,11 +280,9 @@ static void short_numbers(struct run *r)
 static void shift_both_paths(struct run *r)
 {
     struct lab lab;
-    struct shift_box shift[2] = {{.near = {UINT32_MAX - 90 * KB, UINT32_MAX - 70 * KB}},
-                                 {.near = {UINT32_MAX - 80 * KB, UINT32_MAX - 60 * KB}}};
     open_two(&lab, r);
-    shift_add(&lab.path[0], &shift[0]);
-    shift_add(&lab.path[1], &shift[1]);
+    sim_box(lab.sim, &lab.path[0], "isn:near=4294880000");
+    sim_box(lab.sim, &lab.path[1], "isn:near=4294890000");
     const struct side_config both = {.send_bytes = 3 * MB};
     struct stream *s = lab_stream(&lab, &both, &both);
     lab_finish(&lab, 20);

@@ -372,15 +372,14 @@ static void path_mtu(struct run *r)
 {
     for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
         struct lab lab;
-        struct mtu_box hop = {.mtu = 1400};
         const char *spec = "rate=10mbit,delay=10ms";
         lab_init(&lab, r);
         lab.ipv6 = ipv6;
         lab_open(&lab, 1, &spec);
-        mtu_add(lab.sim, lab.path[0].there, &hop);
+        const struct box *hop = sim_box(lab.sim, &lab.path[0], "mtu:size=1400,dir=there");
         struct stream *s = upload(&lab, 500 * KB);
         lab_finish(&lab, 10);
-        EXPECT_RANGE(r, hop.swallowed, 1, 20);
+        EXPECT_RANGE(r, box_stats(hop)->dropped, 1, 20);
         EXPECT(r, COUNT(lab.client, IcmpIn) >= 1);
         EXPECT(r, s->side[1].pause_us < 500000);
     }
@@ -390,19 +389,21 @@ static void path_mtu(struct run *r)
  * and do no harm (RFC 5961 3.2, 4.2); outside it they get nothing. */
 static void forgeries(struct run *r)
 {
+#define ONCE "forge:dir=there,on=data,after=50,count=1,"
     static const struct {
-        uint8_t flags;
-        int32_t seq_off;
+        const char *box;
         unsigned challenges;
-    } rows[] = {{TCP_RST, 20000, 1}, {TCP_SYN, 20000, 1}, {TCP_RST, -100000000, 0}};
+    } rows[] = {{ONCE "flags=rst,shift=20000", 1},
+                {ONCE "flags=syn,shift=20000", 1},
+                {ONCE "flags=rst,shift=-100000000", 0}};
+#undef ONCE
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct lab lab;
-        struct forge_box forge = {.skip = 50, .flags = rows[i].flags, .seq_off = rows[i].seq_off};
         open_one(&lab, r, "rate=20mbit,delay=10ms");
-        forge_add(lab.sim, lab.path[0].there, &forge);
+        const struct box *forge = sim_box(lab.sim, &lab.path[0], rows[i].box);
         upload(&lab, 1 * MB);
         lab_finish(&lab, 10);
-        EXPECT(r, forge.seen > forge.skip);
+        EXPECT_EQ(r, box_stats(forge)->injected, 1);
         EXPECT_EQ(r, COUNT(lab.server, ChallengeAck), rows[i].challenges);
         EXPECT_EQ(r, lab.server->tally.rst, 0);
     }
@@ -424,13 +425,12 @@ static void no_options(struct run *r)
 static void sequence_wrap(struct run *r)
 {
     struct lab lab;
-    struct shift_box shift = {.near = {UINT32_MAX - 200 * KB, UINT32_MAX - 300 * KB}};
     const struct side_config both = {.send_bytes = 1 * MB};
     open_one(&lab, r, "rate=20mbit,delay=10ms,loss=0.5%");
-    shift_add(&lab.path[0], &shift);
+    const struct box *shift = sim_box(lab.sim, &lab.path[0], "isn:near=4294700000");
     struct stream *s = lab_stream(&lab, &both, &both);
     lab_finish(&lab, 60);
-    EXPECT(r, shift.known[0] && shift.known[1]);
+    EXPECT(r, box_stats(shift)->acted > 100);
     EXPECT_EQ(r, s->side[1].multipath, 1); /* relative numbers: nothing to notice */
 }
 

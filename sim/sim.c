@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "sim/chain.h"
 #include "sim/spec.h"
 #include "sim/stream.h"
 
@@ -45,6 +46,7 @@ void sim_init(struct sim *sim, uint64_t seed, uint64_t now_us)
     timers_init(&sim->timers, &sim->mem);
     list_init(&sim->hosts);
     list_init(&sim->links);
+    list_init(&sim->chains);
     list_init(&sim->routes);
     list_init(&sim->streams);
     list_init(&sim->actions);
@@ -134,6 +136,12 @@ static void link_rearm(struct sim *sim, struct sim_link *l)
         sim_event_at(sim, &l->event, at_us);
 }
 
+void sim_link_offer(struct sim *sim, struct sim_link *l, struct sim_packet *p)
+{
+    link_offer(&l->link, sim->now_us, p);
+    link_rearm(sim, l);
+}
+
 static void link_fire(struct sim *sim, struct sim_event *e)
 {
     struct sim_link *l = list_entry(e, struct sim_link, event);
@@ -156,26 +164,15 @@ struct sim_link *sim_link(struct sim *sim, const struct link_config *config)
     return l;
 }
 
-void sim_link_add_box(struct sim_link *l, struct box *box)
-{
-    struct box **end = &l->boxes;
-    while (*end)
-        end = &(*end)->next;
-    box->next = NULL;
-    *end = box;
-}
-
 void sim_forward(struct sim *sim, struct sim_packet *p)
 {
     struct sim_link *l = ((const struct route *)p->route)->links[p->hop];
-    for (struct box *b = l->boxes; b; b = b->next) {
-        if (!b->pass(b, p)) {
-            sim_packet_free(p);
-            return;
-        }
+    if (l->chain) {
+        box_chain_input(&l->chain->boxes, l->dir, sim->now_us, p);
+        sim_chain_rearm(l->chain);
+    } else {
+        sim_link_offer(sim, l, p);
     }
-    link_offer(&l->link, sim->now_us, p);
-    link_rearm(sim, l);
 }
 
 void sim_route(struct sim *sim, struct iface *from, struct iface *to, struct sim_link *const *links,
@@ -191,11 +188,16 @@ void sim_route(struct sim *sim, struct iface *from, struct iface *to, struct sim
     list_append(&sim->routes, &r->node);
 }
 
+bool iface_has(const struct iface *i, const struct plait_addr *a)
+{
+    return addr_equal(&i->local.addr, a) || (i->alias.family && addr_equal(&i->alias, a));
+}
+
 struct route *sim_find_route(const struct sim *sim, const struct plait_addr *src,
                              const struct plait_addr *dst)
 {
     list_each(r, &sim->routes, struct route, node) {
-        if (addr_equal(&r->from->local.addr, src) && addr_equal(&r->to->local.addr, dst))
+        if (iface_has(r->from, src) && iface_has(r->to, dst))
             return r;
     }
     return NULL;
@@ -205,6 +207,7 @@ struct path sim_path(struct sim *sim, struct iface *a, struct iface *b,
                      const struct link_config *there, const struct link_config *back)
 {
     struct path p = {.there = sim_link(sim, there), .back = sim_link(sim, back ? back : there)};
+    sim_chain(sim, &p);
     sim_route(sim, a, b, &p.there, 1);
     sim_route(sim, b, a, &p.back, 1);
     return p;
@@ -318,6 +321,8 @@ void sim_free(struct sim *sim)
         stream_free(s);
     list_each(r, &sim->routes, struct route, node)
         free(r);
+    list_each(c, &sim->chains, struct sim_chain, node)
+        sim_chain_free(c);
     list_each(l, &sim->links, struct sim_link, node) {
         link_free(&l->link);
         sim_event_free(sim, &l->event);

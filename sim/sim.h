@@ -20,6 +20,7 @@
 
 #include "base/timers.h"
 #include "plait/plait.h"
+#include "sim/box.h"
 #include "sim/gro.h"
 #include "sim/link.h"
 #include "sim/trace.h"
@@ -31,18 +32,21 @@ struct sim_event {
     void (*fire)(struct sim *sim, struct sim_event *event);
 };
 
-/* A box in the path looks at, changes or swallows what enters a link. */
-struct box {
-    struct box *next;
-    /* False: swallowed (and not freed by the box). */
-    bool (*pass)(struct box *box, struct sim_packet *p);
-};
-
 struct sim_link {
     struct list node;
     struct sim_event event;
     struct link link;
-    struct box *boxes; /* in order; the caller's memory */
+    struct sim_chain *chain; /* boxes that stand before it; NULL: none can */
+    enum box_dir dir;        /* which of the chain's directions it is */
+};
+
+/* The boxes of a path: they see what enters either of its links. */
+struct sim_chain {
+    struct list node;
+    struct sim *sim;
+    struct box_chain boxes;
+    struct sim_link *link[2];
+    struct sim_event event;
 };
 
 enum { SIM_HOPS_MAX = 8, SIM_NAME_MAX = 16 };
@@ -52,7 +56,8 @@ struct iface {
     struct host *host;
     unsigned index; /* in the host, from 1 */
     struct plait_local local;
-    bool present; /* the stack knows the address */
+    bool present;            /* the stack knows the address */
+    struct plait_addr alias; /* its address as others see it behind a NAT; PLAIT_NONE: its own */
     struct gro gro;
     struct sim_event gro_event;
     uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes; /* IP bytes */
@@ -98,7 +103,7 @@ struct sim {
     struct prng prng; /* of the world; links and hosts have their own */
     struct mem mem;
     struct timers timers;
-    struct list hosts, links, routes, streams, actions;
+    struct list hosts, links, chains, routes, streams, actions;
     struct trace trace;
     bool check; /* plait_stack_check after every entry */
     uint64_t events;
@@ -154,7 +159,6 @@ void host_receive(struct iface *i, struct sim_packet *p);
 /* ---- links ------------------------------------------------------------------------------ */
 
 struct sim_link *sim_link(struct sim *sim, const struct link_config *config);
-void sim_link_add_box(struct sim_link *l, struct box *box);
 /* Packets from one interface to another take these links, in this order. */
 void sim_route(struct sim *sim, struct iface *from, struct iface *to, struct sim_link *const *links,
                unsigned count);
@@ -168,6 +172,14 @@ struct path sim_path(struct sim *sim, struct iface *a, struct iface *b,
                      const struct link_config *there, const struct link_config *back);
 /* Both from texts of sim/spec.h, which must be right (for tables in code). */
 struct path sim_path_spec(struct sim *sim, struct iface *a, struct iface *b, const char *spec);
+
+/* One more box on the path, at b's end, from now on; text as in sim/box.h,
+ * which must be right (for tables in code). A nat with an address of its own
+ * becomes the alias of the interface at a's end. */
+struct box *sim_box(struct sim *sim, const struct path *p, const char *text);
+struct box *sim_box_spec(struct sim *sim, const struct path *p, const struct box_spec *spec);
+/* A rule on what enters this link; *rule is completed and outlives the world. */
+void rule_add(struct sim_link *l, struct rule_box *rule);
 
 void sim_path_set_up(struct sim *sim, const struct path *p, bool up);
 void sim_link_configure(struct sim *sim, struct sim_link *l, const struct link_config *config);

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "sim/box.h"
 #include "sim/spec.h"
 #include "wire/segment.h"
 
@@ -28,7 +27,6 @@ struct world {
     struct iface *client_if[PATHS_MAX], *server_if[PATHS_MAX];
     struct path path[PATHS_MAX];
     struct link_config healed[PATHS_MAX][2];
-    struct shift_box shift[PATHS_MAX];
     struct rule_box rule[PATHS_MAX];
     bool ipv6, one_server_address, may_fail;
     uint16_t mtu;
@@ -198,9 +196,8 @@ static void build_paths(struct world *w)
         w->healed[i][1] = without_faults(back);
         note(w, "path %u: %s\n", i + 1, link_spec_format(&there, text));
         if (percent(w, 25)) {
-            w->shift[i].near[0] = UINT32_MAX - (uint32_t)below(w, 300000);
-            w->shift[i].near[1] = UINT32_MAX - (uint32_t)below(w, 300000);
-            shift_add(&w->path[i], &w->shift[i]);
+            snprintf(text, sizeof text, "isn:near=%u", UINT32_MAX - (uint32_t)below(w, 300000));
+            sim_box(&w->sim, &w->path[i], text);
         }
         if (percent(w, 10)) {
             w->rule[i].action = RULE_STRIP;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What packets meet between two stacks: cutting and merging, boxes that strip
- * or rewrite, captures and tallies. Packets are made by wire/ and read back
- * by it.
+ * What packets meet between two stacks: cutting and merging, captures and
+ * tallies (boxes: test_box.c). Packets are made by wire/ and read back by it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +14,6 @@
 #include <cmocka.h>
 
 #include "base/addr.h"
-#include "sim/box.h"
 #include "sim/stream.h"
 #include "wire/offload.h"
 #include "wire/segment.h"
@@ -135,104 +133,6 @@ static void others_are_not_merged(void **state)
     }
 }
 
-/* ---- boxes ------------------------------------------------------------------------------ */
-
-static bool through(struct sim_link *l, struct sim_packet *p)
-{
-    for (struct box *b = l->boxes; b; b = b->next) {
-        if (!b->pass(b, p))
-            return false;
-    }
-    return true;
-}
-
-static void stripping_leaves_a_good_packet(void **state)
-{
-    struct sim_link l = {0};
-    struct rule_box rule = {.action = RULE_STRIP, .options = MPO_DSS};
-    (void)state;
-    setup_data();
-    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
-        struct segment s;
-        struct sim_packet *p[1];
-        l.boxes = NULL;
-        rule_add(&l, &rule);
-        data_segment(&s, ipv6);
-        wire_packets(&s, 333, p);
-        assert_true(through(&l, p[0]));
-        decode(p[0], false, &s);
-        assert_int_equal(s.mptcp.present, 0);
-        assert_int_equal(s.tcp.present, OPT_TIMESTAMP);
-        assert_memory_equal(s.payload, data, 333);
-        sim_packet_free(p[0]);
-    }
-    assert_int_equal(rule.hits, 2);
-}
-
-static void rules_count(void **state)
-{
-    struct sim_link l = {0};
-    struct rule_box rule = {.action = RULE_DROP, .payload = PAYLOAD_SOME, .skip = 1, .count = 2};
-    static const bool passes[] = {true, false, false, true};
-    struct segment s;
-    struct sim_packet *p[1];
-    (void)state;
-    rule_add(&l, &rule);
-    for (unsigned i = 0; i < 4; i++) {
-        data_segment(&s, false);
-        wire_packets(&s, 0, p); /* a pure ACK is none of its business */
-        assert_true(through(&l, p[0]));
-        sim_packet_free(p[0]);
-        wire_packets(&s, 10, p);
-        assert_int_equal(through(&l, p[0]), passes[i]);
-        sim_packet_free(p[0]);
-    }
-}
-
-static void sequence_numbers_shift_and_come_back(void **state)
-{
-    struct sim_link there = {0}, back = {0};
-    const struct path path = {&there, &back};
-    struct shift_box shift = {.near = {1000, 2000}};
-    struct segment s;
-    struct sim_packet *p[1];
-    (void)state;
-    shift_add(&path, &shift);
-    data_segment(&s, false);
-    s.flags = TCP_SYN;
-    wire_packets(&s, 0, p);
-    assert_true(through(&there, p[0]));
-    decode(p[0], false, &s);
-    assert_int_equal(s.seq, 1000);
-    sim_packet_free(p[0]);
-
-    data_segment(&s, false);
-    s.flags = TCP_SYN | TCP_ACK;
-    s.seq = 5;
-    s.ack = 1001;
-    wire_packets(&s, 0, p);
-    assert_true(through(&back, p[0]));
-    decode(p[0], false, &s);
-    assert_int_equal(s.seq, 2000);
-    assert_int_equal(s.ack, 0xfffff001);
-    sim_packet_free(p[0]);
-
-    data_segment(&s, false); /* SACK blocks are the other side's numbers */
-    s.mptcp.present = 0;
-    s.tcp.present |= OPT_SACK;
-    s.tcp.sack_count = 1;
-    s.tcp.sack[0] = (struct sack_block){2010, 2020};
-    s.ack = 2001;
-    wire_packets(&s, 0, p);
-    assert_true(through(&there, p[0]));
-    decode(p[0], false, &s);
-    assert_int_equal(s.seq, 1000);
-    assert_int_equal(s.ack, 6);
-    assert_int_equal(s.tcp.sack[0].left, 15);
-    assert_int_equal(s.tcp.sack[0].right, 25);
-    sim_packet_free(p[0]);
-}
-
 /* ---- traces ----------------------------------------------------------------------------- */
 
 static void tallies_count_forms(void **state)
@@ -318,15 +218,9 @@ static void patterns_can_be_read_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cut_segments_are_merged),
-        cmocka_unit_test(others_are_not_merged),
-        cmocka_unit_test(stripping_leaves_a_good_packet),
-        cmocka_unit_test(rules_count),
-        cmocka_unit_test(sequence_numbers_shift_and_come_back),
-        cmocka_unit_test(tallies_count_forms),
-        cmocka_unit_test(hashes_tell_runs_apart),
-        cmocka_unit_test(captures_are_pcap),
-        cmocka_unit_test(patterns_can_be_read_anywhere),
+        cmocka_unit_test(cut_segments_are_merged), cmocka_unit_test(others_are_not_merged),
+        cmocka_unit_test(tallies_count_forms),     cmocka_unit_test(hashes_tell_runs_apart),
+        cmocka_unit_test(captures_are_pcap),       cmocka_unit_test(patterns_can_be_read_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
