@@ -14,13 +14,37 @@ enum { MTU = 1500, RELEASE_S = 400 };
 const struct scenario *const scenario_tables[] = {scenarios_tcp, scenarios_mptcp, scenarios_figures,
                                                   NULL};
 
-const struct scenario *scenario_find(const char *name)
+const struct scenario *const scenario_tables_v0[] = {scenarios_mptcp, NULL};
+
+static const struct scenario *row_at(const struct scenario *const *tables, bool v0, unsigned *i)
 {
-    for (unsigned t = 0; scenario_tables[t]; t++) {
-        for (const struct scenario *s = scenario_tables[t]; s->name; s++) {
-            if (strcmp(s->name, name) == 0)
+    for (; *tables; tables++) {
+        for (const struct scenario *s = *tables; s->name; s++) {
+            if (!(v0 && s->v1_only) && (*i)-- == 0)
                 return s;
         }
+    }
+    return NULL;
+}
+
+const struct scenario *scenario_at(unsigned i, char name[SCENARIO_NAME_MAX], uint8_t *version)
+{
+    const struct scenario *s = row_at(scenario_tables, false, &i);
+    *version = s ? 1 : 0;
+    if (!s)
+        s = row_at(scenario_tables_v0, true, &i);
+    if (s)
+        snprintf(name, SCENARIO_NAME_MAX, "%s%s", *version ? "" : "v0/", s->name);
+    return s;
+}
+
+const struct scenario *scenario_find(const char *name, uint8_t *version)
+{
+    const struct scenario *s;
+    char other[SCENARIO_NAME_MAX];
+    for (unsigned i = 0; (s = scenario_at(i, other, version)) != NULL; i++) {
+        if (strcmp(other, name) == 0)
+            return s;
     }
     return NULL;
 }
@@ -75,6 +99,8 @@ void lab_init(struct lab *lab, struct run *r)
     lab->mtu = MTU;
     plait_config_default(&lab->client_config);
     plait_config_default(&lab->server_config);
+    if (r->version == 0)
+        lab->client_config.version = PLAIT_VERSION_0;
 }
 
 static struct iface *lab_iface(struct lab *lab, struct host *h, unsigned path, unsigned end)

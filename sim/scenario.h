@@ -11,7 +11,7 @@
 
 #include "sim/oracle.h"
 
-enum { FIGURES_MAX = 48, LAB_PATHS_MAX = 4 };
+enum { FIGURES_MAX = 48, LAB_PATHS_MAX = 4, SCENARIO_NAME_MAX = 48 };
 
 /* A measured number, beside a published one where there is one. */
 struct figure {
@@ -24,6 +24,7 @@ struct figure {
 struct run {
     struct sim sim;
     uint64_t seed;
+    uint8_t version;       /* of MPTCP that the lab's client offers: 1, or 0 as v0/NAME */
     const char *pcap_path; /* NULL: none */
     FILE *events;          /* NULL: none */
     unsigned worlds;       /* built so far, by scenarios that need several */
@@ -37,17 +38,25 @@ struct run {
 struct scenario {
     const char *name, *summary;
     void (*run)(struct run *r);
-    bool dirty; /* its packets are meant to be broken: no decoder will like them */
+    bool dirty;   /* its packets are meant to be broken: no decoder will like them */
+    bool v1_only; /* about something that version 0 does not have */
 };
 
 /* The tables, one a file; each ends with a row without a name. */
 extern const struct scenario scenarios_tcp[], scenarios_mptcp[], scenarios_figures[];
 /* All of them, ended by NULL. */
 extern const struct scenario *const scenario_tables[];
-const struct scenario *scenario_find(const char *name);
+/* Those of them that are run in MPTCP's version 0 as well, under the name
+ * v0/NAME: the client offers version 0, the server answers what it is offered. */
+extern const struct scenario *const scenario_tables_v0[];
 
-/* Run it. True: every check held. r->seed, pcap_path and events are the
- * caller's, the rest is filled in. */
+/* The i-th of all, v0/NAME counted as one of its own: its name, and the
+ * version it runs in. NULL: there are no more. */
+const struct scenario *scenario_at(unsigned i, char name[SCENARIO_NAME_MAX], uint8_t *version);
+const struct scenario *scenario_find(const char *name, uint8_t *version);
+
+/* Run it. True: every check held. r->seed, version, pcap_path and events are
+ * the caller's, the rest is filled in. */
 bool scenario_run(const struct scenario *s, struct run *r);
 
 /* ---- for scenarios ---------------------------------------------------------------------- */
@@ -68,8 +77,9 @@ struct lab {
     struct path path[LAB_PATHS_MAX];
 };
 
-/* Begin a world (ending the previous one) with the defaults in the lab: the
- * caller may change its configurations and flags, then opens it. */
+/* Begin a world (ending the previous one) with the defaults in the lab, and
+ * run->version for the client: the caller may change its configurations and
+ * flags, then opens it. */
 void lab_init(struct lab *lab, struct run *r);
 void lab_open(struct lab *lab, unsigned paths, const char *const *specs);
 /* lab_open with two paths. */

@@ -121,6 +121,8 @@ static struct plait_config random_config(struct world *w)
     struct plait_config c;
     plait_config_default(&c);
     c.multipath = !percent(w, 8);
+    c.version = (enum plait_version)PICK(w, PLAIT_VERSION_AUTO, PLAIT_VERSION_AUTO, PLAIT_VERSION_1,
+                                         PLAIT_VERSION_0, PLAIT_VERSION_0);
     c.checksum = percent(w, 25);
     c.dsn64 = percent(w, 20);
     c.data_ack64 = percent(w, 20);
@@ -159,11 +161,13 @@ static struct host *random_host(struct world *w, const char *name)
 {
     struct plait_config c = random_config(w);
     note(w,
-         "%s: multipath %d checksum %d dsn64 %d send %u/%u recv %u/%u burst %u mss %u nagle %d "
+         "%s: multipath %d version %d checksum %d dsn64 %d send %u/%u recv %u/%u burst %u mss %u "
+         "nagle %d "
          "ts %d sack %d pacing %d memory %llu\n",
-         name, c.multipath, c.checksum, c.dsn64, c.send_buffer_bytes, c.send_buffer_max_bytes,
-         c.recv_buffer_bytes, c.recv_buffer_max_bytes, c.burst_max_bytes, c.mss_max, c.nagle,
-         c.timestamps, c.sack, c.pacing, (unsigned long long)c.memory_max_bytes);
+         name, c.multipath, c.version, c.checksum, c.dsn64, c.send_buffer_bytes,
+         c.send_buffer_max_bytes, c.recv_buffer_bytes, c.recv_buffer_max_bytes, c.burst_max_bytes,
+         c.mss_max, c.nagle, c.timestamps, c.sack, c.pacing,
+         (unsigned long long)c.memory_max_bytes);
     struct host *h = sim_host(&w->sim, name, &c);
     if (percent(w, 30))
         h->gro_us = (uint32_t)magnitude(w, 10, 2000);
@@ -201,8 +205,8 @@ static void build_paths(struct world *w)
         }
         if (percent(w, 10)) {
             w->rule[i].action = RULE_STRIP;
-            w->rule[i].options =
-                PICK(w, MPO_CAPABLE_SYN, MPO_CAPABLE_KEY, MPO_JOIN_SYN, MPO_JOIN_SYNACK);
+            w->rule[i].options = PICK(w, MPO_CAPABLE_SYN, MPO_CAPABLE_KEY, MPO_CAPABLE_KEYS,
+                                      MPO_JOIN_SYN, MPO_JOIN_SYNACK);
             rule_add(percent(w, 50) ? w->path[i].there : w->path[i].back, &w->rule[i]);
         }
     }

@@ -60,10 +60,11 @@ static bool close_events(FILE *f, const char *path)
 
 static int list(void)
 {
-    for (unsigned t = 0; scenario_tables[t]; t++) {
-        for (const struct scenario *s = scenario_tables[t]; s->name; s++)
-            printf("%-20s %s\n", s->name, s->summary);
-    }
+    const struct scenario *s;
+    char name[SCENARIO_NAME_MAX];
+    uint8_t version;
+    for (unsigned i = 0; (s = scenario_at(i, name, &version)) != NULL; i++)
+        printf("%-24s %s\n", name, s->summary);
     return HOST_OK;
 }
 
@@ -87,9 +88,9 @@ static void print_figures(const struct run *r, FILE *out)
     }
 }
 
-static void print_json(const struct scenario *s, const struct run *r, bool ok, FILE *out)
+static void print_json(const char *name, const struct run *r, bool ok, FILE *out)
 {
-    fprintf(out, "{\"scenario\":\"%s\",\"seed\":%llu,\"ok\":%s,\"hash\":\"%016llx\",", s->name,
+    fprintf(out, "{\"scenario\":\"%s\",\"seed\":%llu,\"ok\":%s,\"hash\":\"%016llx\",", name,
             (unsigned long long)r->seed, ok ? "true" : "false", (unsigned long long)r->hash);
     fprintf(out, "\"virtual_seconds\":%.6f,\"figures\":[", (double)r->virtual_us / 1e6);
     for (unsigned i = 0; i < r->figure_count; i++) {
@@ -116,8 +117,9 @@ static void print_json(const struct scenario *s, const struct run *r, bool ok, F
 static bool run_one(void *ctx, uint64_t number, FILE *out)
 {
     const struct run_options *o = ctx;
-    const struct scenario *s = scenario_find(o->names[number]);
+    const char *name = o->names[number];
     struct run *r = sim_alloc(sizeof *r);
+    const struct scenario *s = scenario_find(name, &r->version);
     r->seed = o->seed;
     r->pcap_path = o->pcap;
     if (o->events && !(r->events = open_events(o->events)))
@@ -126,9 +128,9 @@ static bool run_one(void *ctx, uint64_t number, FILE *out)
     if (!close_events(r->events, o->events))
         ok = false;
     if (o->json) {
-        print_json(s, r, ok, out);
+        print_json(name, r, ok, out);
     } else {
-        fprintf(out, "%-4s %-20s %10.3f s  %016llx\n", ok ? "ok" : "FAIL", s->name,
+        fprintf(out, "%-4s %-24s %10.3f s  %016llx\n", ok ? "ok" : "FAIL", name,
                 (double)r->virtual_us / 1e6, (unsigned long long)r->hash);
         print_figures(r, out);
         if (!ok)
@@ -150,30 +152,35 @@ static bool run_done(void *ctx, const struct job_result *result)
     return true;
 }
 
-/* The names of all scenarios; the caller frees the list. */
+/* The names of all scenarios; names_free frees the list. */
 static char **all_names(unsigned *count)
 {
-    char **names = NULL;
-    *count = 0;
-    for (unsigned t = 0; scenario_tables[t]; t++) {
-        for (const struct scenario *s = scenario_tables[t]; s->name; s++) {
-            char **more = realloc(names, (*count + 1) * sizeof *names);
-            if (!more)
-                abort();
-            names = more;
-            names[(*count)++] = (char *)(uintptr_t)s->name;
-        }
+    char **names = NULL, name[SCENARIO_NAME_MAX];
+    uint8_t version;
+    for (*count = 0; scenario_at(*count, name, &version); (*count)++) {
+        char **more = realloc(names, (*count + 1) * sizeof *names);
+        if (!more || !(more[*count] = strdup(name)))
+            abort();
+        names = more;
     }
     return names;
+}
+
+static void names_free(char **names, unsigned count)
+{
+    while (count)
+        free(names[--count]);
+    free(names);
 }
 
 static bool known(char **names, unsigned count)
 {
     unsigned all_count;
     char **all = all_names(&all_count);
+    uint8_t version;
     bool ok = true;
     for (unsigned i = 0; i < count && ok; i++) {
-        if (scenario_find(names[i]))
+        if (scenario_find(names[i], &version))
             continue;
         const char *near = cli_nearest(names[i], (const char *const *)all, all_count);
         if (near)
@@ -182,7 +189,7 @@ static bool known(char **names, unsigned count)
             cli_error("there is no scenario '%s': plait sim list shows them", names[i]);
         ok = false;
     }
-    free(all);
+    names_free(all, all_count);
     return ok;
 }
 
@@ -234,7 +241,7 @@ static int run(int argc, char **argv)
         unsigned count;
         char **names = all_names(&count);
         int code = run_names(&o, names, count);
-        free(names);
+        names_free(names, count);
         return code;
     }
     return run_names(&o, argv + operand, (unsigned)(argc - operand));

@@ -170,6 +170,8 @@ static void conn_schedule(struct plait_conn *c, uint64_t now_us)
     c->pace_us = TIMER_NEVER;
     if (c->state != CONN_ESTABLISHED || c->closing)
         return;
+    if (c->version == 0 && c->keys_again)
+        return; /* the keys first, on a segment of their own (RFC 6824 3.1, 3.6) */
     bool bound = schedule_reinjection(c, now_us) || schedule_new(c, now_us);
     windows_ask(c, bound, now_us);
     if (bound)

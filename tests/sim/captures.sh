@@ -9,7 +9,7 @@ plait=$1
 shift
 [ $# -gt 0 ] || set -- capable join ipv6 checksum long-numbers add-addr address-goes priority \
     backup fastclose data-fin-alone data-fin-with-data tcp-server tcp-client subflow-limit \
-    join-ack-lost one-loss super-segments zero-window
+    join-ack-lost one-loss super-segments zero-window v0/capable v0/join v0/add-addr v0/checksum v0/priority
 if ! command -v tshark >/dev/null; then
     echo "tshark is not installed" >&2
     exit 77
@@ -18,9 +18,10 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failed=0
 for name in "$@"; do
-    "$plait" sim run "$name" --pcap "$dir/$name.pcap" >"$dir/out" || { cat "$dir/out"; failed=1; }
-    packets=$(tshark -r "$dir/$name.pcap" -T fields -e frame.number 2>/dev/null | wc -l)
-    tshark -r "$dir/$name.pcap" -d 'tcp.port==5001-5200,data' \
+    pcap=$dir/$(echo "$name" | tr / -).pcap
+    "$plait" sim run "$name" --pcap "$pcap" >"$dir/out" || { cat "$dir/out"; failed=1; }
+    packets=$(tshark -r "$pcap" -T fields -e frame.number 2>/dev/null | wc -l)
+    tshark -r "$pcap" -d 'tcp.port==5001-5200,data' \
         -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE \
         -Y '_ws.malformed || _ws.expert.severity == error' >"$dir/bad" 2>"$dir/err"
     bad=$(wc -l <"$dir/bad")

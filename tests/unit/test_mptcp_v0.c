@@ -209,7 +209,7 @@ static void client_connect(struct trace *t, enum plait_version version)
     trace_expect(t, TCP_SYN);
 }
 
-static void client_answered(struct trace *t, uint8_t version, uint8_t flags)
+static void client_answer(struct trace *t, uint8_t version, uint8_t flags)
 {
     trace_send(t,
                (struct segment){.dst = t->seg.src,
@@ -222,6 +222,11 @@ static void client_answered(struct trace *t, uint8_t version, uint8_t flags)
                                                       .flags = flags,
                                                       .sender_key = TRACE_PEER_KEY}}},
                NULL, 0);
+}
+
+static void client_answered(struct trace *t, uint8_t version, uint8_t flags)
+{
+    client_answer(t, version, flags);
     trace_expect(t, TCP_ACK);
 }
 
@@ -248,6 +253,23 @@ static void client_puts_its_key_on_the_syn(void **state)
     assert_int_equal(t->seg.mptcp.dss.data_len, 5);
     assert_int_equal(t->seg.mptcp.dss.data_ack, (uint32_t)(key_derive(0, TRACE_PEER_KEY).idsn + 1));
     assert_true(info_of(t).multipath);
+    trace_free(t);
+}
+
+/* What is written as soon as it may be does not overtake the keys. */
+static void client_sends_keys_before_data(void **state)
+{
+    struct trace *t = trace_default();
+    (void)state;
+    client_connect(t, PLAIT_VERSION_0);
+    client_answer(t, 0, MPC_HMAC);
+    assert_int_equal(plait_conn_write(t->conn, "hello", 5, t->now), 5);
+    trace_expect(t, TCP_ACK);
+    assert_int_equal(t->seg.mptcp.present, MPO_CAPABLE_KEYS);
+    assert_int_equal(t->seg.payload_len, 0);
+    trace_expect(t, TCP_ACK);
+    assert_int_equal(t->seg.mptcp.present, MPO_DSS);
+    assert_int_equal(t->seg.payload_len, 5);
     trace_free(t);
 }
 
@@ -399,6 +421,7 @@ int main(void)
         cmocka_unit_test(server_falls_back_without_both_keys),
         cmocka_unit_test(server_falls_back_on_data_beside_the_keys),
         cmocka_unit_test(client_puts_its_key_on_the_syn),
+        cmocka_unit_test(client_sends_keys_before_data),
         cmocka_unit_test(client_takes_no_other_version_for_an_answer),
         cmocka_unit_test(client_honours_the_c_bit),
         cmocka_unit_test(joins_are_authenticated_with_sha1),
