@@ -22,6 +22,7 @@ static const char about[] =
     "the scenario and the seed, byte for byte.\n"
     "\n"
     "  plait sim list                  the scenarios\n"
+    "  plait sim boxes                 the middleboxes\n"
     "  plait sim run NAME...           run scenarios (all: every one)\n"
     "  plait sim swarm --seeds A..B    random worlds, one a seed, against the oracles\n"
     "\n"
@@ -65,6 +66,17 @@ static int list(void)
     uint8_t version;
     for (unsigned i = 0; (s = scenario_at(i, name, &version)) != NULL; i++)
         printf("%-24s %s\n", name, s->summary);
+    return HOST_OK;
+}
+
+static int boxes(void)
+{
+    struct box_entry e;
+    for (unsigned i = 0; box_catalogue(i, &e); i++)
+        printf("%-10s %s\n%-10s   %s\n", e.name, e.summary, "", e.arguments);
+    fputs("\nEvery box: dir=there|back|both, on=PHASES, option=OPTIONS, port=P, after=N, count=N,\n"
+          "from=TIME, until=TIME. See plait-sim(1).\n",
+          stdout);
     return HOST_OK;
 }
 
@@ -372,11 +384,13 @@ int cmd_sim(int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, "list") == 0)
         return list();
+    if (strcmp(word, "boxes") == 0)
+        return boxes();
     if (strcmp(word, "run") == 0)
         return run(argc - 1, argv + 1);
     if (strcmp(word, "swarm") == 0)
         return swarm(argc - 1, argv + 1);
     bool help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
-    fprintf(help ? stdout : stderr, "usage: plait sim list|run|swarm [OPTIONS]\n\n%s", about);
+    fprintf(help ? stdout : stderr, "usage: plait sim list|boxes|run|swarm [OPTIONS]\n\n%s", about);
     return help ? HOST_OK : HOST_FAIL_USAGE;
 }

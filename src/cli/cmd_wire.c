@@ -33,7 +33,7 @@ struct wire_options {
     unsigned count;
     struct link_config there, back; /* --link, --link-back */
     bool has_link, has_back;
-    struct option_list plans;
+    struct option_list plans, boxes;
     const char *control, *tell;
     unsigned seed;
 };
@@ -101,6 +101,9 @@ static const struct option_row wire_rows[] = {
     {0, "link-back", "SPEC", OPTION_CUSTOM, 0, "the link from B to A", set_link_back, 0},
     {'p', "pair", "A B SPEC", OPTION_CUSTOM, 0, "one more pair with its link (may be repeated)",
      set_pair, 2},
+    {'b', "box", "[N:]BOX", OPTION_LIST, AT(boxes),
+     "a middlebox in pair N, without N in the first (may be\nrepeated: in order from A to B)", NULL,
+     0},
     {0, "at", "TIME:CMD", OPTION_LIST, AT(plans),
      "carry a command out later, ':' for blanks: 5s:down:1", NULL, 0},
     {'c', "control", "PATH", OPTION_TEXT, AT(control),
@@ -124,10 +127,13 @@ static const char closing[] =
     "  dup=0.1%  corrupt=0.01%\n"
     "The rate counts IP bytes; super-segments are cut into real packets first.\n"
     "\n"
+    "Boxes (BOX is NAME[:KEY=VALUE,...]): plait sim boxes lists them.\n"
+    "\n"
     "Commands, on standard input and the control socket; N counts pairs from 1:\n"
     "  down N [there|back]     lose everything, as a cut cable without notice\n"
     "  up N [there|back]       carry again\n"
     "  set N [there|back] KEY=VALUE...   change a link while it runs\n"
+    "  box N add BOX | box N remove I | box N list   middleboxes\n"
     "  stats                   one line of JSON\n"
     "  quit\n"
     "\n"
@@ -159,8 +165,10 @@ static int settle(struct wire_options *o, int argc, char **argv)
 
 /* Offer everything that waits at one end. Returns the time up to which the
  * link has seen all arrivals: now, unless more is waiting. */
-static uint64_t take_arrivals(struct wire_way *way, struct wire_batch *batch, uint64_t now_us)
+static uint64_t take_arrivals(struct wire_pair *pair, enum box_dir dir, struct wire_batch *batch,
+                              uint64_t now_us)
 {
+    struct wire_way *way = &pair->way[dir];
     struct wire_frame frames[WIRE_BATCH];
 
     for (unsigned turn = 0; turn < BATCHES_MAX; turn++) {
@@ -176,7 +184,7 @@ static uint64_t take_arrivals(struct wire_way *way, struct wire_batch *batch, ui
                 way->offered_us = frames[i].at_us < now_us ? frames[i].at_us : now_us;
             list_each(p, &cut, struct sim_packet, node) {
                 list_remove(&p->node);
-                link_offer(&way->link, way->offered_us, p);
+                box_chain_input(&pair->boxes, dir, way->offered_us, p);
             }
         }
         if (count < WIRE_BATCH)
@@ -214,21 +222,29 @@ static void deliver(struct wire_way *way, uint64_t horizon_us)
     }
 }
 
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* One turn for every link; returns when the next is needed. */
 static uint64_t turn(struct wire *w, struct wire_batch *batch)
 {
     uint64_t next_us = UINT64_MAX;
 
     for (unsigned i = 0; i < w->count; i++) {
+        struct wire_pair *pair = &w->pairs[i];
+        box_chain_tick(&pair->boxes, cli_now_us());
         for (unsigned j = 0; j < 2; j++) {
-            struct wire_way *way = &w->pairs[i].way[j];
+            struct wire_way *way = &pair->way[j];
             uint64_t now_us = cli_now_us();
-            uint64_t horizon_us = take_arrivals(way, batch, now_us);
+            uint64_t horizon_us = take_arrivals(pair, (enum box_dir)j, batch, now_us);
             deliver(way, horizon_us);
-            uint64_t at_us = horizon_us < now_us ? now_us : link_next(&way->link);
-            if (at_us < next_us)
-                next_us = at_us;
+            next_us = min_u64(next_us, horizon_us < now_us ? now_us : link_next(&way->link));
         }
+        /* What a box answered on the way back came after `there` was served. */
+        next_us = min_u64(next_us, link_next(&pair->way[0].link));
+        next_us = min_u64(next_us, box_chain_next(&pair->boxes));
     }
     return next_us;
 }
@@ -272,24 +288,45 @@ static void run(struct wire *w, struct wire_control *control, struct wire_batch 
 
 /* ---- start and end -------------------------------------------------------- */
 
-static int open_pairs(struct wire *w, const struct wire_options *o)
+static void make_pairs(struct wire *w, const struct wire_options *o)
 {
     for (unsigned i = 0; i < o->count; i++) {
         struct wire_pair *pair = &w->pairs[w->count++];
-        const char *names[2] = {o->pairs[i].a, o->pairs[i].b};
         const struct link_config *links[2] = {&o->pairs[i].there, &o->pairs[i].back};
 
         pair->port[0].fd = pair->port[1].fd = -1;
+        wire_boxes_init(pair, o->seed * 1000003u + i);
         for (unsigned j = 0; j < 2; j++) {
             struct wire_way *way = &pair->way[j];
             way->from = &pair->port[j];
             way->to = &pair->port[1 - j];
             link_init(&way->link, links[j], o->seed * 1000003u + i * 2 + j);
         }
+    }
+}
+
+static int open_ports(struct wire *w, const struct wire_options *o)
+{
+    for (unsigned i = 0; i < o->count; i++) {
+        const char *names[2] = {o->pairs[i].a, o->pairs[i].b};
+
         for (unsigned j = 0; j < 2; j++) {
-            int failure = wire_port_open(&pair->port[j], names[j]);
+            int failure = wire_port_open(&w->pairs[i].port[j], names[j]);
             if (failure)
                 return failure;
+        }
+    }
+    return HOST_OK;
+}
+
+static int add_boxes(struct wire *w, const struct option_list *boxes)
+{
+    char error[BOX_ERROR_MAX];
+
+    for (unsigned i = 0; i < boxes->count; i++) {
+        if (!wire_box_add(w, boxes->items[i], cli_now_us(), error)) {
+            cli_error("'%s' is not good for --box: %s", boxes->items[i], error);
+            return HOST_FAIL_USAGE;
         }
     }
     return HOST_OK;
@@ -298,6 +335,7 @@ static int open_pairs(struct wire *w, const struct wire_options *o)
 static void close_pairs(struct wire *w)
 {
     for (unsigned i = 0; i < w->count; i++) {
+        box_chain_free(&w->pairs[i].boxes);
         for (unsigned j = 0; j < 2; j++) {
             link_free(&w->pairs[i].way[j].link);
             wire_port_close(&w->pairs[i].port[j]);
@@ -318,10 +356,15 @@ static bool go_first(void)
 static int serve(struct wire *w, struct wire_control *control, const struct wire_options *o)
 {
     struct wire_batch *batch = wire_batch_new();
-    int failure = batch ? open_pairs(w, o) : HOST_FAIL_OTHER;
+    int failure = batch ? HOST_OK : HOST_FAIL_OTHER;
 
     if (!batch)
         cli_error("out of memory");
+    make_pairs(w, o);
+    if (!failure)
+        failure = add_boxes(w, &o->boxes);
+    if (!failure)
+        failure = open_ports(w, o);
     if (!failure)
         failure = wire_control_open(control, o->control);
     if (!failure) {

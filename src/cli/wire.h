@@ -13,10 +13,12 @@
 #ifndef CLI_WIRE_H
 #define CLI_WIRE_H
 
+#include <jansson.h>
 #include <linux/virtio_net.h>
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "sim/box.h"
 #include "sim/link.h"
 #include "sim/spec.h"
 
@@ -76,6 +78,7 @@ struct wire_way {
 struct wire_pair {
     struct wire_port port[2];
     struct wire_way way[2]; /* there (0 to 1) and back */
+    struct box_chain boxes; /* before both links */
 };
 
 struct wire {
@@ -85,6 +88,18 @@ struct wire {
     bool realtime; /* the scheduler lets us go first */
     bool quit;
 };
+
+/* ---- boxes ---------------------------------------------------------------- */
+
+void wire_boxes_init(struct wire_pair *pair, uint64_t seed);
+/* "[N:]NAME[:key=value,...]", N counts pairs from 1 (without: the first);
+ * false and why not (of BOX_ERROR_MAX bytes). */
+bool wire_box_add(struct wire *w, const char *text, uint64_t now_us, char *error);
+/* The words after "box N" (in strtok_r's *save): add, remove or list. NULL:
+ * error says why, or there is no memory. */
+char *wire_box_command(struct wire_pair *pair, char **save, uint64_t now_us, char *error);
+/* Each box with its counts. */
+json_t *wire_boxes_json(const struct wire_pair *pair);
 
 /* ---- control -------------------------------------------------------------- */
 

@@ -61,9 +61,10 @@ static char *stats(const struct wire *w, uint64_t now_us)
     json_t *pairs = json_array();
 
     for (unsigned i = 0; i < w->count; i++)
-        json_array_append_new(pairs, json_pack("{s:i s:o s:o}", "pair", (int)i + 1, "there",
+        json_array_append_new(pairs, json_pack("{s:i s:o s:o s:o}", "pair", (int)i + 1, "there",
                                                way_json(&w->pairs[i].way[0]), "back",
-                                               way_json(&w->pairs[i].way[1])));
+                                               way_json(&w->pairs[i].way[1]), "boxes",
+                                               wire_boxes_json(&w->pairs[i])));
     json_t *all = json_pack("{s:I s:b s:o}", "time_us", (json_int_t)(now_us - w->start_us),
                             "realtime", w->realtime, "pairs", pairs);
     char *text = json_dumps(all, JSON_COMPACT);
@@ -91,19 +92,14 @@ static char *answer_error(const char *sentence)
     return asprintf(&text, "error: %s", sentence) < 0 ? NULL : text;
 }
 
-/* "set 1 back rate=5mbit delay=9ms" without its first word; down and up are
+/* "set 1 back rate=5mbit delay=9ms" after its second word; down and up are
  * the same without keys. */
-static char *change(struct wire *w, const char *verb, char *rest, uint64_t now_us)
+static char *change(struct wire_pair *pair, const char *verb, char *save, uint64_t now_us)
 {
-    char *save = NULL, *word = strtok_r(rest, " \t", &save);
+    char *word = strtok_r(NULL, " \t", &save);
     char keys[LINE_BYTES_MAX] = "", error[SPEC_ERROR_MAX] = "";
     bool there = true, back = true;
-    uint64_t number;
 
-    if (!word || !parse_count(word, &number) || number < 1 || number > w->count)
-        return answer_error("say which pair: a number from 1, in the order they were given");
-    struct wire_pair *pair = &w->pairs[number - 1];
-    word = strtok_r(NULL, " \t", &save);
     if (word && (strcmp(word, "there") == 0 || strcmp(word, "back") == 0)) {
         there = *word == 't';
         back = !there;
@@ -126,6 +122,26 @@ static char *change(struct wire *w, const char *verb, char *rest, uint64_t now_u
     return strdup("ok");
 }
 
+static char *box(struct wire_pair *pair, char *save, uint64_t now_us)
+{
+    char error[BOX_ERROR_MAX] = "out of memory";
+    char *text = wire_box_command(pair, &save, now_us, error);
+
+    return text ? text : answer_error(error);
+}
+
+/* Commands about a pair: VERB N ... */
+static char *pair_command(struct wire *w, const char *verb, char *rest, uint64_t now_us)
+{
+    char *save = NULL, *word = strtok_r(rest, " \t", &save);
+    uint64_t number;
+
+    if (!word || !parse_count(word, &number) || number < 1 || number > w->count)
+        return answer_error("say which pair: a number from 1, in the order they were given");
+    struct wire_pair *pair = &w->pairs[number - 1];
+    return strcmp(verb, "box") == 0 ? box(pair, save, now_us) : change(pair, verb, save, now_us);
+}
+
 char *wire_command(struct wire *w, const char *line, uint64_t now_us)
 {
     char copy[LINE_BYTES_MAX];
@@ -135,16 +151,18 @@ char *wire_command(struct wire *w, const char *line, uint64_t now_us)
     char *verb = strtok_r(copy, " \t\r", &rest);
     if (!verb)
         return strdup("ok");
-    if (strcmp(verb, "down") == 0 || strcmp(verb, "up") == 0 || strcmp(verb, "set") == 0)
-        return change(w, verb, rest, now_us);
+    if (strcmp(verb, "down") == 0 || strcmp(verb, "up") == 0 || strcmp(verb, "set") == 0 ||
+        strcmp(verb, "box") == 0)
+        return pair_command(w, verb, rest, now_us);
     if (strcmp(verb, "stats") == 0)
         return stats(w, now_us);
     if (strcmp(verb, "quit") == 0) {
         w->quit = true;
         return strdup("ok");
     }
-    return answer_error("there are: down N, up N, set N KEY=VALUE..., stats, quit; "
-                        "after N, 'there' or 'back' names one direction");
+    return answer_error(
+        "there are: down N, up N, set N KEY=VALUE..., box N add|remove|list, stats, "
+        "quit; after N, 'there' or 'back' names one direction");
 }
 
 /* ---- lines ---------------------------------------------------------------- */

@@ -50,6 +50,10 @@ ANYWHERE = (
     ("perf client", USAGE, r"missing"),
     ("wire", USAGE, r"\w"),
     ("wire a b --link rate=fast", USAGE, r"fast"),
+    ("wire a b --box strap", USAGE, r"there is no box \"strap\": there are strip"),
+    ("wire a b --box strip:on=noon", USAGE, r"on=noon in a box: wanted syn"),
+    ("wire a b --box 2:strip", USAGE, r"there is no pair 2"),
+    ("sim boxes", OK, r"strip .*isn .*pep "),
     ("sim nosuch", USAGE, r"usage: plait sim"),
     ("demo --nosuch", USAGE, r"nosuch"),
 )

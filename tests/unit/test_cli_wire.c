@@ -230,6 +230,7 @@ static int make_wire(void **state)
             way->from = &wire.pairs[i].port[j];
             way->to = &wire.pairs[i].port[1 - j];
         }
+        wire_boxes_init(&wire.pairs[i], 1);
     }
     return 0;
 }
@@ -289,6 +290,65 @@ static void wrong_commands(void **state)
     assert_int_equal(wire.pairs[0].way[0].link.config.rate_bps, 50000000);
 }
 
+static void boxes(void **state)
+{
+    char error[BOX_ERROR_MAX];
+    (void)state;
+
+    assert_true(wire_box_add(&wire, "2:isn:near=5", 1000, error));
+    assert_true(wire_box_add(&wire, "strip:on=syn", 1000, error));
+    assert_false(wire_box_add(&wire, "3:strip", 1000, error));
+    assert_string_equal(error, "there is no pair 3");
+    expect("box 1 add drop:on=data,count=2", "ok");
+    expect("box 1 add mss size=500 dir=there", "ok"); /* as a planned command has it */
+    expect("box 1 list",
+           "[{\"box\":\"strip:on=syn\",\"seen\":0,\"acted\":0,\"dropped\":0,\"injected\":0,"
+           "\"flows\":0,\"evicted\":0},"
+           "{\"box\":\"drop:on=data,count=2\",\"seen\":0,\"acted\":0,\"dropped\":0,"
+           "\"injected\":0,\"flows\":0,\"evicted\":0},"
+           "{\"box\":\"mss:dir=there,size=500\",\"seen\":0,\"acted\":0,\"dropped\":0,"
+           "\"injected\":0,\"flows\":0,\"evicted\":0}]");
+    expect("box 1 remove 2", "ok");
+    expect("box 1 remove 2", "ok");
+    expect_error("box 1 remove 2");
+    expect_error("box 1 add strap");
+    expect_error("box 1 add");
+    expect_error("box 1");
+    expect_error("box 3 list");
+    for (unsigned i = 1; i < BOXES_MAX; i++)
+        expect("box 1 add strip", "ok");
+    expect("box 1 add strip", "error: at most 8 boxes in a pair");
+    char *text = wire_command(&wire, "stats", 1000);
+    assert_non_null(strstr(text, "\"boxes\":[{\"box\":\"isn:near=5\""));
+    free(text);
+    box_chain_free(&wire.pairs[0].boxes);
+    box_chain_free(&wire.pairs[1].boxes);
+}
+
+/* A frame meets the box first and the link behind it, also in the direction
+ * that the box answers in. */
+static void a_box_before_the_link(void **state)
+{
+    char error[BOX_ERROR_MAX];
+    struct wire_frame f = super_segment();
+    struct list out;
+    (void)state;
+
+    assert_true(wire_box_add(&wire, "reset:on=data,count=1", 1000, error));
+    list_init(&out);
+    assert_true(wire_cut(&f, &out));
+    list_each(p, &out, struct sim_packet, node) {
+        list_remove(&p->node);
+        box_chain_input(&wire.pairs[0].boxes, BOX_THERE, 5000, p);
+    }
+    assert_int_equal(wire.pairs[0].way[0].link.stats.offered, 2);
+    assert_int_equal(wire.pairs[0].way[1].link.stats.offered, 1);
+    assert_int_equal(wire.pairs[0].way[1].offered_us, 5000);
+    box_chain_free(&wire.pairs[0].boxes);
+    link_free(&wire.pairs[0].way[0].link);
+    link_free(&wire.pairs[0].way[1].link);
+}
+
 static void statistics(void **state)
 {
     char *text = wire_command(&wire, "stats", 1000);
@@ -331,6 +391,8 @@ int main(void)
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test_setup(commands, make_wire),
         cmocka_unit_test_setup(wrong_commands, make_wire),
+        cmocka_unit_test_setup(boxes, make_wire),
+        cmocka_unit_test_setup(a_box_before_the_link, make_wire),
         cmocka_unit_test_setup(statistics, make_wire),
         cmocka_unit_test_setup(planned_commands, make_wire),
     };

@@ -99,6 +99,34 @@ def check(what, good):
     return 0 if good else 1
 
 
+def boxes(path):
+    """The kernel's own TCP through boxes that come while the wire runs."""
+    failed = 0
+    for box in ("isn", "split:size=700,how=first", "nat", "resegment:size=900,hold=1ms"):
+        failed += check(f"box {box} is added",
+                        tell(path, "box", "1", "add", box).returncode == 0)
+    with namespace(BOB):
+        listener = socket.create_server(("10.1.0.2", 7002))
+    with namespace(ALICE):
+        client = socket.create_connection(("10.1.0.2", 7002), timeout=20)
+    server, peer = listener.accept()
+    failed += check("the port was translated", peer[1] != client.getsockname()[1])
+    data = os.urandom(300000)
+    sender = threading.Thread(target=lambda: (client.sendall(data), client.close()))
+    sender.start()
+    with server.makefile("rb") as stream:
+        failed += check("TCP through four boxes is intact", stream.read() == data)
+    sender.join()
+    stats = json.loads(tell(path, "stats").stdout)["pairs"][0]
+    failed += check("each of them did something", all(b["acted"] > 10 for b in stats["boxes"]))
+    for _ in stats["boxes"]:
+        tell(path, "box", "1", "remove", "1")
+    failed += check("and they go", json.loads(tell(path, "box", "1", "list").stdout) == [])
+    failed += check("a wrong box is an error",
+                    tell(path, "box", "1", "add", "nosuch").returncode == 2)
+    return failed
+
+
 def run(path):
     failed = 0
     wire = Wire(f"{MIDDLE}:wa", f"{MIDDLE}:wb", "--link", "rate=100mbit,delay=5ms", "-c", path)
@@ -131,6 +159,7 @@ def run(path):
         failed += check("TCP with its offloads is intact", stream.read() == data)
     sender.join()
 
+    failed += boxes(path)
     failed += check("a command is obeyed", tell(path, "down", "1", "there").returncode == 0)
     alice.sendto(b"lost", ("10.1.0.2", 7000))
     failed += check("down loses", receive(bob, 1, 0.3) == [])
@@ -148,7 +177,8 @@ def run(path):
     wire = Wire(f"{MIDDLE}:wa", f"{MIDDLE}:wb")
     wire.process.terminate()
     failed += check("SIGTERM is 130", wire.end() == 130)
-    for arguments, code in ((["nosuch0", "lo"], 4), (["nosuch:lo", "lo"], 4)):
+    for arguments, code in ((["nosuch0", "lo"], 4), (["nosuch:lo", "lo"], 4),
+                            (["lo", "lo", "--box", "nosuch"], 2), (["lo", "lo", "--box", "2:isn"], 2)):
         done = subprocess.run([PLAIT, "wire", *arguments], capture_output=True, check=False)
         failed += check(f"wire {' '.join(arguments)} ends with {code}", done.returncode == code)
     return failed
