@@ -81,11 +81,13 @@ static void answers_are_taken_by_version_and_flags(void **state)
 
 /* ---- joins ---------------------------------------------------------------------- */
 
-/* A client whose second address has sent its MP_JOIN; the SYN is in t->seg. */
-static struct trace *client_joining(const struct plait_config *config)
+static const struct plait_local SECOND = {.addr = {PLAIT_IPV4, {10, 0, 5, 1}}, .mtu = 1500};
+
+/* A client behind its handshake that has a second address but has seen no DSS
+ * yet; *key is its key. */
+static struct trace *client_unconfirmed(const struct plait_config *config, uint64_t *key)
 {
     struct trace *t = trace_new(config);
-    struct plait_local second = {.addr = {PLAIT_IPV4, {10, 0, 5, 1}}, .mtu = 1500};
     assert_int_equal(plait_connect(t->stack, &TRACE_US, &TRACE_PEER, NULL, t->now, &t->conn), 0);
     trace_expect(t, TCP_SYN);
     struct segment s = {
@@ -97,13 +99,27 @@ static struct trace *client_joining(const struct plait_config *config)
                   .capable = {.version = 1, .flags = MPC_HMAC, .sender_key = TRACE_PEER_KEY}}};
     trace_send(t, s, NULL, 0);
     trace_expect(t, TCP_ACK);
-    uint64_t key = t->seg.mptcp.capable.sender_key;
-    s = (struct segment){.flags = TCP_ACK, .seq = FLOW_ISS + 1, .ack = s.ack, .window = 65535};
+    *key = t->seg.mptcp.capable.sender_key;
+    assert_int_equal(plait_stack_add_addr(t->stack, &SECOND, t->now), 0);
+    trace_silent(t);
+    return t;
+}
+
+static void confirm(struct trace *t, uint64_t key)
+{
+    struct segment s = {.flags = TCP_ACK, .seq = FLOW_ISS + 1, .ack = t->seg.seq, .window = 65535};
     s.mptcp.present = MPO_DSS;
     s.mptcp.dss.has_ack = true;
     s.mptcp.dss.data_ack = (uint32_t)(key_derive(1, key).idsn + 1);
     trace_send(t, s, NULL, 0);
-    assert_int_equal(plait_stack_add_addr(t->stack, &second, t->now), 0);
+}
+
+/* The client's MP_JOIN has been answered, with a bit of the HMAC changed or not. */
+static struct trace *client_joining(const struct plait_config *config, uint8_t change)
+{
+    uint64_t key;
+    struct trace *t = client_unconfirmed(config, &key);
+    confirm(t, key);
     trace_expect(t, TCP_SYN);
     assert_int_equal(t->seg.mptcp.present, MPO_JOIN_SYN);
     struct segment answer = {.src = t->seg.dst,
@@ -115,8 +131,59 @@ static struct trace *client_joining(const struct plait_config *config)
                              .mptcp = {.present = MPO_JOIN_SYNACK}};
     join_hmac(1, TRACE_PEER_KEY, key, 0, t->seg.mptcp.join.nonce, answer.mptcp.join.hmac,
               HMAC_SYNACK_LEN);
+    answer.mptcp.join.hmac[0] ^= change;
     trace_send(t, answer, NULL, 0);
     return t;
+}
+
+/* RFC 8684 3.1: neither by the path manager nor by hand. */
+static void no_subflow_before_a_dss(void **state)
+{
+    struct plait_config config;
+    struct plait_endpoint local = {SECOND.addr, 0};
+    uint64_t key;
+    (void)state;
+    plait_config_default(&config);
+    config.path_manager = "none";
+    struct trace *t = client_unconfirmed(&config, &key);
+    assert_int_equal(plait_conn_open_subflow(t->conn, &local, &TRACE_PEER, false, t->now),
+                     PLAIT_E_NOT_CONNECTED);
+    trace_silent(t);
+    confirm(t, key);
+    assert_int_equal(plait_conn_open_subflow(t->conn, &local, &TRACE_PEER, false, t->now), 0);
+    trace_expect(t, TCP_SYN);
+    trace_free(t);
+}
+
+static void expect_reset(struct trace *t)
+{
+    assert_true(trace_next(t));
+    assert_true(t->seg.flags & TCP_RST);
+    assert_int_equal(t->seg.mptcp.present, MPO_TCPRST);
+    assert_int_equal(t->seg.mptcp.tcprst.reason, 1);
+}
+
+static void a_join_answered_with_a_wrong_hmac_is_reset(void **state)
+{
+    struct plait_config config;
+    (void)state;
+    plait_config_default(&config);
+    struct trace *t = client_joining(&config, 1);
+    expect_reset(t);
+    assert_int_equal(plait_stack_counters(t->stack)->MPJoinSynAckHMacFailure, 1);
+    trace_free(t);
+}
+
+static void a_join_whose_third_ack_is_plain_is_reset(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    peer_join_syn(p, 1);
+    peer_expect(p, TCP_SYN | TCP_ACK);
+    trace_send(p->t, peer_segment(p, 1, 0), NULL, 0);
+    expect_reset(p->t);
+    assert_int_equal(peer_counters(p)->MPJoinAckNoMPJoin, 1);
+    peer_free(p);
 }
 
 /* The third ACK is repeated at intervals that double, up to a minute or so,
@@ -126,7 +193,7 @@ static void the_third_ack_of_a_join_is_repeated_ever_more_slowly(void **state)
     struct plait_config config;
     plait_config_default(&config);
     config.syn_retries = 200;
-    struct trace *t = client_joining(&config);
+    struct trace *t = client_joining(&config, 0);
     uint64_t last = t->now, wait = MS(1000);
     (void)state;
     trace_expect(t, TCP_ACK);
@@ -286,6 +353,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(offers_are_answered_by_version_and_flags),
         cmocka_unit_test(answers_are_taken_by_version_and_flags),
+        cmocka_unit_test(no_subflow_before_a_dss),
+        cmocka_unit_test(a_join_answered_with_a_wrong_hmac_is_reset),
+        cmocka_unit_test(a_join_whose_third_ack_is_plain_is_reset),
         cmocka_unit_test(the_third_ack_of_a_join_is_repeated_ever_more_slowly),
         cmocka_unit_test(the_reason_of_a_reset_without_a_reset_means_nothing),
         cmocka_unit_test(signals_far_below_the_window_are_not_heard),

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Rules of RFC 8684 that hold whatever else happens: who may free what, whose
+ * window counts, what is never taken back.
+ */
+#include "mptcp_trace.h"
+
+/* ---- bytes until they are acknowledged twice ------------------------------------------ */
+
+static void write_stream(struct peer *p, uint32_t len)
+{
+    uint8_t bytes[2000];
+    for (uint32_t i = 0; i < len; i++)
+        bytes[i] = stream_byte(i);
+    assert_int_equal(plait_conn_write(p->t->conn, bytes, len, p->t->now), len);
+}
+
+static void is_stream(const struct segment *s, uint32_t len)
+{
+    assert_int_equal(s->payload_len, len);
+    for (uint32_t i = 0; i < len; i++)
+        assert_int_equal(s->payload[i], stream_byte(i));
+}
+
+/* The subflow with this port acknowledges everything; no DSS. */
+static void ack_plainly(struct peer *p, uint16_t port)
+{
+    unsigned flow = port - p->flows[0].at.port;
+    trace_send(p->t, peer_segment(p, flow, 0), NULL, 0);
+}
+
+/* RFC 8684 3.3.2, 4: an ACK of a subflow is none of the connection. */
+static void a_subflow_s_ack_is_no_data_ack(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    write_stream(p, 1000);
+    uint16_t port = peer_expect(p, TCP_ACK)->dst.port;
+    ack_plainly(p, port);
+    assert_int_equal(peer_info(p).bytes_acked, 0);
+    assert_int_equal(peer_info(p).send_queued_bytes, 1000);
+    peer_data_ack(p, 0, 0, 1000);
+    assert_int_equal(peer_info(p).bytes_acked, 1000);
+    assert_int_equal(peer_info(p).send_queued_bytes, 0);
+    peer_free(p);
+}
+
+/* RFC 8684 3.3.2, 3.3.6: a DATA_ACK by way of another subflow does not end the
+ * first one's duty; its bytes are still there to be repeated. */
+static void bytes_live_until_every_subflow_acknowledged_them(void **state)
+{
+    struct peer *p = peer_default();
+    bool moved = false, repeated = false;
+    (void)state;
+    peer_join(p, 1);
+    peer_wait(p, MS(1));
+    write_stream(p, 1000);
+    uint16_t first = peer_expect(p, TCP_ACK)->dst.port;
+    while (!moved) {
+        trace_timer(p->t);
+        while (peer_next(p))
+            moved = moved || (p->t->seg.dst.port != first && p->t->seg.payload_len);
+    }
+    uint16_t second = p->flows[0].at.port == first ? p->flows[1].at.port : p->flows[0].at.port;
+    peer_data_ack(p, second - p->flows[0].at.port, 0, 1000);
+    assert_int_equal(peer_info(p).bytes_acked, 1000);
+    for (unsigned i = 0; i < 10 && !repeated; i++) {
+        trace_timer(p->t);
+        while (peer_next(p))
+            if (p->t->seg.dst.port == first && p->t->seg.payload_len) {
+                is_stream(&p->t->seg, 1000);
+                repeated = true;
+            }
+    }
+    assert_true(repeated);
+    ack_plainly(p, first);
+    assert_int_equal(peer_wait(p, MS(100000)), 0);
+    peer_free(p);
+}
+
+/* RFC 8684 3.3.1: what is sent again has the mapping it had. */
+static void a_retransmission_repeats_its_mapping(void **state)
+{
+    struct peer *p = peer_default();
+    unsigned copies = 0;
+    (void)state;
+    write_stream(p, 1000);
+    struct mptcp_dss first = peer_expect(p, TCP_ACK)->mptcp.dss;
+    assert_int_equal(first.data_len, 1000);
+    for (unsigned i = 0; i < 5; i++) {
+        trace_timer(p->t);
+        while (peer_next(p))
+            if (p->t->seg.payload_len) {
+                const struct mptcp_dss *d = &p->t->seg.mptcp.dss;
+                assert_true(d->has_map && d->dsn == first.dsn && d->ssn == first.ssn &&
+                            d->data_len == first.data_len);
+                is_stream(&p->t->seg, 1000);
+                copies++;
+            }
+    }
+    assert_true(copies >= 3);
+    peer_free(p);
+}
+
+/* ---- windows ----------------------------------------------------------------------- */
+
+/* RFC 8684 3.3.2: a window is the connection's only beside a DATA_ACK. */
+static void a_window_without_a_data_ack_opens_nothing(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    uint64_t edge = peer_info(p).send_window_bytes;
+    write_stream(p, 1000);
+    uint16_t port = peer_expect(p, TCP_ACK)->dst.port;
+    ack_plainly(p, port);
+    assert_int_equal(peer_info(p).send_window_bytes, edge);
+    peer_data_ack(p, 0, 0, 1000); /* the same window, from 1000 bytes further on */
+    assert_int_equal(peer_info(p).send_window_bytes, edge);
+    assert_int_equal(peer_info(p).bytes_acked, 1000);
+    peer_free(p);
+}
+
+/* RFC 8684 3.3.4: DATA_ACK + window never goes back, on whichever subflow. */
+static void the_window_s_edge_is_never_withdrawn(void **state)
+{
+    enum { BUFFER = 20000, PIECE = 1000 };
+    struct plait_config config;
+    plait_config_default(&config);
+    config.recv_buffer_bytes = config.recv_buffer_max_bytes = BUFFER;
+    struct peer *p = peer_new(&config, false);
+    uint64_t edge = 0, window = BUFFER;
+    uint32_t sent = 0;
+    (void)state;
+    peer_join(p, 1);
+    for (; window >= PIECE; sent += PIECE) {
+        peer_data(p, sent / PIECE % 2, sent / PIECE / 2 * PIECE, sent, PIECE);
+        while (peer_next(p) || peer_settle(p)) {
+            const struct segment *s = &p->t->seg;
+            if (!(s->mptcp.present & MPO_DSS) || !s->mptcp.dss.has_ack)
+                continue;
+            window = s->window;
+            uint64_t at = s->mptcp.dss.data_ack - (uint32_t)(p->idsn + 1) + window;
+            assert_true(at >= edge);
+            edge = at;
+        }
+    }
+    assert_int_equal(edge, BUFFER); /* nothing was read */
+    peer_expect_stream(p, 0, sent);
+    peer_settle(p);
+    assert_int_equal(p->t->seg.window, BUFFER);
+    peer_free(p);
+}
+
+/* RFC 8684 3.3.5, between two stacks with the same configuration. */
+static void the_send_buffer_is_no_smaller_than_the_receive_buffer(void **state)
+{
+    struct plait_config c;
+    (void)state;
+    plait_config_default(&c);
+    assert_true(c.send_buffer_bytes >= c.recv_buffer_bytes);
+    assert_true(c.send_buffer_max_bytes >= c.recv_buffer_max_bytes);
+}
+
+/* ---- plain TCP is for good ------------------------------------------------------------ */
+
+/* RFC 8684 3.7: options that pass again change nothing. */
+static void plain_tcp_never_turns_back(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    struct segment s = peer_segment(p, 0, 0);
+    s.mptcp.present = MPO_DSS;
+    s.mptcp.dss = (struct mptcp_dss){.has_map = true, .dsn = p->idsn + 1, .ssn = 1};
+    peer_send(p, s, 0, 100);
+    assert_false(peer_info(p).multipath);
+    peer_expect_stream(p, 0, 100);
+    peer_data(p, 0, 100, 100, 100);
+    peer_expect_stream(p, 100, 100);
+    peer_join_syn(p, 1);
+    write_stream(p, 100);
+    while (peer_next(p))
+        if (p->t->seg.dst.port == p->flows[0].at.port && p->t->seg.payload_len)
+            assert_int_equal(p->t->seg.mptcp.present & ~(uint32_t)MPO_DSS, 0);
+    assert_true(p->flows[1].reset);
+    assert_false(peer_info(p).multipath);
+    assert_int_equal(peer_info(p).subflows, 1);
+    peer_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_subflow_s_ack_is_no_data_ack),
+        cmocka_unit_test(bytes_live_until_every_subflow_acknowledged_them),
+        cmocka_unit_test(a_retransmission_repeats_its_mapping),
+        cmocka_unit_test(a_window_without_a_data_ack_opens_nothing),
+        cmocka_unit_test(the_window_s_edge_is_never_withdrawn),
+        cmocka_unit_test(the_send_buffer_is_no_smaller_than_the_receive_buffer),
+        cmocka_unit_test(plain_tcp_never_turns_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
