@@ -290,7 +290,7 @@ static void side_end(struct side *s)
         case END_SHUTDOWN:
             break;
         }
-        int error = plait_conn_shutdown(s->conn, now_of(s));
+        int error = plait_conn_shutdown(s->conn, PLAIT_SHUT_WR, now_of(s));
         s->shut = true;
         if (error) {
             side_close(s, error);

@@ -81,7 +81,8 @@ enum plait_event_type {
     X(SILENCE, "the subflow's acknowledgments are overdue")                                        \
     X(SUBFLOW_LOST, "the subflow ended before its data was acknowledged")                          \
     X(PEER_CLOSED_SUBFLOW, "the peer closed the subflow")                                          \
-    X(SIMULTANEOUS_OPEN, "both ends sent a SYN at once: MPTCP has no answer to that")
+    X(SIMULTANEOUS_OPEN, "both ends sent a SYN at once: MPTCP has no answer to that")              \
+    X(NO_SUBFLOW, "the last subflow was lost and no other came in time")
 
 enum plait_reason {
 #define X(id, text) PLAIT_WHY_##id,

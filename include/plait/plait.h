@@ -47,13 +47,14 @@ struct plait_conn;
     X(LIMIT, -13, EMFILE, "a configured limit was reached")                                        \
     X(UNKNOWN_NAME, -14, ENOENT, "no plug-in has this name")                                       \
     X(NOT_MULTIPATH, -15, EOPNOTSUPP, "the connection fell back to TCP")                           \
-    X(PROTOCOL, -16, EPROTO, "the peer broke the protocol")
+    X(PROTOCOL, -16, EPROTO, "the peer broke the protocol")                                        \
+    X(PEER_CLOSED, -17, EPIPE, "the peer closed the connection and takes nothing more")
 
 enum plait_error {
 #define X(id, value, err, text) PLAIT_E_##id = value,
     PLAIT_ERRORS(X)
 #undef X
-        PLAIT_E_LAST = -17
+        PLAIT_E_LAST = -18
 };
 PLAIT_API const char *plait_error_text(int error);
 PLAIT_API int plait_error_errno(int error);
@@ -100,9 +101,11 @@ struct plait_config {
     uint8_t stale_timeouts; /* consecutive RTOs after which a path is last resort */
     uint16_t mss_max;       /* 0: from the MTU */
     uint32_t rto_min_us, delack_us, time_wait_us;
-    uint32_t close_timeout_us;                 /* after close() or with no subflow left */
-    uint32_t keepalive_idle_us;                /* 0: off */
-    uint32_t add_addr_timeout_us;              /* until an ADD_ADDR is repeated */
+    uint32_t close_timeout_us;    /* after plait_conn_close, since anything last got through */
+    uint32_t break_timeout_us;    /* with no subflow left that bytes can come on, until one comes
+                                * or the connection is over (RFC 8684 3.3.3) */
+    uint32_t keepalive_idle_us;   /* 0: off */
+    uint32_t add_addr_timeout_us; /* until an ADD_ADDR is repeated */
     const char *cc, *scheduler, *path_manager; /* names; see plait_cc_find etc. */
 };
 PLAIT_API void plait_config_default(struct plait_config *config);
@@ -210,6 +213,9 @@ struct plait_options {
     const char *cc, *scheduler, *path_manager;
     uint32_t backlog;
     bool no_nagle;
+    bool linger;               /* SO_LINGER: see "How a connection ends" */
+    uint32_t linger_us;        /* with linger: how long plait_conn_close waits; 0: it resets */
+    uint32_t break_timeout_us; /* plait_config.break_timeout_us for this one */
 };
 
 /* Accept connections to this endpoint (PLAIT_NONE address: any of ours). */
@@ -233,21 +239,73 @@ PLAIT_API int64_t plait_conn_write(struct plait_conn *conn, const void *data, si
 /* Take received bytes: how many, 0 at the end of the stream, or an error
  * (_AGAIN: none yet). An error of the connection comes after the last byte. */
 PLAIT_API int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len, uint64_t now_us);
-/* No more writes: DATA_FIN after what is queued. Reading goes on. */
-PLAIT_API int plait_conn_shutdown(struct plait_conn *conn, uint64_t now_us);
-/* Give the handle up. What is queued is still delivered and the close
- * handshake runs on; unread received data turns it into an abort. */
-PLAIT_API void plait_conn_close(struct plait_conn *conn, uint64_t now_us);
+
+/* ---- how a connection ends ------------------------------------------------ */
+
+/* As users of sockets know it (RFC 9293 3.6, 3.10.4 and 3.10.5, RFC 1122
+ * 4.2.2.13), whatever the number of subflows. Each direction ends for itself:
+ * ours with plait_conn_shutdown, the peer's with the end of its stream.
+ *
+ *   reading   what has arrived can be read whatever happened since; then 0
+ *             where the stream has ended (the peer's end, or SHUT_RD), else
+ *             the connection's error
+ *   writing   SHUT_DOWN after SHUT_WR; the connection's error once there is
+ *             one: RESET, or PEER_CLOSED when the peer reset the connection
+ *             after the end of its own stream, because it is gone altogether
+ *   close     delivers what is queued and ends our direction; but with unread
+ *             bytes, or when bytes come after it, the connection is reset:
+ *             the peer must not think that they were read
+ *   abort     MP_FASTCLOSE, and RST on every subflow (RFC 8684 3.5); nothing
+ *             once both directions have ended well
+ *
+ * What poll shows ("data": unread bytes; "room": in the send buffer; "acked":
+ * our end of stream is; "was": as before it failed):
+ *
+ *                            READABLE WRITABLE CONNECTED EOF FINISHED ERROR HANGUP
+ *   not yet connected            -       -         -      -      -      -      -
+ *   connected                  data     room       x      -      -      -      -
+ *   the peer's stream ended      x      room       x      x      -      -      -
+ *   SHUT_RD                      x      room       x      x      -      -      -
+ *   SHUT_WR                    data      x         x      -    acked    -      -
+ *   SHUT_WR, and reading ended   x       x         x      x    acked    -      x
+ *   all subflows are gone        x       x         -      x      x      -      x
+ *   failed                       x       x         -     was    was     x      x
+ *
+ * An error that nobody asked for is told at both ends where a packet still
+ * gets through, and is never mixed up with an end of stream. */
+
+/* Which direction to end: SHUT_RD, SHUT_WR, SHUT_RDWR of shutdown(2). */
+enum plait_shut { PLAIT_SHUT_RD = 1, PLAIT_SHUT_WR = 2, PLAIT_SHUT_RDWR = 3 };
+
+/* SHUT_WR: no more writes; DATA_FIN after what is queued. Reading goes on.
+ * SHUT_RD: reading ends with what has arrived. Nothing is told to the peer,
+ * and what it still sends is received (and readable) within the window, as
+ * Linux does it. 0, INVALID for another `how`, NOT_CONNECTED before or after
+ * the connection, or the connection's error. */
+PLAIT_API int plait_conn_shutdown(struct plait_conn *conn, enum plait_shut how, uint64_t now_us);
+/* Give the handle up, and deliver what is queued (for at most
+ * close_timeout_us without progress). With linger on and no time: abort. With
+ * linger on and a time it returns AGAIN as long as something is to be waited
+ * for: both directions are shut down, the handle stays the caller's, and
+ * PLAIT_POLL_LINGERED says that our end of stream was acknowledged, that the
+ * connection failed, or that the time is over. Closing again gives the handle
+ * up in any case; what was not delivered by then still is, in the background.
+ * 0: the handle is gone. */
+PLAIT_API int plait_conn_close(struct plait_conn *conn, uint64_t now_us);
 /* Give the handle up at once: MP_FASTCLOSE, RST on every subflow. */
 PLAIT_API void plait_conn_abort(struct plait_conn *conn, uint64_t now_us);
+/* SO_LINGER after the connection was made; see plait_options. */
+PLAIT_API void plait_conn_set_linger(struct plait_conn *conn, bool on, uint32_t linger_us);
 
 enum plait_poll {
     PLAIT_POLL_READABLE = 1, /* read returns bytes, end of stream or an error */
     PLAIT_POLL_WRITABLE = 2, /* write takes something, or returns an error */
     PLAIT_POLL_CONNECTED = 4,
-    PLAIT_POLL_EOF = 8,       /* the peer sent all it will (it may be unread) */
+    PLAIT_POLL_EOF = 8,       /* reading ends after what is there: POLLRDHUP */
     PLAIT_POLL_FINISHED = 16, /* all we wrote, and our end of stream, is acknowledged */
-    PLAIT_POLL_ERROR = 32     /* plait_conn_error says what */
+    PLAIT_POLL_ERROR = 32,    /* plait_conn_error says what: POLLERR */
+    PLAIT_POLL_HANGUP = 64,   /* both directions have ended: POLLHUP */
+    PLAIT_POLL_LINGERED = 128 /* plait_conn_close need not wait any longer */
 };
 PLAIT_API unsigned plait_conn_poll(const struct plait_conn *conn);
 PLAIT_API int plait_conn_error(const struct plait_conn *conn);

@@ -146,7 +146,7 @@ static void send_blocks(struct perf_test *t, struct perf_stream *s)
         uint64_t left = s->limit_bytes ? s->limit_bytes - s->bytes : t->block_bytes;
         if (left == 0 || t->stopped) {
             s->shut = true;
-            plait_conn_shutdown(s->conn, now_us);
+            plait_conn_shutdown(s->conn, PLAIT_SHUT_WR, now_us);
             break;
         }
         int64_t n = plait_conn_write(s->conn, t->block,

@@ -215,7 +215,7 @@ static void end_input(struct transfer *t)
     bool silent = t->o->recv && !t->o->send && t->sent_bytes == 0;
     if (!t->shut && (t->peer_done || !(silent || t->o->keep_open))) {
         t->shut = true;
-        plait_conn_shutdown(t->conn, host_now(t->host));
+        plait_conn_shutdown(t->conn, PLAIT_SHUT_WR, host_now(t->host));
     }
 }
 

@@ -134,6 +134,7 @@ static enum host_failure failure_of(int engine_error)
     case PLAIT_E_UNREACHABLE:
         return HOST_FAIL_UNREACHABLE;
     case PLAIT_E_RESET:
+    case PLAIT_E_PEER_CLOSED:
     case PLAIT_E_ABORTED:
     case PLAIT_E_PROTOCOL:
         return HOST_FAIL_TRANSFER;

@@ -70,6 +70,9 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->client = setup->client;
     c->multipath = setup->multipath;
     c->nagle = setup->nagle;
+    c->linger = setup->linger;
+    c->linger_us = setup->linger_us;
+    c->break_timeout_us = setup->break_timeout_us;
     c->version_choice = setup->version;
     c->version = setup->version == PLAIT_VERSION_0 ? 0 : 1;
     c->cc = setup->cc;
@@ -78,7 +81,7 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->send_buffer = env->config.send_buffer_bytes;
     c->recv_buffer = env->config.recv_buffer_bytes;
     c->fallback_why = setup->multipath ? PLAIT_WHY_NONE : PLAIT_WHY_DISABLED;
-    c->data_rto_us = c->give_up_us = TIMER_NEVER;
+    c->data_rto_us = c->give_up_us = c->fins_at_us = c->linger_end_us = TIMER_NEVER;
     c->pm_wake_us = c->pace_us = TIMER_NEVER;
     if (c->sched->init)
         c->sched->init(c->sched_state);
@@ -281,7 +284,9 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
                0);
     c->env->counters.RmSubflow++;
     bool wanted = sf->why == PLAIT_WHY_LOCAL_CLOSE || sf->why == PLAIT_WHY_POLICY;
-    bool failed = !wanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone);
+    /* The last one, closed by the peer without a word about the connection,
+     * is missed like one that broke (RFC 8684 3.3.3). */
+    bool failed = !wanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone || c->subflow_count == 1);
     if (c->initial == sf)
         c->initial = NULL;
     if (c->plain == sf)
@@ -290,6 +295,7 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
     tcp_set_group(&sf->tcp, NULL, NULL);
     subflow_release(sf);
     conn_regroup(c);
+    closing_fin_again(c); /* it may have gone with this one */
     if (failed && !c->closing)
         addresses_decide(c, PLAIT_PM_SUBFLOW_FAILED, now_us);
 }
@@ -312,6 +318,8 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why)
         return;
     c->state = CONN_CLOSED;
     conn_uncount(c);
+    if (error == PLAIT_E_RESET && c->fin_received)
+        error = PLAIT_E_PEER_CLOSED; /* as Linux tells one from the other */
     if (!c->error)
         c->error = error;
     list_each(sf, &c->subflows, struct subflow, link)
@@ -401,18 +409,23 @@ void conn_notify(struct plait_conn *c)
 
 unsigned conn_poll(const struct plait_conn *c)
 {
+    bool reading_ended = c->fin_received || c->rd_shut, over = c->state == CONN_CLOSED;
     unsigned p = 0;
-    if (c->recv_bytes || c->fin_received || c->error)
+    if (c->recv_bytes || reading_ended || over)
         p |= PLAIT_POLL_READABLE;
     if (c->state == CONN_ESTABLISHED)
         p |= PLAIT_POLL_CONNECTED;
-    if (c->error || (c->state == CONN_ESTABLISHED && !c->fin_queued && conn_send_room(c) > 0))
+    if (over || c->fin_queued || (c->state == CONN_ESTABLISHED && conn_send_room(c) > 0))
         p |= PLAIT_POLL_WRITABLE;
-    if (c->fin_received)
+    if (reading_ended)
         p |= PLAIT_POLL_EOF;
     if (c->fin_acked)
         p |= PLAIT_POLL_FINISHED;
     if (c->error)
         p |= PLAIT_POLL_ERROR;
+    if (over || (c->fin_queued && reading_ended))
+        p |= PLAIT_POLL_HANGUP;
+    if (closing_lingered(c))
+        p |= PLAIT_POLL_LINGERED;
     return p;
 }

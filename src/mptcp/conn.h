@@ -253,9 +253,15 @@ struct plait_conn {
     uint64_t pace_us; /* when a path's pacing gate opens for waiting data */
 
     /* closing.c */
-    bool closing;        /* subflows are being closed */
-    bool fastclose;      /* aborted: the RSTs carry MP_FASTCLOSE (RFC 8684 3.5, option R) */
-    uint64_t give_up_us; /* close or no-subflow deadline */
+    bool closing;   /* subflows are being closed */
+    bool fastclose; /* aborted: the RSTs carry MP_FASTCLOSE (RFC 8684 3.5, option R) */
+    bool rd_shut;   /* SHUT_RD */
+    bool passive;   /* the peer ended its stream before we ended ours */
+    bool linger, lingering;
+    uint32_t linger_us, break_timeout_us;
+    uint64_t linger_end_us; /* of the wait in conn_close; TIMER_NEVER: it is over */
+    uint64_t fins_at_us;    /* closing passively: FINs go out now at the latest */
+    uint64_t give_up_us;    /* close or no-subflow deadline */
 
     struct timer timer;  /* the earliest deadline of the connection and its subflows */
     unsigned poll_shown; /* readiness as last given out */
@@ -264,7 +270,8 @@ struct plait_conn {
 /* ---- conn.c: life ---------------------------------------------------------- */
 
 struct conn_setup {
-    bool client, multipath, nagle;
+    bool client, multipath, nagle, linger;
+    uint32_t linger_us, break_timeout_us;
     enum plait_version version;
     const struct plait_cc *cc;
     const struct plait_sched *sched;
@@ -473,9 +480,18 @@ void addresses_free(struct plait_conn *c);
 
 /* ---- closing.c ---------------------------------------------------------------------- */
 
-int conn_shutdown(struct plait_conn *c);
+int conn_shutdown(struct plait_conn *c, unsigned how);
+/* The application is done with it: PLAIT_E_AGAIN while it is to wait, else the
+ * handle is given up. */
+int conn_close(struct plait_conn *c, uint64_t now_us);
 void conn_detach(struct plait_conn *c, uint64_t now_us);
 void conn_abort(struct plait_conn *c, enum plait_reason why);
+/* The wait that conn_close began has found its end. */
+bool closing_lingered(const struct plait_conn *c);
+/* Something got through: whoever waits for the connection's end waits on. */
+void closing_progress(struct plait_conn *c);
+/* Repeat a DATA_FIN that was sent and not acknowledged, on every subflow. */
+void closing_fin_again(struct plait_conn *c);
 /* Move the closing handshake on after anything that matters to it. */
 void closing_step(struct plait_conn *c, uint64_t now_us);
 void closing_tick(struct plait_conn *c, uint64_t now_us);

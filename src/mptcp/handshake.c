@@ -87,6 +87,7 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
     list_each(other, &c->subflows, struct subflow, link)
         if (other != sf && (other->stale || other->suspect))
             subflow_reinject(other, PLAIT_WHY_SUBFLOW_TIMEOUT);
+    closing_fin_again(c);
     conn_touch(c);
 }
 

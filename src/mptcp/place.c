@@ -47,6 +47,7 @@ static void fin_check(struct plait_conn *c)
 {
     if (c->fin_known && !c->fin_received && c->rcv_nxt == c->fin_dsn) {
         c->fin_received = true;
+        c->passive = !c->fin_sent;
         c->rcv_nxt++;
         conn_touch(c);
     }
@@ -205,11 +206,20 @@ void place(struct subflow *sf, struct plait_chunk *chunk, const uint8_t *data, u
     conn_touch(c);
 }
 
+/* Behind the last byte held out of order. */
+static uint64_t ooo_end(const struct plait_conn *c)
+{
+    if (list_empty(&c->ooo_queue))
+        return c->rcv_nxt;
+    const struct recv_piece *last = list_last(&c->ooo_queue, struct recv_piece, link);
+    return last->dsn + last->len;
+}
+
 void receive_data_fin(struct plait_conn *c, uint64_t dsn)
 {
     if (c->fin_known)
         return;
-    if (dsn_lt(dsn, c->rcv_nxt) || dsn_gt(dsn, c->rcv_edge))
+    if (dsn_lt(dsn, c->rcv_nxt) || dsn_gt(dsn, c->rcv_edge) || dsn_lt(dsn, ooo_end(c)))
         return; /* no such place in the stream */
     if (!list_empty(&c->ooo_queue)) {
         const struct recv_piece *last = list_last(&c->ooo_queue, struct recv_piece, link);
@@ -252,7 +262,7 @@ int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us)
         conn_touch(c);
         return (int64_t)done;
     }
-    if (len == 0 || c->fin_received)
+    if (len == 0 || c->fin_received || c->rd_shut)
         return 0;
     return c->error ? c->error : PLAIT_E_AGAIN;
 }

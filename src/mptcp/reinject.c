@@ -269,9 +269,7 @@ void reinject_tick(struct plait_conn *c, uint64_t now_us)
         conn_event(c, NULL, PLAIT_EV_REINJECTED, PLAIT_WHY_TIMEOUT, c->snd_una, len, 0, 0);
     }
     c->keys_again = c->client && !c->confirmed;
-    if (c->fin_sent && !c->fin_acked)
-        list_each(sf, &c->subflows, struct subflow, link)
-            sf->fin_pending = subflow_usable(sf);
+    closing_fin_again(c);
     conn_touch(c);
 }
 

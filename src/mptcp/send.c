@@ -119,8 +119,7 @@ void conn_acked(struct plait_conn *c, uint64_t dsn)
     c->snd_una = dsn;
     c->data_rto_us = TIMER_NEVER;
     c->data_rto_count = 0;
-    if (c->detached) /* nobody is hurried whose peer still takes what is queued */
-        c->give_up_us = c->env->now_us + c->env->config.close_timeout_us;
+    closing_progress(c);
     list_each(s, &c->send_queue, struct send_chunk, link) {
         if (dsn_gt(s->dsn + s->len, dsn))
             break;

@@ -72,19 +72,26 @@ int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len, uint64_
     return n;
 }
 
-int plait_conn_shutdown(struct plait_conn *conn, uint64_t now_us)
+int plait_conn_shutdown(struct plait_conn *conn, enum plait_shut how, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    int error = conn_shutdown(conn);
+    int error = conn_shutdown(conn, how);
     stack_leave(s);
     return error;
 }
 
-void plait_conn_close(struct plait_conn *conn, uint64_t now_us)
+int plait_conn_close(struct plait_conn *conn, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    conn_detach(conn, now_us);
+    int error = conn_close(conn, now_us);
     stack_leave(s);
+    return error;
+}
+
+void plait_conn_set_linger(struct plait_conn *conn, bool on, uint32_t linger_us)
+{
+    conn->linger = on;
+    conn->linger_us = linger_us;
 }
 
 void plait_conn_abort(struct plait_conn *conn, uint64_t now_us)

@@ -43,6 +43,7 @@ void plait_config_default(struct plait_config *config)
         .delack_us = 40 * 1000,
         .time_wait_us = 60 * 1000 * 1000,
         .close_timeout_us = 60 * 1000 * 1000,
+        .break_timeout_us = 60 * 1000 * 1000,
         .add_addr_timeout_us = 1000 * 1000,
     };
 }
@@ -62,6 +63,9 @@ int setup_resolve(const struct mptcp_env *env, const struct plait_options *optio
                                                              : o->multipath == PLAIT_MULTIPATH_ON,
         .version = o->version ? o->version : config->version,
         .nagle = config->nagle && !o->no_nagle,
+        .linger = o->linger,
+        .linger_us = o->linger_us,
+        .break_timeout_us = o->break_timeout_us ? o->break_timeout_us : config->break_timeout_us,
         .cc = cc ? cc_find(cc) : cc_at(0),
         .sched = sched ? sched_find(sched) : sched_at(0),
         .pm = pm ? pm_find(pm) : pm_at(0),

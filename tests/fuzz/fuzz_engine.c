@@ -419,7 +419,7 @@ static void op_shutdown(struct world *w, struct side *s, unsigned which)
 {
     if (!s->conns[which])
         return;
-    plait_conn_shutdown(s->conns[which], w->now);
+    plait_conn_shutdown(s->conns[which], PLAIT_SHUT_WR, w->now);
     entered(w, s);
     pull(w, s);
 }
@@ -428,7 +428,10 @@ static void give_up(struct world *w, struct side *s, unsigned which, bool abrupt
 {
     if (!s->conns[which])
         return;
-    (abruptly ? plait_conn_abort : plait_conn_close)(s->conns[which], w->now);
+    if (abruptly)
+        plait_conn_abort(s->conns[which], w->now);
+    else
+        plait_conn_close(s->conns[which], w->now);
     s->conns[which] = NULL;
     entered(w, s);
     pull(w, s);

@@ -178,6 +178,38 @@ static inline void peer_data_ack(struct peer *p, unsigned flow, uint32_t offset,
     trace_send(p->t, s, NULL, 0);
 }
 
+/* A DATA_FIN at stream position pos, on its own. */
+static inline void peer_data_fin(struct peer *p, unsigned flow, uint32_t offset, uint64_t pos)
+{
+    struct segment s = peer_segment(p, flow, offset);
+    s.mptcp.present = MPO_DSS;
+    s.mptcp.dss = (struct mptcp_dss){
+        .has_map = true, .dsn = p->idsn + 1 + pos, .ssn = 0, .data_len = 1, .data_fin = true};
+    trace_send(p->t, s, NULL, 0);
+}
+
+/* A FIN of the subflow, with the DATA_ACK of `bytes` of the stack's stream. */
+static inline void peer_fin(struct peer *p, unsigned flow, uint32_t offset, uint64_t bytes)
+{
+    struct segment s = peer_segment(p, flow, offset);
+    s.flags |= TCP_FIN;
+    s.mptcp.present = MPO_DSS;
+    s.mptcp.dss = (struct mptcp_dss){.has_ack = true, .data_ack = p->our_idsn + 1 + bytes};
+    trace_send(p->t, s, NULL, 0);
+}
+
+/* RST on a subflow; with MP_FASTCLOSE the whole connection's. */
+static inline void peer_reset(struct peer *p, unsigned flow, uint32_t offset, bool fastclose)
+{
+    struct segment s = peer_segment(p, flow, offset);
+    s.flags |= TCP_RST;
+    if (fastclose) {
+        s.mptcp.present = MPO_FASTCLOSE;
+        s.mptcp.fastclose_key = p->our_key;
+    }
+    trace_send(p->t, s, NULL, 0);
+}
+
 /* ---- what the application of the stack reads ----------------------------------- */
 
 /* Exactly the stream's bytes from pos to pos + len can be read now. */

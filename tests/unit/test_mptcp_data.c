@@ -498,15 +498,6 @@ static void an_infinite_mapping_on_a_joined_subflow_ends_it(void **state)
 
 /* ---- DATA_FIN ------------------------------------------------------------------------ */
 
-static void send_fin(struct peer *p, unsigned flow, uint32_t offset, uint64_t pos)
-{
-    struct segment s = peer_segment(p, flow, offset);
-    s.mptcp.present = MPO_DSS;
-    s.mptcp.dss = (struct mptcp_dss){
-        .has_map = true, .dsn = p->idsn + 1 + pos, .ssn = 0, .data_len = 1, .data_fin = true};
-    trace_send(p->t, s, NULL, 0);
-}
-
 static void expect_end(struct peer *p)
 {
     char byte;
@@ -554,7 +545,7 @@ static void a_data_fin_comes_alone_and_again(void **state)
     peer_settle(p);
     peer_expect_data_ack(p, 100);
     for (int i = 0; i < 2; i++) {
-        send_fin(p, 0, 100, 100);
+        peer_data_fin(p, 0, 100, 100);
         peer_expect(p, TCP_ACK);
         peer_expect_data_ack(p, 101);
     }
@@ -569,7 +560,7 @@ static void a_data_fin_waits_for_the_data_before_it(void **state)
     struct peer *p = peer_default();
     (void)state;
     peer_join(p, 1);
-    send_fin(p, 1, 0, 100);
+    peer_data_fin(p, 1, 0, 100);
     peer_settle(p);
     peer_expect_data_ack(p, 0);
     assert_false(plait_conn_poll(p->t->conn) & PLAIT_POLL_EOF);
@@ -585,7 +576,7 @@ static void data_behind_the_data_fin_is_dropped(void **state)
 {
     struct peer *p = peer_default();
     (void)state;
-    send_fin(p, 0, 0, 100);
+    peer_data_fin(p, 0, 0, 100);
     peer_data(p, 0, 0, 0, 150);
     peer_expect_stream(p, 0, 100);
     expect_end(p);
@@ -599,7 +590,7 @@ static void our_data_fin_rides_on_the_last_data_or_goes_alone(void **state)
         struct peer *p = peer_default();
         if (with_data)
             assert_int_equal(plait_conn_write(p->t->conn, "hello", 5, p->t->now), 5);
-        assert_int_equal(plait_conn_shutdown(p->t->conn, p->t->now), 0);
+        assert_int_equal(plait_conn_shutdown(p->t->conn, PLAIT_SHUT_WR, p->t->now), 0);
         const struct segment *s = peer_expect(p, TCP_ACK);
         assert_true(s->mptcp.dss.data_fin);
         if (with_data) {
@@ -622,7 +613,7 @@ static void our_data_fin_is_repeated_until_acknowledged(void **state)
 {
     struct peer *p = peer_default();
     (void)state;
-    plait_conn_shutdown(p->t->conn, p->t->now);
+    plait_conn_shutdown(p->t->conn, PLAIT_SHUT_WR, p->t->now);
     assert_true(peer_expect(p, TCP_ACK)->mptcp.dss.data_fin);
     unsigned fins = 0;
     for (int i = 0; i < 3; i++) {
@@ -642,14 +633,14 @@ static void after_both_data_fins_every_subflow_is_closed(void **state)
     (void)state;
     peer_join(p, 1);
     peer_settle(p);
-    plait_conn_shutdown(p->t->conn, p->t->now);
+    plait_conn_shutdown(p->t->conn, PLAIT_SHUT_WR, p->t->now);
     peer_settle(p);
     peer_data_ack(p, 0, 0, 1);
     unsigned fins = 0;
     while (peer_next(p))
         fins += (p->t->seg.flags & TCP_FIN) != 0;
     assert_int_equal(fins, 0);
-    send_fin(p, 1, 0, 0);
+    peer_data_fin(p, 1, 0, 0);
     while (peer_next(p))
         fins += (p->t->seg.flags & TCP_FIN) != 0;
     assert_int_equal(fins, 2);
