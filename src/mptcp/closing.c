@@ -207,11 +207,17 @@ static bool reachable(const struct plait_conn *c)
     return false;
 }
 
-/* Break before make (RFC 8684 3.3.3): the clock runs while nothing can come. */
+/* Break before make (RFC 8684 3.3.3): the clock runs while nothing can come.
+ * For plain TCP there is no other subflow to wait for. */
 static void break_step(struct plait_conn *c, uint64_t now_us)
 {
-    if (c->detached || conn_is_tcp(c))
-        return; /* conn_detach's clock runs, or the one subflow's own */
+    if (conn_is_tcp(c)) {
+        if (c->subflow_count == 0)
+            conn_fail(c, PLAIT_E_TIMED_OUT, PLAIT_WHY_TIMEOUT);
+        return;
+    }
+    if (c->detached)
+        return; /* conn_detach's clock runs in any case */
     if (reachable(c))
         c->give_up_us = TIMER_NEVER;
     else if (c->give_up_us == TIMER_NEVER)

@@ -118,8 +118,8 @@ static bool step_reset(struct tcp *t, struct arrival *a)
         return false;
     }
     enum tcp_error error = TCP_RESET;
-    if (t->state == TCP_TIME_WAIT || t->state == TCP_CLOSING)
-        error = TCP_NO_ERROR; /* both FINs were exchanged */
+    if (t->state == TCP_TIME_WAIT)
+        error = TCP_NO_ERROR; /* both FINs were exchanged; in CLOSING ours may be lost */
     a->r->flags |= TCP_R_ACCEPTABLE;
     tcp_enter_closed(t, error, a->r);
     return false;

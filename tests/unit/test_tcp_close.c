@@ -91,6 +91,23 @@ static void test_simultaneous_close(void **state)
     world_free(&w);
 }
 
+/* What we sent may not have arrived before our FIN is acknowledged: a reset is
+ * an error until then. */
+static void test_reset_while_closing(void **state)
+{
+    struct world w;
+    (void)state;
+    open_active(&w);
+    close_us(&w);
+    EXPECT(&w, FIN, .flags = TCP_ACK | TCP_FIN, .seq = US);
+    SEND(&w, .flags = TCP_ACK | TCP_FIN, .seq = THEM, .ack = US);
+    EXPECT_STATE(&w, CLOSING);
+    SEND(&w, .flags = TCP_RST, .seq = THEM + 1);
+    EXPECT_STATE(&w, CLOSED);
+    assert_int_equal(w.r.error, TCP_RESET);
+    world_free(&w);
+}
+
 static void test_lost_fin(void **state)
 {
     struct world w;
@@ -244,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_active_close),
         cmocka_unit_test(test_passive_close),
         cmocka_unit_test(test_simultaneous_close),
+        cmocka_unit_test(test_reset_while_closing),
         cmocka_unit_test(test_lost_fin),
         cmocka_unit_test(test_early_fin),
         cmocka_unit_test(test_abort),
