@@ -191,6 +191,9 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
     if (!l)
         return PLAIT_E_NO_ADDRESS;
     struct plait_endpoint own = *local;
+    /* DEVIATION: RFC 8684 3.9.1 uses the first subflow's local port. Each
+     * subflow gets one of its own, as in Linux: opened again after a reset, it
+     * must not meet what boxes and the peer remember of its predecessor. */
     if (own.port == 0)
         own.port = port_choose(env, &own.addr, remote);
     if (own.port == 0)
@@ -209,6 +212,10 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
     return 0;
 }
 
+/* DEVIATION: RFC 8684 3.1 establishes no subflow before a DSS was received.
+ * This end waits for one before it joins. It accepts joins from the third ACK
+ * on: the peer that joins has received a DSS, and ours may be the one that was
+ * lost. */
 static enum plait_reason join_refusal(const struct plait_conn *c)
 {
     const struct plait_config *config = &c->env->config;

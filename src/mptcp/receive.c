@@ -72,6 +72,10 @@ static bool mapping_trim(struct subflow *sf, struct rx_mapping *n, struct list *
 
 static void receive_drain(struct subflow *sf);
 
+/* DEVIATION: RFC 8684 3.3.4 tests SSN - SUBFLOW_ACK <= DSN - DATA_ACK. Bytes
+ * that came by another subflow first fail that by right. A mapping is refused
+ * when its SSN is beyond what the subflow may send; place() drops what is
+ * outside the connection's window by DSN. */
 void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len,
                      uint32_t wire_len, uint16_t checksum)
 {

@@ -14,6 +14,10 @@
 
 enum { KIB = 1024, MIB = 1024 * 1024 };
 
+/* DEVIATION: RFC 8684 3.1 and 3.3.1 recommend DSS checksums unless no box on
+ * the path changes bytes. They are off unless asked for here or by the peer, as
+ * in Linux: they cost a pass over every byte, and RFC 8684 3.7's other signs
+ * catch the boxes that change a stream's length. */
 void plait_config_default(struct plait_config *config)
 {
     *config = (struct plait_config){

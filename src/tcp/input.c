@@ -8,11 +8,6 @@
  *
  * A segment all of whose text is old still has its ACK looked at: its options
  * may carry news of the connection (a DATA_ACK) however old its bytes are.
- *
- * DEVIATION: RFC 9293 3.10.7.4 looks at nothing in a segment that has no byte
- * in the window. Here a repetition's ACK and options count, where a repetition
- * is what lies at most one window below: what is older than that cannot be
- * one, and is dropped as the RFC says (RFC 8684 3, RFC 5961 1).
  */
 #include "tcp/internal.h"
 
@@ -88,6 +83,10 @@ static bool step_timestamp(struct tcp *t, struct arrival *a)
     return false;
 }
 
+/* DEVIATION: RFC 9293 3.10.7.4 looks at nothing in a segment that has no byte
+ * in the window. Here a repetition's ACK and options count, where a repetition
+ * is what lies at most one window below: what is older than that cannot be
+ * one, and is dropped as the RFC says (RFC 8684 3, RFC 5961 1). */
 static bool step_sequence(struct tcp *t, struct arrival *a)
 {
     const struct segment *seg = a->seg;

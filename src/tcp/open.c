@@ -6,6 +6,11 @@
  */
 #include "tcp/internal.h"
 
+/* DEVIATION: RFC 9293 3.4.1 keeps TIME_WAIT for twice a segment's lifetime of
+ * two minutes; deployed stacks keep it for one minute, and so does this one.
+ * Timestamps tell old segments apart (RFC 6191). */
+/* DEVIATION: RFC 9293 3.8.3 tries a SYN for three minutes at least; seven in
+ * two minutes are what other stacks send, and what users expect. */
 const struct tcp_config tcp_config_default = {
     .rto_initial_us = 1000 * 1000,
     .rto_min_us = 200 * 1000,

@@ -259,6 +259,9 @@ static void take_out_of_order(struct tcp *t, const struct segment *seg, uint32_t
     block_add(rx, told_left, told_right);
 }
 
+/* DEVIATION: RFC 9293 3.8.5 tells the application where urgent data ends. The
+ * pointer is not looked at: urgent bytes are bytes like the others, at their
+ * place in the stream, which is what RFC 8684 3.3.1 asks for. */
 void tcp_receive_text(struct tcp *t, const struct segment *seg, struct tcp_result *r)
 {
     struct tcp_receiver *rx = &t->receiver;

@@ -7,10 +7,6 @@
  * then shrink with the number of samples and not with time, so the timeout
  * is computed from the largest deviation of a round, which falls by a quarter
  * of the difference once a round.
- *
- * DEVIATION: RFC 6298 2.4 wants at least one second. The configured minimum
- * bounds the variance term instead, so a timeout is never less than srtt plus
- * that minimum; this is what deployed stacks do.
  */
 #include "tcp/internal.h"
 
@@ -66,6 +62,9 @@ void tcp_rtt_sample(struct tcp *t, uint32_t rtt_us)
         deviation_update(t, s > rtt_us ? s - rtt_us : rtt_us - s);
         rtt->srtt_us = max_u32((uint32_t)(((uint64_t)s * 7 + rtt_us) / 8), 1);
     }
+    /* DEVIATION: RFC 6298 2.4 wants at least one second. The configured minimum
+     * bounds the variance term instead, so a timeout is never less than srtt
+     * plus that minimum; this is what deployed stacks do. */
     uint64_t rto = (uint64_t)rtt->srtt_us + 4 * (uint64_t)rtt->rttvar_us;
     rtt->rto_us = (uint32_t)min_u64(rto, t->config->rto_max_us);
     rtt->backoff = 0; /* RFC 6298 5: a new sample ends the backoff */
