@@ -96,6 +96,10 @@ struct box_entry {
 };
 bool box_catalogue(unsigned i, struct box_entry *entry);
 
+/* What the box makes of a stream that plain TCP carries through it, in place:
+ * `len` bytes with room for 64 more. The new length. */
+size_t box_rewrites(const struct box_spec *spec, uint8_t *bytes, size_t len);
+
 /* ---- boxes in a chain ------------------------------------------------------------------- */
 
 enum { BOXES_MAX = 8 };

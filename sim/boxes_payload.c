@@ -30,6 +30,7 @@ static uint32_t place(struct origin *o, const struct box_packet *bp)
 /* ---- edit ------------------------------------------------------------------------------- */
 
 enum { EDIT_ONCE, EDIT_ALWAYS };
+enum { EDIT_FLIPS = 0x20 }; /* lower case becomes upper */
 static const char *const edit_words[] = {"once", "always", NULL};
 
 struct edit_flow {
@@ -48,7 +49,7 @@ static void edit_input(struct box *b, struct box_packet *bp)
     bool here = seq_leq(at, offset) && offset - at < bp->s.payload_len;
     if (bp->match && here && !(f->done[bp->dir] && box_how(b) == EDIT_ONCE)) {
         f->done[bp->dir] = true;
-        bp->payload[offset - at] ^= 0x20;
+        bp->payload[offset - at] ^= EDIT_FLIPS;
         box_count(b)->acted++;
         box_finish(bp->p);
     }
@@ -74,6 +75,8 @@ struct alg_flow {
     struct origin origin[2];
     uint32_t seen[2]; /* the sender's place that everything has come up to, at most */
 };
+
+static const uint8_t put_in[64] = "ten thousand plus a few more characters of somebody's address";
 
 static int32_t grow_of(const struct box *b)
 {
@@ -139,8 +142,6 @@ static void emit_piece(struct box *b, const struct box_packet *bp, const uint8_t
  * place, what is put in, and behind it. */
 static void rewrite(struct box *b, struct box_packet *bp, uint32_t first, uint32_t at)
 {
-    static const uint8_t put_in[64] =
-        "ten thousand plus a few more characters of somebody's address";
     uint32_t offset = (uint32_t)box_value(b, BOX_OFFSET, 0), len = bp->s.payload_len;
     int32_t grow = grow_of(b);
     uint32_t head = seq_lt(at, offset) ? offset - at : 0;
@@ -197,3 +198,23 @@ const struct box_kind kind_alg = {
     .all = true,
     .input = alg_input,
 };
+
+/* ---- what becomes of a stream ----------------------------------------------------------- */
+
+size_t box_rewrites(const struct box_spec *spec, uint8_t *bytes, size_t len)
+{
+    size_t offset = spec->given & 1u << BOX_OFFSET ? spec->value[BOX_OFFSET] : 0;
+    int64_t grow = spec->given & 1u << BOX_GROW ? (int64_t)spec->value[BOX_GROW] : 1;
+    if (offset >= len)
+        return len;
+    if (spec->kind == &kind_edit)
+        bytes[offset] ^= EDIT_FLIPS;
+    if (spec->kind != &kind_alg)
+        return len;
+    size_t gone = grow < 0 ? (size_t)-grow : 0, come = grow > 0 ? (size_t)grow : 0;
+    if (gone > len - offset)
+        gone = len - offset;
+    memmove(bytes + offset + come, bytes + offset + gone, len - offset - gone);
+    memcpy(bytes + offset, put_in, come);
+    return len - gone + come;
+}

@@ -10,6 +10,7 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/sim_matrix.h"
 #include "cli/units.h"
 #include "sim/jobs.h"
 #include "sim/scenario.h"
@@ -25,6 +26,7 @@ static const char about[] =
     "  plait sim boxes                 the middleboxes\n"
     "  plait sim run NAME...           run scenarios (all: every one)\n"
     "  plait sim swarm --seeds A..B    random worlds, one a seed, against the oracles\n"
+    "  plait sim matrix                middleboxes in all places, against what must come of it\n"
     "\n"
     "Each with --help. Exit codes: 0 everything held, 1 something did not, 2 wrong\n"
     "arguments, 10 a file cannot be written.\n";
@@ -388,9 +390,12 @@ int cmd_sim(int argc, char **argv)
         return boxes();
     if (strcmp(word, "run") == 0)
         return run(argc - 1, argv + 1);
+    if (strcmp(word, "matrix") == 0)
+        return sim_matrix(argc - 1, argv + 1);
     if (strcmp(word, "swarm") == 0)
         return swarm(argc - 1, argv + 1);
     bool help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
-    fprintf(help ? stdout : stderr, "usage: plait sim list|boxes|run|swarm [OPTIONS]\n\n%s", about);
+    fprintf(help ? stdout : stderr, "usage: plait sim list|boxes|run|swarm|matrix [OPTIONS]\n\n%s",
+            about);
     return help ? HOST_OK : HOST_FAIL_USAGE;
 }
