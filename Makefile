@@ -45,7 +45,7 @@ bench: ## plait and kernel side by side over one veth (root)
 
 interop: ## plait against the kernel over two emulated links, every case (root)
 	@scripts/install-packages build test
-	@$(MAKE) --no-print-directory plait
+	@$(MAKE) --no-print-directory all
 	@tests/interop/run.py --plait $(BUILD)/plait $(ARGS)
 
 swarm: ## random simulator runs against the oracles: make swarm SEEDS=10000

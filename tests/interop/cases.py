@@ -2,6 +2,7 @@
 """The rows of the table."""
 import itertools
 
+from rows import ROWS
 from transfer import Case
 from web import WebCase
 
@@ -26,6 +27,7 @@ def moves(group, pairs, families=(4, 6), checksums=(False, True), **more):
 
 def full():
     return [
+        *ROWS,
         *moves("move", REFERENCE, (4, 6), (False,)),
         *moves("move", PAIRS),
         *moves("cut", REFERENCE, cut=True),
@@ -38,6 +40,7 @@ def full():
 
 def quick():
     return [
+        *(row for row in ROWS if row.quick),
         *moves("move", PAIRS, (4,), (False,), capture=True, size=10 * MB),
         *moves("move", PAIRS[2:5:2], (6,), (True,), capture=True, size=10 * MB),
         *moves("cut", PAIRS[::2], (4,), (False,), cut=True, size=10 * MB),

@@ -8,8 +8,9 @@
 Names carry the process id, so that labs run side by side; everything is
 removed at the end, on signals too, and what a killed run left is removed by
 the next. The client routes by source address, as a host with two providers
-does; the server by destination. Without an emulator the veths join the hosts
-directly and keep their offloads.
+does; the server by destination. The emulator "direct" is none, on a wire of
+1500-byte packets; without one (None) the veths that join the hosts keep their
+offloads too.
 """
 import atexit
 import fcntl
@@ -125,6 +126,11 @@ class Program:
                         raise LabError(f"{self.name()} kept us waiting: {self.complaint()}")
                     break
             return found
+
+    def wait_change(self, seconds):
+        """Until the program says something, or so long."""
+        with self._changed:
+            self._changed.wait(seconds)
 
     def wait_line(self, pattern, seconds=10.0):
         """Until a line of either output matches; the match."""
@@ -259,7 +265,7 @@ class Lab:
     def _connect(self):
         numbers = range(1, len(self.paths) + 1)
         ends = [(self.client, "a"), (self.server, "b")]
-        if self.emulator:
+        if self.emulator not in (None, "direct"):
             joins = [f"link add {inner}{i} netns {self.middle} type veth peer name {letter}{i} "
                      f"netns {ns}" for i in numbers for (ns, letter), inner in zip(ends, "xy")]
             ends += [(self.middle, "x"), (self.middle, "y")]
@@ -313,7 +319,7 @@ class Lab:
                         tc qdisc add dev $d root tbf rate {path.mbit}mbit burst 16kb \
                             limit {path.queue_bytes}
                     done""")
-        elif self.emulator:
+        elif self.emulator not in (None, "direct"):
             raise LabError(f"there is no emulator {self.emulator}")
 
     # ---- addresses and endpoints ------------------------------------------

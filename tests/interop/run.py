@@ -15,6 +15,7 @@ import tempfile
 
 import cases
 import lab
+import table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -68,6 +69,8 @@ def main():
                         help="rows whose name contains TEXT (may be given again: all must)")
     parser.add_argument("--list", action="store_true", help="name the rows and stop")
     parser.add_argument("--json", metavar="FILE", help="write every figure there")
+    parser.add_argument("--markdown", metavar="FILE", nargs="?", const=str(ROOT / "docs/interop.md"),
+                        help="rewrite the table in FILE (docs/interop.md); every row is run")
     parser.add_argument("--path", action="append", metavar="MBIT,MS",
                         help="a path's rate and one-way delay (twice; default 50,10 and 50,30)")
     parser.add_argument("--size", type=int, metavar="BYTES", help="instead of 100 MB")
@@ -83,6 +86,8 @@ def main():
     if args.list:
         print("\n".join(row.name() for row in rows))
         return 0
+    if args.markdown and (args.quick or args.only):
+        parser.error("--markdown is about every row: not with --quick or --only")
     if os.geteuid() != 0:
         print("the lab makes network namespaces: run it as root", file=sys.stderr)
         return 77
@@ -116,6 +121,8 @@ def main():
     if args.json:
         with open(args.json, "w") as out:
             json.dump({"paths": [vars(p) for p in paths], "rows": results}, out, indent=1)
+    if args.markdown:
+        table.write(args.markdown, results, paths)
     return 1 if failed else 0
 
 
