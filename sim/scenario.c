@@ -11,8 +11,8 @@
 
 enum { MTU = 1500, RELEASE_S = 400 };
 
-const struct scenario *const scenario_tables[] = {scenarios_tcp, scenarios_mptcp, scenarios_figures,
-                                                  NULL};
+const struct scenario *const scenario_tables[] = {scenarios_tcp, scenarios_mptcp,
+                                                  scenarios_versions, scenarios_figures, NULL};
 
 const struct scenario *const scenario_tables_v0[] = {scenarios_mptcp, NULL};
 

@@ -352,23 +352,44 @@ static void adopt(struct side *s, struct plait_conn *conn)
     plait_conn_set_user(conn, s);
 }
 
-void stream_accept(struct sim *sim, struct host *h, struct plait_listener *listener)
+/* The stream whose client opened this connection. */
+static struct stream *accepted_for(struct sim *sim, struct stream *first,
+                                   const struct plait_conn *conn)
 {
+    struct plait_conn_info info;
+    plait_conn_info(conn, &info);
     list_each(s, &sim->streams, struct stream, node) {
-        if (s->listener != listener || s->side[1].host != h)
-            continue;
-        struct plait_conn *conn = plait_accept(listener);
-        if (!conn)
-            return;
+        if (s->first == first && s->client_port == info.remote.port)
+            return s;
+    }
+    return first;
+}
+
+static void listener_take(struct sim *sim, struct stream *first)
+{
+    struct plait_conn *conn;
+    while (first->listener && (conn = plait_accept(first->listener)) != NULL) {
+        struct stream *s = accepted_for(sim, first, conn);
         if (s->side[1].opened) {
-            sim_fail(sim, "%s accepted port %u twice", h->name, s->port);
+            sim_fail(sim, "%s accepted port %u twice", s->side[1].host->name, s->port);
             return;
         }
         adopt(&s->side[1], conn);
-        plait_listener_close(listener, sim->now_us);
-        s->listener = NULL;
+        if (--first->waiting == 0) {
+            plait_listener_close(first->listener, sim->now_us);
+            first->listener = NULL;
+        }
         side_step(&s->side[1]);
-        return;
+    }
+}
+
+void stream_accept(struct sim *sim, struct host *h, struct plait_listener *listener)
+{
+    list_each(s, &sim->streams, struct stream, node) {
+        if (s->listener == listener && s->side[1].host == h) {
+            listener_take(sim, s);
+            return;
+        }
     }
 }
 
@@ -377,12 +398,16 @@ static void stream_start(struct sim *sim, struct sim_event *e)
     struct stream *s = list_entry(e, struct stream, start);
     struct side *c = &s->side[0];
     struct plait_conn *conn;
+    struct plait_conn_info info;
     int error = plait_connect(c->host->stack, &s->local, &s->remote, &s->client_options,
                               sim->now_us, &conn);
-    if (error)
+    if (error) {
         side_done(c, error);
-    else
+    } else {
         adopt(c, conn);
+        plait_conn_info(conn, &info);
+        s->client_port = info.local.port;
+    }
     host_service(c->host);
 }
 
@@ -402,17 +427,41 @@ static void side_init(struct side *s, struct stream *stream, struct host *h,
     sim_event_init(sim, &s->event, side_fire);
 }
 
+/* One that starts then, between the two hosts. */
+static struct stream *stream_plan(struct sim *sim, struct host *client, struct host *server,
+                                  uint64_t start_us, const struct side_config *c,
+                                  const struct side_config *s)
+{
+    struct stream *stream = sim_alloc(sizeof *stream);
+    stream->sim = sim;
+    list_append(&sim->streams, &stream->node);
+    side_init(&stream->side[0], stream, client, c);
+    side_init(&stream->side[1], stream, server, s);
+    sim_event_init(sim, &stream->start, stream_start);
+    sim_event_at(sim, &stream->start, start_us);
+    return stream;
+}
+
+/* A port that no stream has yet. */
+static uint16_t port_next(const struct sim *sim)
+{
+    uint16_t next = FIRST_PORT;
+    list_each(s, &sim->streams, struct stream, node) {
+        if (s->port >= next)
+            next = (uint16_t)(s->port + 1);
+    }
+    return next;
+}
+
 struct stream *stream_new(struct sim *sim, struct host *client, struct iface *from,
                           struct iface *to, uint64_t start_us, const struct side_config *c,
                           const struct side_config *s, const struct plait_options *client_options,
                           const struct plait_options *server_options)
 {
-    struct stream *stream = sim_alloc(sizeof *stream);
-    stream->sim = sim;
-    stream->port = FIRST_PORT;
-    if (!list_empty(&sim->streams))
-        stream->port = (uint16_t)(list_last(&sim->streams, struct stream, node)->port + 1);
-    list_append(&sim->streams, &stream->node);
+    uint16_t port = port_next(sim);
+    struct stream *stream = stream_plan(sim, client, to->host, start_us, c, s);
+    stream->port = port;
+    stream->waiting = 1;
     if (from)
         stream->local.addr = from->local.addr;
     stream->remote = (struct plait_endpoint){to->local.addr, stream->port};
@@ -420,14 +469,24 @@ struct stream *stream_new(struct sim *sim, struct host *client, struct iface *fr
         stream->client_options = *client_options;
     if (server_options)
         stream->server_options = *server_options;
-    side_init(&stream->side[0], stream, client, c);
-    side_init(&stream->side[1], stream, to->host, s);
     struct plait_endpoint any = {.port = stream->port};
     int error = plait_listen(to->host->stack, &any, &stream->server_options, &stream->listener);
     if (error)
         sim_fail(sim, "%s cannot listen: %s", to->host->name, plait_error_text(error));
-    sim_event_init(sim, &stream->start, stream_start);
-    sim_event_at(sim, &stream->start, start_us);
+    return stream;
+}
+
+struct stream *stream_again(struct stream *first, uint64_t start_us, const struct side_config *c,
+                            const struct side_config *s)
+{
+    struct stream *stream =
+        stream_plan(first->sim, first->side[0].host, first->side[1].host, start_us, c, s);
+    stream->first = first;
+    first->waiting++;
+    stream->port = first->port;
+    stream->local = first->local;
+    stream->remote = first->remote;
+    stream->client_options = first->client_options;
     return stream;
 }
 

@@ -74,6 +74,9 @@ struct stream {
     struct plait_endpoint local, remote;
     struct plait_options client_options, server_options;
     struct plait_listener *listener;
+    struct stream *first; /* whose listener it shares; NULL: it has its own */
+    unsigned waiting;     /* of those that share this one's listener and of itself: not accepted */
+    uint16_t client_port; /* once started */
     struct sim_event start;
     struct side side[2]; /* 0: client, 1: server */
 };
@@ -85,6 +88,10 @@ struct stream *stream_new(struct sim *sim, struct host *client, struct iface *fr
                           struct iface *to, uint64_t start_us, const struct side_config *c,
                           const struct side_config *s, const struct plait_options *client_options,
                           const struct plait_options *server_options);
+/* Another connection to the listener of an earlier stream, with its options,
+ * from the same address. Nothing on the way may rewrite ports. */
+struct stream *stream_again(struct stream *first, uint64_t start_us, const struct side_config *c,
+                            const struct side_config *s);
 void stream_free(struct stream *s);
 
 /* Both ends are done; ctx: the stream. stream_all_done: every one of ctx, the

@@ -21,6 +21,9 @@
     X(SUBFLOW_STALE, "subflow_stale", "timeouts", NULL, NULL, NULL)                                \
     X(SUBFLOW_RECOVERED, "subflow_recovered", NULL, NULL, NULL, NULL)                              \
     X(JOIN_REFUSED, "join_refused", "token", NULL, NULL, NULL)                                     \
+    X(DESTINATION_JUDGED, "destination_judged", "version", "seen", "hold_us", NULL)                \
+    X(DESTINATION_USED, "destination_used", "version", "seen", "hold_us", NULL)                    \
+    X(DESTINATION_FORGOTTEN, "destination_forgotten", "version", "seen", "hold_us", NULL)          \
     X(ADDR_LOCAL_ADDED, "addr_local_added", "id", "mtu", NULL, NULL)                               \
     X(ADDR_LOCAL_REMOVED, "addr_local_removed", "id", NULL, NULL, NULL)                            \
     X(ADDR_ANNOUNCED, "addr_announced", "id", "attempt", NULL, NULL)                               \
@@ -47,6 +50,12 @@ enum plait_event_type {
     X(PEER_VERSION, "the peer offered an MPTCP version or form that is not spoken here")           \
     X(PEER_CHECKSUM, "the peer requires DSS checksums and they are refused here")                  \
     X(SYN_DROPPED, "SYNs with MP_CAPABLE were not answered; a plain SYN was sent")                 \
+    X(DESTINATION_DROPS_SYNS, "lately only plain SYNs were answered: MP_CAPABLE was left out")     \
+    X(DESTINATION_NO_V1,                                                                           \
+      "version 1 was lately answered without MP_CAPABLE: version 0 was offered")                   \
+    X(DESTINATION_PROBE, "the verdict on the destination is old: this connection tries anew")      \
+    X(DESTINATION_WORKS, "the destination answered with MP_CAPABLE")                               \
+    X(DESTINATION_DECAYED, "nothing renewed the verdict on the destination for too long")          \
     X(THIRD_ACK_PLAIN, "the client's third ACK and first data carried no MP_CAPABLE")              \
     X(FIRST_DATA_PLAIN, "the first data carried no DSS")                                           \
     X(FIRST_ACK_PLAIN, "data was acknowledged on the first subflow without a DATA_ACK")            \

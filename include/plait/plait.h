@@ -91,10 +91,16 @@ struct plait_config {
 
     bool multipath; /* offer and accept MPTCP */
     enum plait_version version;
-    bool checksum;          /* require DSS checksums */
-    bool announce;          /* tell the peer our further addresses (server) */
-    bool joins_accepted;    /* from the peer */
-    bool dsn64, data_ack64; /* always use the 8-byte forms */
+    /* A client whose offer of version 1 was answered without MP_CAPABLE may
+     * offer version 0 on its next connection to that destination. Off: whoever
+     * strips an option could choose the version (RFC 8684 5). */
+    bool version_fallback;
+    uint16_t destinations_max;    /* remembered; 0: none (plait_stack_destinations) */
+    uint32_t destination_hold_us; /* a verdict is heeded at first; at most 32 times that */
+    bool checksum;                /* require DSS checksums */
+    bool announce;                /* tell the peer our further addresses (server) */
+    bool joins_accepted;          /* from the peer */
+    bool dsn64, data_ack64;       /* always use the 8-byte forms */
     bool nagle, timestamps, sack, pacing;
     uint8_t capable_syn_retries; /* SYNs with MP_CAPABLE before a plain one */
     uint8_t syn_retries, data_retries;
@@ -199,6 +205,25 @@ struct plait_memory {
     uint32_t conns_waiting; /* of them: only TIME_WAIT is left (RFC 9293 3.6.1) */
 };
 PLAIT_API void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *out);
+
+/* What clients of this stack learned about a destination and heed (see
+ * docs/decisions): SYNs with MP_CAPABLE that nobody answered, offers that were
+ * answered without it. Never across the networks of different local addresses. */
+struct plait_destination {
+    struct plait_addr local; /* our network; our address where its length is not known */
+    uint8_t prefix_len;      /* 0: not known */
+    struct plait_endpoint remote;
+    uint8_t version;        /* that was offered: 0 or 1 */
+    enum plait_reason why;  /* SYN_DROPPED or PEER_NO_MPTCP */
+    bool decisive, probing; /* it is heeded; one connection is trying anew */
+    uint32_t seen, used;    /* connections in a row that showed it, that heeded it */
+    uint64_t seen_us;       /* when last */
+    uint64_t until_us;      /* from then on one connection tries anew */
+};
+/* Fill at most `max` entries, the one learned longest ago first; returns how
+ * many there are. */
+PLAIT_API unsigned plait_stack_destinations(const struct plait_stack *stack,
+                                            struct plait_destination *out, unsigned max);
 
 /* Check every invariant; aborts with a message. For tests and simulation. */
 PLAIT_API void plait_stack_check(const struct plait_stack *stack);
@@ -317,6 +342,7 @@ struct plait_conn_info {
     uint8_t version; /* of MPTCP, offered or negotiated: 0 or 1 */
     bool client, established, multipath, checksum;
     enum plait_reason fallback_why;      /* not multipath: why */
+    enum plait_reason destination_why;   /* what was known of the destination decided: what */
     unsigned subflows, subflows_total;   /* now, ever */
     uint64_t bytes_written, bytes_acked; /* application bytes, once each */
     uint64_t bytes_received, bytes_read;

@@ -144,9 +144,10 @@ json_t *report_json(const struct report *r)
         {"bytes_received", c->bytes_received}, {"bytes_reinjected", c->bytes_reinjected},
         {"subflows_total", c->subflows_total},
     };
-    json_t *o = json_pack("{s:b s:s? s:i s:b s:s* s:s* s:s*}", "multipath", c->multipath,
-                          "fallback", why, "version", c->version, "checksum", c->checksum,
-                          "scheduler", c->scheduler, "path_manager", c->path_manager, "cc", c->cc);
+    json_t *o = json_pack("{s:b s:s? s:s s:i s:b s:s* s:s* s:s*}", "multipath", c->multipath,
+                          "fallback", why, "remembered", plait_reason_name(c->destination_why),
+                          "version", c->version, "checksum", c->checksum, "scheduler", c->scheduler,
+                          "path_manager", c->path_manager, "cc", c->cc);
 
     report_numbers(o, numbers, sizeof numbers / sizeof numbers[0]);
     for (unsigned i = 0; i < r->count; i++)

@@ -340,6 +340,7 @@ void conn_free(struct plait_conn *c)
 {
     struct mptcp_env *env = c->env;
     conn_uncount(c);
+    destinations_gone(c);
     list_each(sf, &c->subflows, struct subflow, link) {
         tcp_set_group(&sf->tcp, NULL, NULL);
         subflow_release(sf);

@@ -196,6 +196,8 @@ struct plait_conn {
     bool counted;              /* in MPCurrEstab */
     uint8_t version;           /* 0 or 1: offered; a server's is that of the SYN it answers */
     enum plait_version version_choice; /* what may be offered or answered */
+    enum plait_reason destination_why; /* client: what was known of the destination decided */
+    uint64_t opened_us;                /* client: when its first SYN was due */
     bool fail_pending;                 /* MP_FAIL for fail_dsn is to be sent */
     uint64_t fail_dsn;
     enum plait_reason fallback_why;

@@ -52,13 +52,12 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
     list_init(&env->finished);
     pool_init(&env->subflows, &env->mem, sizeof(struct subflow));
     pool_init(&env->ranges, &env->mem, sizeof(struct recv_piece));
-    if (!hash_init(&env->flows, &env->mem))
-        return PLAIT_E_NO_MEMORY;
-    if (!hash_init(&env->tokens, &env->mem)) {
-        hash_free(&env->flows);
-        return PLAIT_E_NO_MEMORY;
-    }
-    return 0;
+    if (hash_init(&env->flows, &env->mem) && hash_init(&env->tokens, &env->mem) &&
+        destinations_init(env))
+        return 0;
+    hash_free(&env->flows);
+    hash_free(&env->tokens);
+    return PLAIT_E_NO_MEMORY;
 }
 
 void env_free(struct mptcp_env *env)
@@ -69,6 +68,7 @@ void env_free(struct mptcp_env *env)
     mem_free(&env->mem, env->ports, env->port_capacity * sizeof *env->ports);
     hash_free(&env->flows);
     hash_free(&env->tokens);
+    destinations_free(env);
     pool_free(&env->subflows);
     pool_free(&env->ranges);
     tcp_env_free(&env->tcp);

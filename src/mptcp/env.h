@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/prng.h"
 #include "base/timers.h"
+#include "mptcp/destinations.h"
 #include "plait/plait.h"
 #include "tcp/tcp.h"
 
@@ -33,6 +34,7 @@ struct mptcp_env {
     struct hash_key hash_key;
     struct hash_table flows;  /* struct subflow by 4-tuple */
     struct hash_table tokens; /* struct plait_conn by local token */
+    struct destinations destinations;
     struct plait_counters counters;
     uint64_t now_us; /* of the present entry */
 

@@ -99,6 +99,8 @@ int conn_open(struct plait_conn *c, const struct plait_endpoint *local,
     struct mptcp_env *env = c->env;
     c->local = *local;
     c->remote = *remote;
+    c->opened_us = now_us;
+    destinations_choose(c);
     if (c->multipath && !conn_draw_key(c))
         c->multipath = false;
     conn_start_sequences(c);
@@ -264,13 +266,17 @@ static void capable_synack_in(struct plait_conn *c, const struct mptcp_options *
     if (!c->multipath)
         return;
     if (!(o->present & MPO_CAPABLE_KEY) || m->version != c->version || !capable_flags_ok(m)) {
+        enum plait_reason why = (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION
+                                : c->initial->syn_attempts > c->env->config.capable_syn_retries
+                                    ? PLAIT_WHY_SYN_DROPPED
+                                    : PLAIT_WHY_PEER_NO_MPTCP;
         c->env->counters.MPCapableFallbackSYNACK++;
-        conn_fallback(c->initial, (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION
-                                  : c->initial->syn_attempts > c->env->config.capable_syn_retries
-                                      ? PLAIT_WHY_SYN_DROPPED
-                                      : PLAIT_WHY_PEER_NO_MPTCP);
+        if (why != PLAIT_WHY_PEER_VERSION)
+            destinations_failed(c, why);
+        conn_fallback(c->initial, why);
         return;
     }
+    destinations_worked(c);
     c->env->counters.MPCapableSYNACKRX++;
     c->checksum = c->checksum || (m->flags & MPC_CHECKSUM);
     c->peer_no_join_initial = (m->flags & MPC_NO_JOIN) != 0;

@@ -58,6 +58,7 @@ void conn_info(const struct plait_conn *c, struct plait_conn_info *out)
         .multipath = c->multipath,
         .checksum = c->checksum,
         .fallback_why = c->fallback_why,
+        .destination_why = c->destination_why,
         .subflows = c->subflow_count,
         .subflows_total = c->subflow_total,
         .bytes_written = c->snd_end - c->local_idsn - 1,

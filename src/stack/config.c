@@ -33,6 +33,8 @@ void plait_config_default(struct plait_config *config)
         .burst_max_bytes = PLAIT_PAYLOAD_MAX,
         .multipath = true,
         .version = PLAIT_VERSION_AUTO,
+        .destinations_max = 256,
+        .destination_hold_us = 60 * 1000 * 1000,
         .announce = true,
         .joins_accepted = true,
         .nagle = true,

@@ -277,6 +277,12 @@ void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *ou
         out->conns_waiting += only_time_wait(c);
 }
 
+unsigned plait_stack_destinations(const struct plait_stack *stack, struct plait_destination *out,
+                                  unsigned max)
+{
+    return destinations_read(&stack->env, out, max);
+}
+
 const struct plait_counters *plait_stack_counters(const struct plait_stack *stack)
 {
     return &stack->env.counters;
