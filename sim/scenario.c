@@ -11,10 +11,11 @@
 
 enum { MTU = 1500, RELEASE_S = 400 };
 
-const struct scenario *const scenario_tables[] = {scenarios_tcp, scenarios_mptcp,
-                                                  scenarios_versions, scenarios_figures, NULL};
+const struct scenario *const scenario_tables[] = {scenarios_tcp,       scenarios_mptcp,
+                                                  scenarios_fastclose, scenarios_versions,
+                                                  scenarios_figures,   NULL};
 
-const struct scenario *const scenario_tables_v0[] = {scenarios_mptcp, NULL};
+const struct scenario *const scenario_tables_v0[] = {scenarios_mptcp, scenarios_fastclose, NULL};
 
 static const struct scenario *row_at(const struct scenario *const *tables, bool v0, unsigned *i)
 {

@@ -44,7 +44,7 @@ struct scenario {
 
 /* The tables, one a file; each ends with a row without a name. */
 extern const struct scenario scenarios_tcp[], scenarios_mptcp[], scenarios_figures[],
-    scenarios_versions[];
+    scenarios_fastclose[], scenarios_versions[];
 /* All of them, ended by NULL. */
 extern const struct scenario *const scenario_tables[];
 /* Those of them that are run in MPTCP's version 0 as well, under the name

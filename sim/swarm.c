@@ -124,6 +124,7 @@ static struct plait_config random_config(struct world *w)
     c.version = (enum plait_version)PICK(w, PLAIT_VERSION_AUTO, PLAIT_VERSION_AUTO, PLAIT_VERSION_1,
                                          PLAIT_VERSION_0, PLAIT_VERSION_0);
     c.version_fallback = percent(w, 40);
+    c.fastclose_ack = percent(w, 40);
     c.checksum = percent(w, 25);
     c.dsn64 = percent(w, 20);
     c.data_ack64 = percent(w, 20);

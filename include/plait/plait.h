@@ -100,7 +100,11 @@ struct plait_config {
     bool checksum;                /* require DSS checksums */
     bool announce;                /* tell the peer our further addresses (server) */
     bool joins_accepted;          /* from the peer */
-    bool dsn64, data_ack64;       /* always use the 8-byte forms */
+    /* Abort with MP_FASTCLOSE on an ACK, repeated until the peer's RST comes
+     * (RFC 8684 3.5 option A), instead of on RSTs at once (option R). Version 0
+     * knows no other way than ACKs. */
+    bool fastclose_ack;
+    bool dsn64, data_ack64; /* always use the 8-byte forms */
     bool nagle, timestamps, sack, pacing;
     uint8_t capable_syn_retries; /* SYNs with MP_CAPABLE before a plain one */
     uint8_t syn_retries, data_retries;

@@ -51,7 +51,7 @@ static bool add_addr_authentic(const struct plait_conn *c, const struct mptcp_ad
 {
     uint8_t expected[HMAC_ADD_ADDR_LEN];
     if (c->version == 0)
-        return !a->has_hmac;
+        return !a->has_hmac && !a->echo;
     add_addr_hmac(c->remote_key, c->local_key, a->addr_id, &a->addr, a->has_port ? a->port : 0,
                   expected);
     return a->has_hmac && hmac_equal(expected, a->hmac, sizeof expected);

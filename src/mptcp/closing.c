@@ -6,8 +6,8 @@
  * DATA_ACKed every subflow is closed with a FIN of its own. As plain TCP the
  * first subflow's FIN takes the DATA_FIN's place. The end that was told first
  * lets the other send its FINs first too, so that TIME_WAIT stays with the one
- * that began, on every subflow (RFC 8041 3.6). Abruptly: RST with MP_FASTCLOSE
- * on every subflow (option R of 3.5).
+ * that began, on every subflow (RFC 8041 3.6). Abruptly: MP_FASTCLOSE, on RSTs
+ * or on ACKs (fastclose.c).
  *
  * Not at all: with no subflow left on which the peer could be heard, the
  * connection waits for a new one, from either end, and for so long only.
@@ -46,7 +46,7 @@ void conn_abort(struct plait_conn *c, enum plait_reason why)
         subflows_give_up(c, why);
         return;
     }
-    c->fastclose = c->multipath && c->key_known;
+    fastclose_begin(c);
     conn_fail(c, PLAIT_E_ABORTED, why);
 }
 
@@ -84,15 +84,6 @@ void conn_detach(struct plait_conn *c, uint64_t now_us)
         tcp_orphan(&c->plain->tcp, now_us);
     c->give_up_us = now_us + c->env->config.close_timeout_us;
     conn_touch(c);
-}
-
-void closing_fastclose_in(struct subflow *sf, uint64_t key)
-{
-    struct plait_conn *c = sf->conn;
-    if (!c->multipath || !c->key_known || key != c->local_key)
-        return;
-    c->env->counters.MPFastcloseRx++;
-    conn_fail(c, PLAIT_E_RESET, PLAIT_WHY_PEER_FASTCLOSE);
 }
 
 void closing_subflow_fin(struct subflow *sf, uint64_t now_us)

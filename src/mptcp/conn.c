@@ -291,6 +291,8 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
         c->initial = NULL;
     if (c->plain == sf)
         c->plain = NULL;
+    if (c->fastclose_on == sf)
+        c->fastclose_on = NULL;
     subflow_remember(sf);
     tcp_set_group(&sf->tcp, NULL, NULL);
     subflow_release(sf);
@@ -323,7 +325,8 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why)
     if (!c->error)
         c->error = error;
     list_each(sf, &c->subflows, struct subflow, link)
-        subflow_reset(sf, why);
+        if (sf != c->fastclose_on)
+            subflow_reset(sf, why);
     conn_event(c, NULL, PLAIT_EV_CONN_CLOSED, why, c->rcv_nxt - c->remote_idsn - 1,
                c->snd_una - c->local_idsn - 1, (uint64_t)(uint32_t)-c->error, 0);
     conn_notify(c);
@@ -367,11 +370,14 @@ static uint64_t conn_deadline(const struct plait_conn *c)
 {
     uint64_t at = c->pace_us < c->data_rto_us ? c->pace_us : c->data_rto_us;
     uint64_t closing = closing_deadline(c), addresses = addresses_deadline(c);
-    uint64_t overdue = reinject_overdue_deadline(c);
+    uint64_t overdue = reinject_overdue_deadline(c), fastclose = fastclose_deadline(c);
+    at = fastclose < at ? fastclose : at;
     at = overdue < at ? overdue : at;
     at = closing < at ? closing : at;
     at = addresses < at ? addresses : at;
     list_each(sf, &c->subflows, struct subflow, link) {
+        if (sf == c->fastclose_on)
+            continue;
         uint64_t tcp = tcp_deadline(&sf->tcp);
         at = tcp < at ? tcp : at;
         at = sf->join_ack_us < at ? sf->join_ack_us : at;

@@ -265,6 +265,11 @@ struct plait_conn {
     uint64_t fins_at_us;    /* closing passively: FINs go out now at the latest */
     uint64_t give_up_us;    /* close or no-subflow deadline */
 
+    /* fastclose.c */
+    struct subflow *fastclose_on; /* carries MP_FASTCLOSE on ACKs (option A); NULL: none */
+    uint64_t fastclose_us;        /* when next */
+    uint8_t fastclose_sent;       /* times */
+
     struct timer timer;  /* the earliest deadline of the connection and its subflows */
     unsigned poll_shown; /* readiness as last given out */
 };
@@ -498,10 +503,21 @@ void closing_fin_again(struct plait_conn *c);
 void closing_step(struct plait_conn *c, uint64_t now_us);
 void closing_tick(struct plait_conn *c, uint64_t now_us);
 uint64_t closing_deadline(const struct plait_conn *c);
-void closing_fastclose_in(struct subflow *sf, uint64_t key);
 /* The peer's FIN on a subflow, and the acknowledgment of ours. */
 void closing_subflow_fin(struct subflow *sf, uint64_t now_us);
 void closing_subflow_fin_acked(struct subflow *sf);
+
+/* ---- fastclose.c --------------------------------------------------------------------- */
+
+/* The connection is being aborted here: choose how to tell the peer. */
+void fastclose_begin(struct plait_conn *c);
+/* MP_FASTCLOSE came, on an ACK or a RST. */
+void fastclose_in(struct subflow *sf, uint64_t key);
+/* sf is the one that repeats it: is it time to? It was sent. */
+bool fastclose_due(const struct subflow *sf, uint64_t now_us);
+void fastclose_sent(struct subflow *sf, uint64_t now_us);
+void fastclose_tick(struct plait_conn *c, uint64_t now_us);
+uint64_t fastclose_deadline(const struct plait_conn *c);
 
 /* ---- info.c --------------------------------------------------------------------------- */
 

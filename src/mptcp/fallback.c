@@ -89,5 +89,7 @@ void conn_fallback(struct subflow *sf, enum plait_reason why)
             subflow_reset(other, why);
     reinject_free(c);
     receive_unmapped(sf);
+    if (tcp_peer_finished(&sf->tcp)) /* it ended a subflow; now it ends the stream */
+        closing_subflow_fin(sf, c->env->now_us);
     conn_touch(c);
 }

@@ -124,7 +124,7 @@ void subflow_icmp(struct subflow *sf, const struct icmp_error *e, uint64_t now_u
 void subflow_tick(struct subflow *sf, uint64_t now_us)
 {
     struct tcp_result r = {0};
-    if (sf->gone)
+    if (sf->gone || sf == sf->conn->fastclose_on)
         return;
     if (tcp_deadline(&sf->tcp) <= now_us) {
         tcp_tick(&sf->tcp, now_us, &r);
@@ -143,4 +143,5 @@ void conn_tick(struct plait_conn *c, uint64_t now_us)
     reinject_overdue_tick(c, now_us);
     addresses_tick(c, now_us);
     closing_tick(c, now_us);
+    fastclose_tick(c, now_us);
 }

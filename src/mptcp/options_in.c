@@ -73,7 +73,7 @@ static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d)
 static void capable_data_in(struct subflow *sf, const struct mptcp_capable *m, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
-    if (c->version == 0 || !c->key_known || c->client || m->sender_key != c->remote_key ||
+    if (!c->key_known || c->client || m->sender_key != c->remote_key ||
         m->receiver_key != c->local_key)
         return;
     if (m->has_checksum != c->checksum) {
@@ -108,22 +108,54 @@ static void first_data_check(struct subflow *sf, const struct segment *seg,
     }
 }
 
-static void signals_in(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us)
+/* The options of a segment whose form the negotiated version has; others are
+ * ignored. Version 0 has no MP_TCPRST and no MP_CAPABLE with data, version 1 no
+ * MP_PRIO for another subflow (taken out because it lends itself to hijacking).
+ * The forms of ADD_ADDR are told apart in addresses.c, one by one. */
+static uint32_t options_of_version(const struct plait_conn *c, const struct mptcp_options *o)
+{
+    if (c->version == 0)
+        return o->present & ~(uint32_t)(MPO_TCPRST | MPO_CAPABLE_DATA);
+    if ((o->present & MPO_PRIO) && o->prio.has_addr_id)
+        return o->present & ~(uint32_t)MPO_PRIO;
+    return o->present;
+}
+
+static void priority_in(struct subflow *sf, bool backup)
+{
+    sf->backup_remote = backup;
+    conn_event(sf->conn, sf, PLAIT_EV_SUBFLOW_PRIORITY, PLAIT_WHY_NONE, backup, 1, 0, 0);
+}
+
+/* For this subflow, or in version 0 for all that end at one of the peer's
+ * addresses (RFC 6824 3.3.8). */
+static void prio_in(struct subflow *sf, const struct mptcp_options *o)
 {
     struct plait_conn *c = sf->conn;
-    if (o->present & MPO_PRIO) {
-        c->env->counters.MPPrioRx++;
-        sf->backup_remote = o->prio.backup;
-        conn_event(c, sf, PLAIT_EV_SUBFLOW_PRIORITY, PLAIT_WHY_NONE, o->prio.backup, 1, 0, 0);
+    c->env->counters.MPPrioRx++;
+    if (!o->prio.has_addr_id) {
+        priority_in(sf, o->prio.backup);
+        return;
     }
-    if (o->present & MPO_FAIL) {
+    list_each(other, &c->subflows, struct subflow, link)
+        if (other->joined && other->remote_id == o->prio.addr_id)
+            priority_in(other, o->prio.backup);
+}
+
+static void signals_in(struct subflow *sf, const struct mptcp_options *o, uint32_t present,
+                       uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    if (present & MPO_PRIO)
+        prio_in(sf, o);
+    if (present & MPO_FAIL) {
         c->env->counters.MPFailRx++;
         if (fallback_possible(sf))
             conn_fallback(sf, PLAIT_WHY_MP_FAIL);
         else
             subflow_reset(sf, PLAIT_WHY_MP_FAIL);
     }
-    if (o->present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR))
+    if (present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR))
         addresses_in(sf, o, now_us);
 }
 
@@ -132,13 +164,14 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
 {
     struct plait_conn *c = sf->conn;
     const struct mptcp_options *o = &seg->mptcp;
-    if ((o->present & MPO_TCPRST) && (seg->flags & TCP_RST)) {
+    uint32_t present = options_of_version(c, o);
+    if ((present & MPO_TCPRST) && (seg->flags & TCP_RST)) {
         c->env->counters.MPRstRx++;
         sf->peer_told = true;
         sf->told = (struct reset_told){o->tcprst.reason, o->tcprst.transient};
     }
-    if (o->present & MPO_FASTCLOSE)
-        closing_fastclose_in(sf, o->fastclose_key);
+    if (present & MPO_FASTCLOSE)
+        fastclose_in(sf, o->fastclose_key);
     if (c->state == CONN_CLOSED || (seg->flags & TCP_RST))
         return;
     first_data_check(sf, seg, r);
@@ -151,9 +184,9 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
     }
     if (!sf->joined)
         return;
-    if ((o->present & MPO_CAPABLE_DATA) && sf == c->initial)
+    if ((present & MPO_CAPABLE_DATA) && sf == c->initial)
         capable_data_in(sf, &o->capable, now_us);
-    if (o->present & MPO_DSS) {
+    if (present & MPO_DSS) {
         conn_confirm(c, now_us);
         if (o->dss.has_ack)
             dss_ack_in(sf, seg);
@@ -162,5 +195,5 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
     } else if (!c->confirmed && (seg->flags & TCP_ACK)) {
         conn_window(c, c->snd_una + segment_window(sf, seg));
     }
-    signals_in(sf, o, now_us);
+    signals_in(sf, o, present, now_us);
 }

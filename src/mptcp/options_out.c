@@ -63,14 +63,19 @@ static void dss_fin_out(const struct plait_conn *c, struct mptcp_options *o)
     dss_map_out(c, &m, o);
 }
 
+static void fastclose_out(const struct plait_conn *c, struct mptcp_options *o)
+{
+    o->present |= MPO_FASTCLOSE;
+    o->fastclose_key = c->remote_key;
+}
+
 static void rst_out(const struct subflow *sf, struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
     if (!c->multipath || !sf->rst_set || !c->key_known)
         return;
     if (c->fastclose) {
-        o->present |= MPO_FASTCLOSE;
-        o->fastclose_key = c->remote_key;
+        fastclose_out(c, o);
         return;
     }
     if (c->version != 0) /* RFC 6824 has no MP_TCPRST */
@@ -81,6 +86,10 @@ static void rst_out(const struct subflow *sf, struct mptcp_options *o)
 static void ack_out(const struct subflow *sf, unsigned room, struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
+    if (sf == c->fastclose_on) {
+        fastclose_out(c, o);
+        return;
+    }
     if (c->fail_pending && sf == c->plain) {
         o->present |= MPO_FAIL;
         o->fail_dsn = c->fail_dsn;
@@ -218,8 +227,11 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
     }
     if (o->present & MPO_TCPRST)
         n->MPRstTx++;
-    if (o->present & MPO_FASTCLOSE)
+    if (o->present & MPO_FASTCLOSE) {
         n->MPFastcloseTx++;
+        if (plan->kind == TCP_PLAN_ACK)
+            fastclose_sent(sf, now_us);
+    }
     if ((o->present & MPO_DSS) && o->dss.has_map && o->dss.data_fin) {
         sf->fin_pending = false;
         c->fin_sent = true;

@@ -185,6 +185,14 @@ static void conn_schedule(struct plait_conn *c, uint64_t now_us)
 
 /* ---- packets ---------------------------------------------------------------------- */
 
+static bool subflow_plan(const struct subflow *sf, uint64_t now_us, const struct tcp_ask *ask,
+                         struct tcp_plan *plan)
+{
+    if (sf != sf->conn->fastclose_on)
+        return tcp_plan(&sf->tcp, now_us, ask, plan);
+    return fastclose_due(sf, now_us) && tcp_plan_ack(&sf->tcp, now_us, ask, plan);
+}
+
 static bool subflow_output(struct subflow *sf, uint64_t now_us, struct plait_packet_tx *p)
 {
     struct plait_conn *c = sf->conn;
@@ -192,7 +200,7 @@ static bool subflow_output(struct subflow *sf, uint64_t now_us, struct plait_pac
     struct tcp_plan plan;
     struct tcp_result r = {0};
     conn_options_ask(sf, now_us, &ask);
-    if (!tcp_plan(&sf->tcp, now_us, &ask, &plan)) {
+    if (!subflow_plan(sf, now_us, &ask, &plan)) {
         sf->quiet = true;
         return false;
     }

@@ -277,17 +277,30 @@ static bool plan_ack(const struct planning *k)
     return start_open(k, TCP_PLAN_ACK, t->snd_nxt, 0, k->ask->ack_option_len);
 }
 
+static struct planning begin(const struct tcp *t, uint64_t now_us, const struct tcp_ask *ask,
+                             struct tcp_plan *p)
+{
+    assert(now_us >= t->now_us);
+    p->kind = TCP_PLAN_NONE;
+    p->iov_count = 0;
+    p->payload_len = p->gso_size = p->segment_len = 0;
+    p->record = NULL;
+    return (struct planning){t, now_us, ask, p};
+}
+
+bool tcp_plan_ack(const struct tcp *t, uint64_t now_us, const struct tcp_ask *ask,
+                  struct tcp_plan *p)
+{
+    const struct planning k = begin(t, now_us, ask, p);
+    return tcp_synchronized(t) && start_open(&k, TCP_PLAN_ACK, t->snd_nxt, 0, ask->ack_option_len);
+}
+
 bool tcp_plan(const struct tcp *t, uint64_t now_us, const struct tcp_ask *ask, struct tcp_plan *p)
 {
     typedef bool planner(const struct planning *k);
     static planner *const planners[] = {plan_reset,      plan_syn, plan_retransmit, plan_data,
                                         plan_loss_probe, plan_fin, plan_probe,      plan_ack};
-    assert(now_us >= t->now_us);
-    const struct planning k = {t, now_us, ask, p};
-    p->kind = TCP_PLAN_NONE;
-    p->iov_count = 0;
-    p->payload_len = p->gso_size = p->segment_len = 0;
-    p->record = NULL;
+    const struct planning k = begin(t, now_us, ask, p);
     if (t->state == TCP_CLOSED && !t->wants.reset)
         return false;
     for (size_t i = 0; i < sizeof planners / sizeof *planners; i++)

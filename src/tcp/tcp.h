@@ -318,6 +318,10 @@ void tcp_accept_window(struct tcp *t, uint32_t window_bytes);
 /* Pick one thing to send, in this order: RST, SYN, retransmission, data, FIN,
  * probe, ACK. Returns kind != NONE. */
 bool tcp_plan(const struct tcp *t, uint64_t now_us, const struct tcp_ask *ask, struct tcp_plan *p);
+/* A pure ACK, whatever else waits: for an owner that sends nothing else here
+ * any more. False: the connection is not open. */
+bool tcp_plan_ack(const struct tcp *t, uint64_t now_us, const struct tcp_ask *ask,
+                  struct tcp_plan *p);
 /* The plan was encoded and handed on. */
 void tcp_sent(struct tcp *t, const struct tcp_plan *p, uint64_t now_us, struct tcp_result *r);
 
@@ -332,6 +336,12 @@ void tcp_check(const struct tcp *t);
 static inline bool tcp_can_receive(const struct tcp *t)
 {
     return t->state == TCP_ESTABLISHED || t->state == TCP_FIN_WAIT_1 || t->state == TCP_FIN_WAIT_2;
+}
+/* The peer's FIN has come, and everything before it. */
+static inline bool tcp_peer_finished(const struct tcp *t)
+{
+    return t->state == TCP_CLOSE_WAIT || t->state == TCP_CLOSING || t->state == TCP_LAST_ACK ||
+           t->state == TCP_TIME_WAIT;
 }
 static inline bool tcp_can_send(const struct tcp *t)
 {

@@ -286,6 +286,37 @@ static void client_takes_no_other_version_for_an_answer(void **state)
     }
 }
 
+/* The server fell back first and ended the stream with a FIN, which this end
+ * took for a subflow's until it fell back too. */
+static void client_takes_an_early_fin_for_the_end(void **state)
+{
+    (void)state;
+    for (uint8_t version = 0; version < 2; version++) {
+        struct trace *t = trace_default();
+        char buf[8];
+        client_connect(t, version ? PLAIT_VERSION_1 : PLAIT_VERSION_0);
+        client_answered(t, version, MPC_HMAC);
+        uint32_t next = t->seg.seq;
+        struct segment s = {.dst = t->seg.src,
+                            .flags = TCP_FIN | TCP_ACK,
+                            .seq = PEER_ISS + 1,
+                            .ack = next,
+                            .window = 65535};
+        trace_send(t, s, NULL, 0);
+        assert_int_equal(plait_conn_read(t->conn, buf, sizeof buf, t->now), PLAIT_E_AGAIN);
+        assert_int_equal(plait_conn_write(t->conn, "hello", 5, t->now), 5);
+        while (trace_next(t))
+            ;
+        s.flags = TCP_ACK;
+        s.seq++;
+        s.ack = next + 5;
+        trace_send(t, s, NULL, 0);
+        assert_int_equal(info_of(t).fallback_why, PLAIT_WHY_FIRST_ACK_PLAIN);
+        assert_int_equal(plait_conn_read(t->conn, buf, sizeof buf, t->now), 0);
+        trace_free(t);
+    }
+}
+
 /* With a second address of ours there is a join, unless the server's C bit
  * asks for none. */
 static void client_honours_the_c_bit(void **state)
@@ -412,6 +443,29 @@ static void an_address_needs_no_hmac_and_gets_no_echo(void **state)
     peer_free(p);
 }
 
+/* RFC 6824 3.3.8: MP_PRIO may name an address. Version 1 took that out. */
+static void a_priority_may_be_an_address_s(void **state)
+{
+    (void)state;
+    for (uint8_t version = 0; version < 2; version++) {
+        struct plait_config config = config_version(PLAIT_VERSION_AUTO);
+        struct peer *p = peer_new_version(&config, version, false);
+        struct plait_subflow_info flows[2];
+        peer_settle(p);
+        peer_join(p, 1); /* address ID 1 */
+        struct segment s = peer_segment(p, 0, 0);
+        s.mptcp.present = MPO_PRIO;
+        s.mptcp.prio.backup = s.mptcp.prio.has_addr_id = true;
+        s.mptcp.prio.addr_id = 1;
+        trace_send(p->t, s, NULL, 0);
+        assert_int_equal(plait_conn_subflows(p->t->conn, flows, 2), 2);
+        assert_false(flows[0].backup);
+        assert_int_equal(flows[1].backup, version == 0);
+        assert_int_equal(peer_counters(p)->MPPrioRx, version == 0);
+        peer_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,11 +477,13 @@ int main(void)
         cmocka_unit_test(client_puts_its_key_on_the_syn),
         cmocka_unit_test(client_sends_keys_before_data),
         cmocka_unit_test(client_takes_no_other_version_for_an_answer),
+        cmocka_unit_test(client_takes_an_early_fin_for_the_end),
         cmocka_unit_test(client_honours_the_c_bit),
         cmocka_unit_test(joins_are_authenticated_with_sha1),
         cmocka_unit_test(a_refused_join_is_told_no_reason),
         cmocka_unit_test(a_checksum_that_was_not_agreed_is_ignored),
         cmocka_unit_test(a_missing_checksum_ends_the_subflow),
+        cmocka_unit_test(a_priority_may_be_an_address_s),
         cmocka_unit_test(an_address_needs_no_hmac_and_gets_no_echo),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
