@@ -104,7 +104,7 @@ struct plait_config {
      * (RFC 8684 3.5 option A), instead of on RSTs at once (option R). Version 0
      * knows no other way than ACKs. */
     bool fastclose_ack;
-    bool dsn64, data_ack64; /* always use the 8-byte forms */
+    bool dsn64, data_ack64; /* the 8-byte forms from the start, not by need */
     bool nagle, timestamps, sack, pacing;
     uint8_t capable_syn_retries; /* SYNs with MP_CAPABLE before a plain one */
     uint8_t syn_retries, data_retries;

@@ -80,6 +80,7 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->pm = setup->pm;
     c->send_buffer = env->config.send_buffer_bytes;
     c->recv_buffer = env->config.recv_buffer_bytes;
+    c->dsn64 = env->config.dsn64;
     c->fallback_why = setup->multipath ? PLAIT_WHY_NONE : PLAIT_WHY_DISABLED;
     c->data_rto_us = c->give_up_us = c->fins_at_us = c->linger_end_us = TIMER_NEVER;
     c->pm_wake_us = c->pace_us = TIMER_NEVER;

@@ -213,6 +213,8 @@ struct plait_conn {
     uint64_t snd_una, snd_nxt, snd_end; /* DATA_ACKed; next to bind; written */
     uint64_t snd_edge;                  /* highest DATA_ACK + window */
     uint32_t send_buffer;               /* bytes, autotuned */
+    uint64_t rate_dsn, rate_us;         /* where and when the rate was last looked at */
+    bool dsn64;                         /* DSNs of 8 bytes: by configuration, or for the rate */
     struct list reinject;               /* struct dsn_range */
     uint64_t bytes_reinjected;
     bool nagle, write_blocked;
@@ -406,6 +408,8 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
 /* Bytes the application may queue now. */
 uint64_t conn_send_room(const struct plait_conn *c);
 int64_t conn_write(struct plait_conn *c, const void *data, size_t len);
+/* snd_nxt moved: does the rate ask for DSNs of 8 bytes (RFC 8684 3.3.1)? */
+void conn_watch_rate(struct plait_conn *c);
 /* DATA_ACK up to dsn; window to dsn + window. */
 void conn_acked(struct plait_conn *c, uint64_t dsn);
 void conn_window(struct plait_conn *c, uint64_t edge);

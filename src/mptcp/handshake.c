@@ -54,6 +54,8 @@ void conn_learn_key(struct plait_conn *c, uint64_t key)
 static void conn_start_sequences(struct plait_conn *c)
 {
     c->snd_una = c->snd_nxt = c->snd_end = c->local_idsn + 1;
+    c->rate_dsn = c->snd_nxt;
+    c->rate_us = c->env->now_us;
     c->snd_edge = c->snd_una;
     c->rcv_nxt = c->rcv_read = c->rcv_edge = c->remote_idsn + 1;
     c->out = (struct linear){c->snd_una, 1};

@@ -48,8 +48,8 @@ static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d)
     struct plait_conn *c = sf->conn;
     uint64_t dsn = d->dsn64 ? d->dsn : dsn_expand(c->rcv_nxt, (uint32_t)d->dsn);
     uint32_t len = d->data_len;
-    c->peer_dsn64 = d->dsn64;
-    if (len == 0) { /* infinite mapping (RFC 8684 3.7) */
+    c->peer_dsn64 |= d->dsn64; /* bytes of both widths may be acknowledged at once */
+    if (len == 0) {            /* infinite mapping (RFC 8684 3.7) */
         c->env->counters.InfiniteMapRx++;
         if (fallback_possible(sf))
             conn_fallback(sf, PLAIT_WHY_INFINITE_MAPPING);

@@ -29,7 +29,7 @@ static uint8_t dss_len(const struct plait_conn *c, bool map)
 {
     unsigned len = 4 + (ack_is_64(c) ? 8 : 4);
     if (map)
-        len += (c->env->config.dsn64 ? 8 : 4) + 4 + 2 + (c->checksum ? 2 : 0);
+        len += (c->dsn64 ? 8 : 4) + 4 + 2 + (c->checksum ? 2 : 0);
     return (uint8_t)((len + 3) & ~3u);
 }
 
@@ -45,7 +45,7 @@ static void dss_map_out(const struct plait_conn *c, const struct tcp_map *m,
     struct mptcp_dss *d = &o->dss;
     dss_ack_out(c, o);
     d->has_map = true;
-    d->dsn64 = c->env->config.dsn64;
+    d->dsn64 = c->dsn64;
     d->dsn = m->dsn;
     d->ssn = m->ssn;
     d->data_len = m->len;

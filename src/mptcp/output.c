@@ -150,6 +150,7 @@ static bool schedule_new(struct plait_conn *c, uint64_t now_us)
     uint8_t kind = first_with_keys(c, sf) ? MAP_FIRST : 0;
     uint32_t n = len ? conn_bind(c, sf, c->snd_nxt, len, kind) : 0;
     c->snd_nxt += n;
+    conn_watch_rate(c);
     return n != 0;
 }
 

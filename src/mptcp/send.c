@@ -158,6 +158,20 @@ void conn_tune_send_buffer(struct plait_conn *c)
         c->send_buffer = (uint32_t)wanted;
 }
 
+/* 4 bytes tell the place of a byte while 2^32 bytes take longer than a segment
+ * may live in the network. An eighth of them is looked at at a time, so that
+ * the answer is there before the first wrap, also behind a pause. */
+void conn_watch_rate(struct plait_conn *c)
+{
+    enum { LIFETIME_US = 120 * 1000 * 1000, STEP_BYTES = 1 << 29 };
+    uint64_t now_us = c->env->now_us;
+    if (c->dsn64 || dsn_lt(c->snd_nxt, c->rate_dsn + STEP_BYTES))
+        return;
+    c->dsn64 = now_us - c->rate_us <= LIFETIME_US;
+    c->rate_dsn = c->snd_nxt;
+    c->rate_us = now_us;
+}
+
 static struct send_chunk *send_find(const struct plait_conn *c, uint64_t dsn)
 {
     if (dsn_geq(dsn, c->snd_nxt)) { /* new data is at the end: look from there */

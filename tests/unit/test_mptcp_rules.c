@@ -3,6 +3,7 @@
  * Rules of RFC 8684 that hold whatever else happens: who may free what, whose
  * window counts, what is never taken back.
  */
+#include "mptcp/conn.h"
 #include "mptcp_trace.h"
 
 /* ---- bytes until they are acknowledged twice ------------------------------------------ */
@@ -102,6 +103,55 @@ static void a_retransmission_repeats_its_mapping(void **state)
     peer_free(p);
 }
 
+/* ---- the width of numbers ------------------------------------------------------------- */
+
+/* The next segment with data has a DSN of 8 bytes. */
+static bool next_is_wide(struct peer *p)
+{
+    write_stream(p, 1000);
+    bool wide = peer_expect(p, TCP_ACK)->mptcp.dss.dsn64;
+    peer_data_ack(p, 0, 0, peer_info(p).bytes_written);
+    return wide;
+}
+
+/* RFC 8684 3.3.1: 8 bytes where 2^32 could pass within two minutes. Most of the
+ * bytes are only said to have been sent. */
+static void wide_numbers_at_a_high_rate(void **state)
+{
+    static const struct {
+        uint64_t seconds;
+        bool wide;
+    } rows[] = {{1, true}, {119, true}, {121, false}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct peer *p = peer_default();
+        assert_false(next_is_wide(p));
+        p->t->conn->rate_dsn -= (1 << 29) - 2000;
+        peer_wait(p, MS(1000) * rows[i].seconds);
+        assert_int_equal(next_is_wide(p), rows[i].wide);
+        peer_wait(p, MS(1000) * 1000);
+        assert_int_equal(next_is_wide(p), rows[i].wide);
+        peer_free(p);
+    }
+}
+
+/* RFC 8684 3.3.2: what a DSN of 8 bytes brought is acknowledged with 8, also
+ * when one of 4 came after it. */
+static void a_wide_dsn_is_not_forgotten(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    struct segment s = peer_segment(p, 0, 0);
+    peer_map(p, &s, 0, 0, 100);
+    s.mptcp.dss.dsn64 = true;
+    peer_send(p, s, 0, 100);
+    peer_data(p, 0, 100, 100, 100);
+    peer_settle(p);
+    peer_expect_data_ack(p, 200);
+    assert_true(p->dss.ack64);
+    peer_free(p);
+}
+
 /* ---- windows ----------------------------------------------------------------------- */
 
 /* RFC 8684 3.3.2: a window is the connection's only beside a DATA_ACK. */
@@ -193,6 +243,8 @@ int main(void)
         cmocka_unit_test(a_subflow_s_ack_is_no_data_ack),
         cmocka_unit_test(bytes_live_until_every_subflow_acknowledged_them),
         cmocka_unit_test(a_retransmission_repeats_its_mapping),
+        cmocka_unit_test(wide_numbers_at_a_high_rate),
+        cmocka_unit_test(a_wide_dsn_is_not_forgotten),
         cmocka_unit_test(a_window_without_a_data_ack_opens_nothing),
         cmocka_unit_test(the_window_s_edge_is_never_withdrawn),
         cmocka_unit_test(the_send_buffer_is_no_smaller_than_the_receive_buffer),
