@@ -79,6 +79,39 @@ static void answers_are_taken_by_version_and_flags(void **state)
     assert_false(multipath_after_synack(1, MPC_HMAC | MPC_EXTENDED));
 }
 
+/* RFC 8684 3.1: the keys came, but not the option that belongs on the first data. */
+static void plain_first_data_means_plain_tcp(void **state)
+{
+    struct trace *t = trace_default();
+    struct plait_conn_info info;
+    char buf[8];
+    (void)state;
+    assert_int_equal(plait_listen(t->stack, &TRACE_US, NULL, &t->listener), 0);
+    struct segment s = {.flags = TCP_SYN,
+                        .seq = FLOW_ISS,
+                        .window = 65535,
+                        .mptcp = {.present = MPO_CAPABLE_SYN,
+                                  .capable = {.version = 1, .flags = MPC_HMAC}}};
+    trace_send(t, s, NULL, 0);
+    trace_expect(t, TCP_SYN | TCP_ACK);
+    s.flags = TCP_ACK;
+    s.seq++;
+    s.ack = t->seg.seq + 1;
+    s.mptcp.present = MPO_CAPABLE_KEYS;
+    s.mptcp.capable.sender_key = TRACE_PEER_KEY;
+    s.mptcp.capable.receiver_key = t->seg.mptcp.capable.sender_key;
+    trace_send(t, s, NULL, 0);
+    t->conn = plait_accept(t->listener);
+    s.mptcp.present = 0;
+    trace_send(t, s, "hello", 5);
+    plait_conn_info(t->conn, &info);
+    assert_false(info.multipath);
+    assert_int_equal(info.fallback_why, PLAIT_WHY_FIRST_DATA_PLAIN);
+    assert_int_equal(plait_conn_read(t->conn, buf, sizeof buf, t->now), 5);
+    assert_memory_equal(buf, "hello", 5);
+    trace_free(t);
+}
+
 /* ---- joins ---------------------------------------------------------------------- */
 
 static const struct plait_local SECOND = {.addr = {PLAIT_IPV4, {10, 0, 5, 1}}, .mtu = 1500};
@@ -353,6 +386,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(offers_are_answered_by_version_and_flags),
         cmocka_unit_test(answers_are_taken_by_version_and_flags),
+        cmocka_unit_test(plain_first_data_means_plain_tcp),
         cmocka_unit_test(no_subflow_before_a_dss),
         cmocka_unit_test(a_join_answered_with_a_wrong_hmac_is_reset),
         cmocka_unit_test(a_join_whose_third_ack_is_plain_is_reset),

@@ -170,6 +170,22 @@ static void a_window_without_a_data_ack_opens_nothing(void **state)
     peer_free(p);
 }
 
+/* RFC 8684 3.3.5, 4: of what the subflows heard the largest counts. */
+static void the_largest_window_counts(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    peer_join(p, 1);
+    peer_data_ack(p, 1, 0, 0);
+    struct segment s = peer_segment(p, 0, 0);
+    s.window = 1000;
+    s.mptcp.present = MPO_DSS;
+    s.mptcp.dss = (struct mptcp_dss){.has_ack = true, .data_ack = p->our_idsn + 1};
+    trace_send(p->t, s, NULL, 0);
+    assert_int_equal(peer_info(p).send_window_bytes, 65535);
+    peer_free(p);
+}
+
 /* RFC 8684 3.3.4: DATA_ACK + window never goes back, on whichever subflow. */
 static void the_window_s_edge_is_never_withdrawn(void **state)
 {
@@ -237,6 +253,52 @@ static void plain_tcp_never_turns_back(void **state)
     peer_free(p);
 }
 
+/* RFC 8684 3.7: DATA_ACKs mean nothing any more, the subflow's ACKs all. */
+static void plain_tcp_hears_no_data_ack(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    struct segment s = peer_segment(p, 0, 0);
+    s.mptcp.present = MPO_DSS;
+    s.mptcp.dss = (struct mptcp_dss){.has_map = true, .dsn = p->idsn + 1, .ssn = 1};
+    peer_send(p, s, 0, 100);
+    assert_false(peer_info(p).multipath);
+    s = peer_segment(p, 0, 100);
+    write_stream(p, 100);
+    peer_settle(p);
+    s.mptcp.present = MPO_DSS;
+    s.mptcp.dss = (struct mptcp_dss){.has_ack = true, .data_ack = p->our_idsn + 101};
+    trace_send(p->t, s, NULL, 0);
+    assert_int_equal(peer_info(p).bytes_acked, 0);
+    trace_send(p->t, peer_segment(p, 0, 100), NULL, 0);
+    assert_int_equal(peer_info(p).bytes_acked, 100);
+    peer_free(p);
+}
+
+/* ---- joins -------------------------------------------------------------------------- */
+
+/* RFC 8684 3.2: the token says which connection, not a port that listens. */
+static void a_join_needs_no_listener_and_no_port(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    plait_listener_close(p->t->listener, p->t->now);
+    struct segment syn = peer_segment(p, 1, 0);
+    syn.dst.port = 6000;
+    syn.flags = TCP_SYN;
+    syn.seq = FLOW_ISS;
+    syn.mptcp.present = MPO_JOIN_SYN;
+    syn.mptcp.join.addr_id = 1;
+    syn.mptcp.join.token = key_derive(1, p->our_key).token;
+    trace_send(p->t, syn, NULL, 0);
+    while (peer_next(p) && p->t->seg.dst.port != p->flows[1].at.port)
+        ;
+    assert_int_equal(p->t->seg.flags, TCP_SYN | TCP_ACK);
+    assert_int_equal(p->t->seg.src.port, 6000);
+    assert_int_equal(p->t->seg.mptcp.present, MPO_JOIN_SYNACK);
+    peer_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,7 +310,10 @@ int main(void)
         cmocka_unit_test(a_window_without_a_data_ack_opens_nothing),
         cmocka_unit_test(the_window_s_edge_is_never_withdrawn),
         cmocka_unit_test(the_send_buffer_is_no_smaller_than_the_receive_buffer),
+        cmocka_unit_test(the_largest_window_counts),
         cmocka_unit_test(plain_tcp_never_turns_back),
+        cmocka_unit_test(plain_tcp_hears_no_data_ack),
+        cmocka_unit_test(a_join_needs_no_listener_and_no_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
