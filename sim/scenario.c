@@ -11,11 +11,12 @@
 
 enum { MTU = 1500, RELEASE_S = 400 };
 
-const struct scenario *const scenario_tables[] = {scenarios_tcp,       scenarios_mptcp,
-                                                  scenarios_fastclose, scenarios_versions,
-                                                  scenarios_figures,   NULL};
+const struct scenario *const scenario_tables[] = {
+    scenarios_tcp,      scenarios_mptcp, scenarios_closing, scenarios_fastclose, scenarios_race,
+    scenarios_versions, scenarios_figures, NULL};
 
-const struct scenario *const scenario_tables_v0[] = {scenarios_mptcp, scenarios_fastclose, NULL};
+const struct scenario *const scenario_tables_v0[] = {scenarios_mptcp, scenarios_closing,
+                                                     scenarios_fastclose, scenarios_race, NULL};
 
 static const struct scenario *row_at(const struct scenario *const *tables, bool v0, unsigned *i)
 {
@@ -111,16 +112,21 @@ static struct iface *lab_iface(struct lab *lab, struct host *h, unsigned path, u
     return host_iface(h, text, lab->mtu);
 }
 
-void lab_open(struct lab *lab, unsigned paths, const char *const *specs)
+void lab_capture(struct lab *lab)
 {
     struct run *r = lab->run;
+    if (!r->pcap_path || r->worlds != 1)
+        return;
+    lab->client->pcap = pcap_open(r->pcap_path);
+    if (!lab->client->pcap)
+        sim_fail(lab->sim, "%s cannot be written", r->pcap_path);
+}
+
+void lab_open(struct lab *lab, unsigned paths, const char *const *specs)
+{
     lab->client = sim_host(lab->sim, "client", &lab->client_config);
     lab->server = sim_host(lab->sim, "server", &lab->server_config);
-    if (r->pcap_path && r->worlds == 1) {
-        lab->client->pcap = pcap_open(r->pcap_path);
-        if (!lab->client->pcap)
-            sim_fail(lab->sim, "%s cannot be written", r->pcap_path);
-    }
+    lab_capture(lab);
     lab->paths = paths;
     for (unsigned i = 0; i < paths; i++) {
         lab->client_if[i] = lab_iface(lab, lab->client, i, 1);

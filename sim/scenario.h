@@ -43,8 +43,8 @@ struct scenario {
 };
 
 /* The tables, one a file; each ends with a row without a name. */
-extern const struct scenario scenarios_tcp[], scenarios_mptcp[], scenarios_figures[],
-    scenarios_fastclose[], scenarios_versions[];
+extern const struct scenario scenarios_tcp[], scenarios_mptcp[], scenarios_closing[],
+    scenarios_fastclose[], scenarios_race[], scenarios_versions[], scenarios_figures[];
 /* All of them, ended by NULL. */
 extern const struct scenario *const scenario_tables[];
 /* Those of them that are run in MPTCP's version 0 as well, under the name
@@ -83,6 +83,9 @@ struct lab {
  * flags, then opens it. */
 void lab_init(struct lab *lab, struct run *r);
 void lab_open(struct lab *lab, unsigned paths, const char *const *specs);
+/* What lab_open does first with its hosts, for a scenario with a lab of its
+ * own making: capture, when this run is to be. */
+void lab_capture(struct lab *lab);
 /* lab_open with two paths. */
 void lab_open_two(struct lab *lab, const char *first, const char *second);
 /* A connection over the first path; sides as given, NULL: sends nothing and

@@ -75,11 +75,19 @@ static void side_done(struct side *s, int error)
 
 static void side_close(struct side *s, int error)
 {
-    struct plait_conn *conn = s->conn;
     look(s);
-    plait_conn_set_user(conn, NULL);
-    side_done(s, error);
-    plait_conn_close(conn, now_of(s));
+    s->error = error;
+    s->lingering = plait_conn_close(s->conn, now_of(s)) == PLAIT_E_AGAIN;
+    if (!s->lingering)
+        side_done(s, error);
+}
+
+/* SO_LINGER without a time: closing resets. */
+static bool close_resets(const struct side *s)
+{
+    const struct stream *st = s->stream;
+    const struct plait_options *o = s == st->side ? &st->client_options : &st->server_options;
+    return o->linger && !o->linger_us;
 }
 
 static void side_abort(struct side *s)
@@ -150,7 +158,7 @@ static bool side_read(struct side *s)
     uint64_t most = s->config.read_max ? s->config.read_max : BUFFER;
     if (most > BUFFER)
         most = BUFFER;
-    while (!s->eof) {
+    while (!s->eof && !(s->shut && s->config.end == END_SHUT_BOTH)) {
         uint64_t room = read_allowance(s);
         if (room > most)
             room = most;
@@ -275,14 +283,19 @@ static bool side_write(struct side *s)
 static void side_end(struct side *s)
 {
     unsigned poll = plait_conn_poll(s->conn);
+    enum plait_shut how = PLAIT_SHUT_WR;
     if (!s->shut && wrote_all(s)) {
         switch (s->config.end) {
         case END_ABORT:
             side_abort(s);
             return;
         case END_CLOSE:
-            side_close(s, 0);
+            s->aborted = close_resets(s);
+            side_close(s, s->aborted ? PLAIT_E_ABORTED : 0);
             return;
+        case END_SHUT_BOTH:
+            how = PLAIT_SHUT_RDWR;
+            break;
         case END_AFTER_EOF:
             if (!s->eof)
                 return;
@@ -290,7 +303,7 @@ static void side_end(struct side *s)
         case END_SHUTDOWN:
             break;
         }
-        int error = plait_conn_shutdown(s->conn, PLAIT_SHUT_WR, now_of(s));
+        int error = plait_conn_shutdown(s->conn, how, now_of(s));
         s->shut = true;
         if (error) {
             side_close(s, error);
@@ -298,13 +311,19 @@ static void side_end(struct side *s)
         }
         poll = plait_conn_poll(s->conn);
     }
-    if (s->shut && s->eof && (poll & PLAIT_POLL_FINISHED))
+    bool deaf = s->config.end == END_SHUT_BOTH;
+    if (s->shut && (s->eof || deaf) && (poll & PLAIT_POLL_FINISHED))
         side_close(s, 0);
 }
 
 static void side_step(struct side *s)
 {
     unsigned poll = plait_conn_poll(s->conn);
+    if (s->lingering) {
+        if (poll & PLAIT_POLL_LINGERED)
+            side_close(s, s->error);
+        return;
+    }
     if ((poll & PLAIT_POLL_CONNECTED) && !s->connected) {
         s->connected = true;
         s->connected_us = now_of(s);
@@ -319,7 +338,8 @@ static void side_step(struct side *s)
     bool writable = side_write(s);
     if (s->conn && (!writable || (poll & PLAIT_POLL_ERROR))) {
         int error = plait_conn_error(s->conn);
-        if (error && s->eof) /* else the next read brings it, after the data */
+        bool deaf = s->shut && s->config.end == END_SHUT_BOTH;
+        if (error && (s->eof || deaf)) /* else the next read brings it, after the data */
             side_close(s, error);
         return;
     }
@@ -399,8 +419,11 @@ static void stream_start(struct sim *sim, struct sim_event *e)
     struct side *c = &s->side[0];
     struct plait_conn *conn;
     struct plait_conn_info info;
-    int error = plait_connect(c->host->stack, &s->local, &s->remote, &s->client_options,
-                              sim->now_us, &conn);
+    struct plait_stack *stack = c->host->stack;
+    int error = s->candidate_count ? plait_connect_race(stack, s->candidates, s->candidate_count,
+                                                        &s->client_options, sim->now_us, &conn)
+                                   : plait_connect(stack, &s->local, &s->remote, &s->client_options,
+                                                   sim->now_us, &conn);
     if (error) {
         side_done(c, error);
     } else {
@@ -488,6 +511,16 @@ struct stream *stream_again(struct stream *first, uint64_t start_us, const struc
     stream->remote = first->remote;
     stream->client_options = first->client_options;
     return stream;
+}
+
+void stream_candidate(struct stream *s, const struct iface *from, const struct iface *to)
+{
+    if (s->candidate_count == PLAIT_CANDIDATES_MAX) {
+        sim_fail(s->sim, "more than %d candidates", PLAIT_CANDIDATES_MAX);
+        return;
+    }
+    s->candidates[s->candidate_count++] =
+        (struct plait_candidate){{from->local.addr, 0}, {to->local.addr, s->port}};
 }
 
 void stream_free(struct stream *s)

@@ -17,7 +17,9 @@
 enum stream_end {
     END_SHUTDOWN,  /* half-close; read on to the peer's end of stream; close */
     END_AFTER_EOF, /* the same, but half-close only after the peer did */
-    END_CLOSE,     /* close the handle at once: the peer must send nothing more */
+    END_CLOSE,     /* close the handle at once: the peer must send nothing more. As SO_LINGER
+                    * in the options says this resets, or waits for the acknowledgment */
+    END_SHUT_BOTH, /* shut both directions down, close when that is acknowledged */
     END_ABORT      /* abort at once */
 };
 
@@ -57,6 +59,7 @@ struct side {
     uint64_t hungry_us; /* since when writing finds no memory; 0: it does */
     uint64_t pause_us;  /* the longest time without a byte between two reads */
     bool opened, connected, source_done, shut, eof, done;
+    bool lingering;     /* closed, and told to wait */
     bool aborted;       /* here, on purpose */
     int error;          /* negative: how it ended; 0: well */
     unsigned multipath; /* of the connection when last seen */
@@ -73,6 +76,8 @@ struct stream {
     uint16_t port;
     struct plait_endpoint local, remote;
     struct plait_options client_options, server_options;
+    struct plait_candidate candidates[PLAIT_CANDIDATES_MAX]; /* the client races them */
+    unsigned candidate_count;                                /* 0: it connects from local */
     struct plait_listener *listener;
     struct stream *first; /* whose listener it shares; NULL: it has its own */
     unsigned waiting;     /* of those that share this one's listener and of itself: not accepted */
@@ -92,6 +97,9 @@ struct stream *stream_new(struct sim *sim, struct host *client, struct iface *fr
  * from the same address. Nothing on the way may rewrite ports. */
 struct stream *stream_again(struct stream *first, uint64_t start_us, const struct side_config *c,
                             const struct side_config *s);
+/* The client begins by racing: one more pair, in the order in which to try
+ * them. Before the stream starts. */
+void stream_candidate(struct stream *s, const struct iface *from, const struct iface *to);
 void stream_free(struct stream *s);
 
 /* Both ends are done; ctx: the stream. stream_all_done: every one of ctx, the

@@ -151,6 +151,7 @@ static struct plait_config random_config(struct world *w)
     c.keepalive_idle_us = (uint32_t)(between(w, 30, 90) * SECOND);
     c.time_wait_us = (uint32_t)(between(w, 1, 60) * SECOND);
     c.delack_us = PICK(w, 5000, 40000, 200000);
+    c.break_timeout_us = (uint32_t)(between(w, 40, 90) * SECOND);
     c.add_addr_timeout_us = (uint32_t)(between(w, 1, 30) * SECOND);
     if (percent(w, 8)) {
         c.memory_max_bytes = magnitude(w, 100000, 4000000);
@@ -286,19 +287,43 @@ static struct side_config random_side(struct world *w)
     return c;
 }
 
+/* One end has done with the connection as soon as it has written; its peer
+ * must not send. */
+static void random_close(struct world *w, struct side_config *c, struct plait_options *o,
+                         struct side_config *peer)
+{
+    c->end = percent(w, 25) ? END_SHUT_BOTH : END_CLOSE;
+    o->linger = c->end == END_CLOSE && percent(w, 40);
+    if (o->linger && percent(w, 70))
+        o->linger_us = (uint32_t)magnitude(w, 1000, 30 * SECOND);
+    else if (o->linger)
+        w->may_fail = true; /* it resets */
+    peer->send_bytes = 0;
+    peer->end = END_AFTER_EOF;
+}
+
+/* The client tries its paths from one of them on, each once. */
+static void random_race(struct world *w, struct stream *st)
+{
+    unsigned first = (unsigned)below(w, w->paths);
+    for (unsigned i = 0; i < w->paths; i++) {
+        unsigned path = (first + i) % w->paths;
+        stream_candidate(st, w->client_if[path], w->server_if[path]);
+    }
+    st->client_options.race_delay_us = (uint32_t)magnitude(w, 5000, SECOND);
+    note(w, "race: from path %u, delay %u us\n", first + 1, st->client_options.race_delay_us);
+}
+
 static void random_stream(struct world *w)
 {
     struct side_config c = random_side(w), s = random_side(w);
+    struct plait_options client = {0}, server = {0};
     switch (below(w, 12)) {
     case 0: /* one end gives its handle up and expects nothing */
-        c.end = END_CLOSE;
-        s.send_bytes = 0;
-        s.end = END_AFTER_EOF;
+        random_close(w, &c, &client, &s);
         break;
     case 1:
-        s.end = END_CLOSE;
-        c.send_bytes = 0;
-        c.end = END_AFTER_EOF;
+        random_close(w, &s, &server, &c);
         break;
     case 2:
         c.abort_at_read = s.send_bytes ? between(w, 1, s.send_bytes) : 0;
@@ -324,8 +349,10 @@ static void random_stream(struct world *w)
     uint64_t start_us = w->sim.started_us + (percent(w, 50) ? 0 : magnitude(w, 1000, 5 * SECOND));
     /* Where every address has a way to the server, the stack may choose. */
     bool any = w->one_server_address && percent(w, 50);
-    stream_new(&w->sim, w->client, any ? NULL : w->client_if[0], w->server_if[0], start_us, &c, &s,
-               NULL, NULL);
+    struct stream *st = stream_new(&w->sim, w->client, any ? NULL : w->client_if[0],
+                                   w->server_if[0], start_us, &c, &s, &client, &server);
+    if (percent(w, 25))
+        random_race(w, st);
 }
 
 /* ---- the run ---------------------------------------------------------------------------- */

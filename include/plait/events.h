@@ -91,7 +91,9 @@ enum plait_event_type {
     X(SUBFLOW_LOST, "the subflow ended before its data was acknowledged")                          \
     X(PEER_CLOSED_SUBFLOW, "the peer closed the subflow")                                          \
     X(SIMULTANEOUS_OPEN, "both ends sent a SYN at once: MPTCP has no answer to that")              \
-    X(NO_SUBFLOW, "the last subflow was lost and no other came in time")
+    X(NO_SUBFLOW, "the last subflow was lost and no other came in time")                           \
+    X(RACE_DELAY, "the attempts before had not been answered within the delay")                    \
+    X(RACE_LOST, "another attempt was answered first")
 
 enum plait_reason {
 #define X(id, text) PLAIT_WHY_##id,

@@ -114,6 +114,8 @@ struct plait_config {
     uint32_t close_timeout_us;    /* after plait_conn_close, since anything last got through */
     uint32_t break_timeout_us;    /* with no subflow left that bytes can come on, until one comes
                                 * or the connection is over (RFC 8684 3.3.3) */
+    uint32_t race_delay_us;       /* between the attempts of plait_connect_race (RFC 8305 5);
+                                   * at least 10 ms */
     uint32_t keepalive_idle_us;   /* 0: off */
     uint32_t add_addr_timeout_us; /* until an ADD_ADDR is repeated */
     const char *cc, *scheduler, *path_manager; /* names; see plait_cc_find etc. */
@@ -245,6 +247,7 @@ struct plait_options {
     bool linger;               /* SO_LINGER: see "How a connection ends" */
     uint32_t linger_us;        /* with linger: how long plait_conn_close waits; 0: it resets */
     uint32_t break_timeout_us; /* plait_config.break_timeout_us for this one */
+    uint32_t race_delay_us;    /* plait_config.race_delay_us for this one */
 };
 
 /* Accept connections to this endpoint (PLAIT_NONE address: any of ours). */
@@ -260,6 +263,30 @@ PLAIT_API int plait_connect(struct plait_stack *stack, const struct plait_endpoi
                             const struct plait_endpoint *remote,
                             const struct plait_options *options, uint64_t now_us,
                             struct plait_conn **out);
+
+/* A pair of addresses that a connection may begin between. As for
+ * plait_connect the local address or port may be left open. */
+struct plait_candidate {
+    struct plait_endpoint local, remote;
+};
+enum { PLAIT_CANDIDATES_MAX = 16 };
+
+/* Open one connection between the first of several pairs that answers, in the
+ * manners of RFC 8305: a SYN to the first at once; one to the next after
+ * race_delay_us, or as soon as one was refused or reported unreachable; each
+ * repeated until its own retries are used up. The first SYN/ACK wins: its pair
+ * is where the connection's first subflow runs, the other attempts are over,
+ * and whoever answers one of them later gets RST before it sees a third ACK.
+ * Order is the caller's. All remotes must be the same server: what none of
+ * them announced is not joined later. The key is one for all attempts: it is
+ * sent with the winner's third ACK in version 1, and with each SYN in version
+ * 0, where it names one connection of ours and nothing at the server.
+ * 0, or as plait_connect; LIMIT: more than PLAIT_CANDIDATES_MAX. Pairs that
+ * have no usable local address are passed over while there is another. */
+PLAIT_API int plait_connect_race(struct plait_stack *stack,
+                                 const struct plait_candidate *candidates, unsigned count,
+                                 const struct plait_options *options, uint64_t now_us,
+                                 struct plait_conn **out);
 
 /* Queue bytes: how many were taken (at least 1), or an error (_AGAIN: the
  * send buffer is full). */

@@ -71,6 +71,8 @@ static const char *const reason_names[PLAIT_WHY_COUNT] = {
     [PLAIT_WHY_PEER_CLOSED_SUBFLOW] = "peer_closed_subflow",
     [PLAIT_WHY_SIMULTANEOUS_OPEN] = "simultaneous_open",
     [PLAIT_WHY_NO_SUBFLOW] = "no_subflow",
+    [PLAIT_WHY_RACE_DELAY] = "race_delay",
+    [PLAIT_WHY_RACE_LOST] = "race_lost",
 };
 
 const char *plait_event_name(enum plait_event_type type)

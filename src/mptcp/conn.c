@@ -169,7 +169,8 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
                             uint64_t now_us)
 {
     struct mptcp_env *env = c->env;
-    if (c->subflow_count >= env->config.subflows_max || flow_find(env, local, remote))
+    bool room = c->state == CONN_OPENING || c->subflow_count < env->config.subflows_max;
+    if (!room || flow_find(env, local, remote))
         return NULL;
     struct subflow *sf = pool_get(&env->subflows);
     if (!sf)
@@ -264,12 +265,15 @@ void subflow_failed(struct subflow *sf, enum tcp_error error)
     /* Where it once accepted the connection, the peer has now forgotten it. */
     bool forgotten = sf->kind == SUBFLOW_JOIN_OUT && !sf->joined && error == TCP_REFUSED &&
                      c->subflow_count == 1 && endpoint_equal(&sf->tcp.remote, &c->remote);
+    int public = forgotten ? PLAIT_E_RESET : tcp_error_public(error);
+    if (race_goes_on(sf, &public, &why))
+        return;
     if (c->state == CONN_OPENING)
         c->env->counters.AttemptFails++;
     else
         c->env->counters.EstabResets++;
     if (c->state == CONN_OPENING || conn_is_tcp(c) || forgotten)
-        conn_fail(c, forgotten ? PLAIT_E_RESET : tcp_error_public(error), why);
+        conn_fail(c, public, why);
 }
 
 static void subflow_reap(struct subflow *sf, uint64_t now_us)
@@ -283,8 +287,13 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
         told = reset_says(sf->why);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_CLOSED, sf->why, sf->tcp.error, told.reason, told.transient,
                0);
-    c->env->counters.RmSubflow++;
-    bool wanted = sf->why == PLAIT_WHY_LOCAL_CLOSE || sf->why == PLAIT_WHY_POLICY;
+    /* An attempt that came to nothing was no subflow of the connection. */
+    bool attempt = sf->kind == SUBFLOW_INITIAL && !sf->joined && c->state != CONN_CLOSED;
+    bool wanted = attempt || sf->why == PLAIT_WHY_LOCAL_CLOSE || sf->why == PLAIT_WHY_POLICY;
+    if (!attempt) {
+        c->env->counters.RmSubflow++;
+        subflow_remember(sf);
+    }
     /* The last one, closed by the peer without a word about the connection,
      * is missed like one that broke (RFC 8684 3.3.3). */
     bool failed = !wanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone || c->subflow_count == 1);
@@ -294,7 +303,6 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
         c->plain = NULL;
     if (c->fastclose_on == sf)
         c->fastclose_on = NULL;
-    subflow_remember(sf);
     tcp_set_group(&sf->tcp, NULL, NULL);
     subflow_release(sf);
     conn_regroup(c);
@@ -325,6 +333,7 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why)
         error = PLAIT_E_PEER_CLOSED; /* as Linux tells one from the other */
     if (!c->error)
         c->error = error;
+    race_free(c);
     list_each(sf, &c->subflows, struct subflow, link)
         if (sf != c->fastclose_on)
             subflow_reset(sf, why);
@@ -353,6 +362,7 @@ void conn_free(struct plait_conn *c)
     reinject_free(c);
     receive_free(c);
     addresses_free(c);
+    race_free(c);
     if (c->token_listed)
         hash_remove(&env->tokens, &c->token_node);
     mem_free(&env->mem, c->history, SUBFLOWS_HISTORY_MAX * sizeof *c->history);
@@ -372,7 +382,9 @@ static uint64_t conn_deadline(const struct plait_conn *c)
     uint64_t at = c->pace_us < c->data_rto_us ? c->pace_us : c->data_rto_us;
     uint64_t closing = closing_deadline(c), addresses = addresses_deadline(c);
     uint64_t overdue = reinject_overdue_deadline(c), fastclose = fastclose_deadline(c);
+    uint64_t race = race_deadline(c);
     at = fastclose < at ? fastclose : at;
+    at = race < at ? race : at;
     at = overdue < at ? overdue : at;
     at = closing < at ? closing : at;
     at = addresses < at ? addresses : at;

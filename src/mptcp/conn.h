@@ -186,6 +186,8 @@ struct plait_conn {
     struct plait_subflow_info *history;  /* SUBFLOWS_HISTORY_MAX, on demand */
     unsigned history_count;
 
+    struct race *race; /* race.c: first subflows that are being tried; NULL: one, or decided */
+
     /* handshake.c, fallback.c */
     bool multipath;            /* negotiated, or still being negotiated */
     bool checksum;             /* negotiated */
@@ -280,7 +282,7 @@ struct plait_conn {
 
 struct conn_setup {
     bool client, multipath, nagle, linger;
-    uint32_t linger_us, break_timeout_us;
+    uint32_t linger_us, break_timeout_us, race_delay_us;
     enum plait_version version;
     const struct plait_cc *cc;
     const struct plait_sched *sched;
@@ -325,6 +327,26 @@ static inline bool conn_is_tcp(const struct plait_conn *c)
 /* A subflow that can carry data. */
 bool subflow_usable(const struct subflow *sf);
 
+/* ---- race.c ------------------------------------------------------------------- */
+
+/* Where the connection stands before anything is tried: at its first pair.
+ * What is known of that destination decides for all attempts. */
+void race_first(struct plait_conn *c, const struct plait_candidate *first);
+/* Start trying the pairs in order. 0, or the error of the last one when none
+ * could even be started. */
+int race_begin(struct plait_conn *c, const struct plait_candidate *candidates, unsigned count,
+               uint32_t delay_us, uint64_t now_us);
+/* sf answered first: it is the connection's first subflow. */
+void race_won(struct subflow *sf);
+/* An attempt ended. True: others go on, and *error and *why are not the
+ * connection's; false: they are. */
+bool race_goes_on(struct subflow *sf, int *error, enum plait_reason *why);
+/* The network reported trouble with an attempt, not for good. */
+void race_hurry(struct plait_conn *c, uint64_t now_us);
+void race_tick(struct plait_conn *c, uint64_t now_us);
+uint64_t race_deadline(const struct plait_conn *c);
+void race_free(struct plait_conn *c);
+
 /* ---- reset.c ------------------------------------------------------------------ */
 
 /* Reset a subflow: RST, with the MP_TCPRST that belongs to the reason. */
@@ -338,9 +360,10 @@ void reset_out(enum plait_reason why, struct mptcp_options *out);
 /* Draw key, token and IDSN and list the token. False: no memory. */
 bool conn_draw_key(struct plait_conn *c);
 void conn_learn_key(struct plait_conn *c, uint64_t key);
-/* Start the first subflow of a client. */
-int conn_open(struct plait_conn *c, const struct plait_endpoint *local,
-              const struct plait_endpoint *remote, uint64_t now_us);
+/* Start the first subflow of a client, between the first of these pairs that
+ * answers. */
+int conn_open(struct plait_conn *c, const struct plait_candidate *candidates, unsigned count,
+              uint32_t delay_us, uint64_t now_us);
 /* First subflow of a server, from the SYN. */
 int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us);
 /* Client side of MP_JOIN. */

@@ -95,30 +95,20 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
 
 /* ---- opening -------------------------------------------------------------------- */
 
-int conn_open(struct plait_conn *c, const struct plait_endpoint *local,
-              const struct plait_endpoint *remote, uint64_t now_us)
+int conn_open(struct plait_conn *c, const struct plait_candidate *candidates, unsigned count,
+              uint32_t delay_us, uint64_t now_us)
 {
     struct mptcp_env *env = c->env;
-    c->local = *local;
-    c->remote = *remote;
+    race_first(c, &candidates[0]);
     c->opened_us = now_us;
     destinations_choose(c);
     if (c->multipath && !conn_draw_key(c))
         c->multipath = false;
     conn_start_sequences(c);
     c->checksum = c->multipath && env->config.checksum;
-    struct subflow *sf = subflow_new(c, SUBFLOW_INITIAL, local, remote, now_us);
-    if (!sf)
-        return flow_find(env, local, remote) ? PLAIT_E_IN_USE : PLAIT_E_NO_MEMORY;
-    c->initial = sf;
-    c->plain = c->multipath ? NULL : sf;
-    const struct local_addr *l = local_find(env, &local->addr);
-    sf->backup_local = l && l->local.backup;
-    env->counters.ActiveOpens++;
-    tcp_connect(&sf->tcp, isn_choose(env, local, remote, now_us), now_us);
-    conn_event(c, sf, PLAIT_EV_CONN_CREATED, PLAIT_WHY_NONE, c->local_token, 0, 0, 0);
-    conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, 0, 0, sf->backup_local, 0);
-    return 0;
+    int error = race_begin(c, candidates, count, delay_us, now_us);
+    env->counters.ActiveOpens += !error;
+    return error;
 }
 
 /* Flags that are understood. The C bit of version 0 was meant for algorithms,
@@ -322,6 +312,8 @@ static bool initial_in(struct subflow *sf, const struct segment *seg, const stru
                        uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
+    if (c->race && sf->tcp.state >= TCP_SYN_RECEIVED)
+        race_won(sf);
     if (sf->tcp.state == TCP_SYN_RECEIVED && c->client) {
         c->env->counters.SimultConnectFallback++;
         conn_fallback(sf, PLAIT_WHY_SIMULTANEOUS_OPEN);

@@ -118,6 +118,8 @@ void subflow_icmp(struct subflow *sf, const struct icmp_error *e, uint64_t now_u
         return;
     tcp_icmp(&sf->tcp, e, now_us, &r);
     subflow_result(sf, &r);
+    if (sf->tcp.state == TCP_SYN_SENT && e->kind != ICMP_TOO_BIG && e->seq == sf->tcp.iss)
+        race_hurry(sf->conn, now_us);
     conn_touch(sf->conn);
 }
 
@@ -139,6 +141,7 @@ void conn_tick(struct plait_conn *c, uint64_t now_us)
     conn_touch(c);
     list_each(sf, &c->subflows, struct subflow, link)
         subflow_tick(sf, now_us);
+    race_tick(c, now_us);
     reinject_tick(c, now_us);
     reinject_overdue_tick(c, now_us);
     addresses_tick(c, now_us);

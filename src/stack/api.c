@@ -12,41 +12,42 @@ static struct plait_stack *enter(struct plait_conn *c, uint64_t *now_us)
     return s;
 }
 
-/* Fill in what the caller left open. */
-static int connect_local(struct mptcp_env *env, const struct plait_endpoint *wish,
-                         const struct plait_endpoint *remote, struct plait_endpoint *local)
+static bool connectable(const struct plait_endpoint *remote)
 {
-    *local = wish ? *wish : (struct plait_endpoint){0};
-    const struct local_addr *l = local->addr.family == PLAIT_NONE ? local_for(env, &remote->addr)
-                                                                  : local_find(env, &local->addr);
-    if (!l || l->local.addr.family != remote->addr.family)
-        return PLAIT_E_NO_ADDRESS;
-    local->addr = l->local.addr;
-    if (local->port == 0)
-        local->port = port_choose(env, &local->addr, remote);
-    if (local->port == 0)
-        return PLAIT_E_NO_ADDRESS;
-    return flow_find(env, local, remote) ? PLAIT_E_IN_USE : 0;
+    return remote->port != 0 && !addr_is_multicast(&remote->addr) &&
+           !addr_is_unspecified(&remote->addr);
 }
 
 int plait_connect(struct plait_stack *stack, const struct plait_endpoint *local,
                   const struct plait_endpoint *remote, const struct plait_options *options,
                   uint64_t now_us, struct plait_conn **out)
 {
+    struct plait_candidate only = {.remote = *remote};
+    if (local)
+        only.local = *local;
+    return plait_connect_race(stack, &only, 1, options, now_us, out);
+}
+
+int plait_connect_race(struct plait_stack *stack, const struct plait_candidate *candidates,
+                       unsigned count, const struct plait_options *options, uint64_t now_us,
+                       struct plait_conn **out)
+{
     struct mptcp_env *env = &stack->env;
     struct conn_setup setup;
-    struct plait_endpoint own;
     *out = NULL;
     now_us = stack_enter(stack, now_us);
-    if (remote->port == 0 || addr_is_multicast(&remote->addr) || addr_is_unspecified(&remote->addr))
+    if (count == 0)
         return PLAIT_E_INVALID;
+    if (count > PLAIT_CANDIDATES_MAX)
+        return PLAIT_E_LIMIT;
+    for (unsigned i = 0; i < count; i++)
+        if (!connectable(&candidates[i].remote))
+            return PLAIT_E_INVALID;
     int error = setup_resolve(env, options, true, &setup);
-    if (!error)
-        error = connect_local(env, local, remote, &own);
     struct plait_conn *c = error ? NULL : conn_new(env, &setup, &error);
     if (!c)
         return error;
-    error = conn_open(c, &own, remote, now_us);
+    error = conn_open(c, candidates, count, setup.race_delay_us, now_us);
     if (error) {
         conn_free(c);
         return error;

@@ -50,6 +50,7 @@ void plait_config_default(struct plait_config *config)
         .time_wait_us = 60 * 1000 * 1000,
         .close_timeout_us = 60 * 1000 * 1000,
         .break_timeout_us = 60 * 1000 * 1000,
+        .race_delay_us = 250 * 1000,
         .add_addr_timeout_us = 1000 * 1000,
     };
 }
@@ -72,6 +73,7 @@ int setup_resolve(const struct mptcp_env *env, const struct plait_options *optio
         .linger = o->linger,
         .linger_us = o->linger_us,
         .break_timeout_us = o->break_timeout_us ? o->break_timeout_us : config->break_timeout_us,
+        .race_delay_us = o->race_delay_us ? o->race_delay_us : config->race_delay_us,
         .cc = cc ? cc_find(cc) : cc_at(0),
         .sched = sched ? sched_find(sched) : sched_at(0),
         .pm = pm ? pm_find(pm) : pm_at(0),
