@@ -9,8 +9,6 @@
 #include "cli/options.h"
 #include "cli/transfer.h"
 
-enum { NAMES_MAX = 8 };
-
 static const struct option_row connect_rows[] = {
     {'w', "timeout", "TIME", OPTION_DURATION, offsetof(struct transfer_options, timeout_us),
      "give up connecting after this time (default 15s)", NULL, 0},
@@ -21,8 +19,9 @@ static const char about[] =
     "Connects to HOST, a name or an address, and carries standard input to the peer\n"
     "and what the peer sends to standard output. The end of the input ends our half of\n"
     "the stream; the other half goes on until the peer ends it. All of this host's\n"
-    "addresses are used unless --local names some. A peer without Multipath TCP gets\n"
-    "plain TCP.\n";
+    "addresses are used unless --local names some, for the first subflow already: a\n"
+    "name's addresses are tried from each, a quarter of a second apart, and the first\n"
+    "to answer wins. A peer without Multipath TCP gets plain TCP.\n";
 
 static const char closing[] =
     "Examples:\n"
@@ -36,25 +35,6 @@ static void on_conn(void *ctx, struct plait_conn *conn)
 
     if (*t)
         transfer_ready(*t, conn);
-}
-
-/* The first address that a connection can be begun to: one of a family that
- * this host has no address of is passed over. */
-static int open_conn(struct host *h, const char *name, uint16_t port, enum plait_family family,
-                     struct plait_conn **conn)
-{
-    struct plait_addr addrs[NAMES_MAX];
-    struct host_error err;
-    unsigned count;
-    int failure = host_resolve(name, family, addrs, NAMES_MAX, &count, &err);
-
-    for (unsigned i = 0; i < count && (i == 0 || failure); i++) {
-        struct plait_endpoint remote = {.addr = addrs[i], .port = port};
-        failure = host_connect(h, &remote, NULL, NULL, conn, &err);
-    }
-    if (failure)
-        cli_error("%s", err.text);
-    return failure;
 }
 
 int cmd_connect(int argc, char **argv)
@@ -87,8 +67,12 @@ int cmd_connect(int argc, char **argv)
     host_callbacks(h, &(struct host_callbacks){.ctx = &t, .conn = on_conn});
     t = transfer_new(h, &o, 1, &failure);
     if (t) {
-        failure = open_conn(h, argv[operand], port, net_family(&net), &conn);
-        if (!failure)
+        struct host_error err;
+        const struct host_target target = {argv[operand], port, net_family(&net), net.no_race};
+        failure = host_connect_name(h, &target, NULL, &conn, &err);
+        if (failure)
+            cli_error("%s", err.text);
+        else
             failure = transfer_run(t, conn);
         transfer_free(t);
     }

@@ -97,6 +97,7 @@ static int run_client(int argc, char **argv)
     }
     c.o.name = argv[operand];
     c.o.family = net_family(&net);
+    c.o.no_race = net.no_race;
     c.o.params.streams = c.parallel;
     int failure = net_open(&net, &h);
     if (failure)

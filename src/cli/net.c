@@ -57,6 +57,10 @@ static bool set_version(void *at, char *const *values, char *why)
 const struct option_row net_rows[] = {
     {'4', "ipv4", NULL, OPTION_FLAG, AT(ipv4), "of the names' addresses, IPv4 ones only", NULL, 0},
     {'6', "ipv6", NULL, OPTION_FLAG, AT(ipv6), "of the names' addresses, IPv6 ones only", NULL, 0},
+    {0, "no-race", NULL, OPTION_FLAG, AT(no_race),
+     "connect to the name's first address by the route to it,\n"
+     "not to the first of all its addresses that answers",
+     NULL, 0},
     {'L', "local", "ADDR", OPTION_LIST, AT(locals),
      "use this one of the host's addresses (may be repeated;\ndefault: all that are up)", NULL, 0},
     {0, "driver", "NAME", OPTION_TEXT, AT(driver),
@@ -74,6 +78,8 @@ const struct option_row net_rows[] = {
      "that one alone",
      set_version, 0},
     {0, "checksum", NULL, OPTION_FLAG, AT(checksum), "require DSS checksums", NULL, 0},
+    {0, "break-timeout", "TIME", OPTION_DURATION, AT(break_timeout_us),
+     "with no path left, wait so long for one (default 60s)", NULL, 0},
     {0, "cc", "NAME", OPTION_TEXT, AT(cc), "congestion control", NULL, 0},
     {0, "scheduler", "NAME", OPTION_TEXT, AT(scheduler), "packet scheduler", NULL, 0},
     {0, "path-manager", "NAME", OPTION_TEXT, AT(path_manager), "path manager", NULL, 0},
@@ -194,6 +200,9 @@ static void take_engine(const struct net_options *o, struct plait_config *config
         config->subflows_wanted = (uint16_t)(o->subflows - 1);
         config->subflows_max = (uint16_t)o->subflows;
     }
+    if (o->break_timeout_us)
+        config->break_timeout_us =
+            o->break_timeout_us < UINT32_MAX ? (uint32_t)o->break_timeout_us : UINT32_MAX;
     if (o->addrs)
         config->addrs_accepted_max = (uint16_t)(o->addrs - 1);
     if (o->cc)

@@ -14,7 +14,8 @@ struct net_options {
     struct option_list locals, tun;
     unsigned subflows, addrs; /* --limits, stored plus one; 0: the default */
     enum plait_version version;
-    bool checksum, tcp, ipv4, ipv6, verbose;
+    uint64_t break_timeout_us; /* 0: the default */
+    bool checksum, tcp, ipv4, ipv6, no_race, verbose;
 };
 
 /* Rows for struct net_options. */

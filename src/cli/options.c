@@ -137,6 +137,10 @@ static void say_unknown(const struct flat *flat, const char *word)
         names[i] = flat->row[i]->name;
     snprintf(bare, sizeof bare, "%.*s", (int)strcspn(word + 2, "="), word + 2);
     const char *near = cli_nearest(bare, names, flat->count);
+    if (near && strcmp(near, bare) == 0) {
+        cli_error("the option '--%s' takes no value: '%s'", bare, word);
+        return;
+    }
     if (near)
         cli_error("there is no option '--%s': did you mean '--%s'?", bare, near);
     else

@@ -138,7 +138,7 @@ struct perf_client_options {
     uint16_t port;
     struct perf_params params;
     uint64_t interval_us, timeout_us, block_bytes;
-    bool json;
+    bool json, no_race;
 };
 int perf_client(struct host *h, const struct perf_client_options *o);
 

@@ -66,9 +66,20 @@ static void ask(struct client *c)
                       host_now(c->host));
 }
 
+/* Between which addresses the control connection runs. */
+static struct plait_endpoint know_remote(struct client *c)
+{
+    struct plait_conn_info info;
+
+    plait_conn_info(c->control.conn, &info);
+    c->remote = info.remote;
+    return (struct plait_endpoint){.addr = info.local.addr};
+}
+
 static void open_streams(struct client *c)
 {
     struct perf_hello hello = {.kind = PERF_DATA};
+    const struct plait_endpoint from = know_remote(c);
     struct host_error err;
 
     memcpy(hello.cookie, c->cookie, sizeof hello.cookie);
@@ -76,7 +87,7 @@ static void open_streams(struct client *c)
     c->deadline_us = host_now(c->host) + c->o->timeout_us;
     for (unsigned i = 0; i < c->test.params.streams; i++) {
         struct perf_stream *s = &c->test.streams[i];
-        if (host_connect(c->host, &c->remote, NULL, NULL, &s->conn, &err)) {
+        if (host_connect(c->host, &c->remote, &from, NULL, &s->conn, &err)) {
             fail(c, (int)err.failure, err.text);
             return;
         }
@@ -229,18 +240,16 @@ static void say_results(const struct client *c)
 
 static int connect_control(struct client *c)
 {
-    struct plait_addr addrs[4];
     struct host_error err;
-    unsigned count;
-    int failure = host_resolve(c->o->name, c->o->family, addrs, 4, &count, &err);
+    const struct host_target target = {c->o->name, c->o->port, c->o->family, c->o->no_race};
+    int failure = host_connect_name(c->host, &target, NULL, &c->control.conn, &err);
 
-    for (unsigned i = 0; i < count && (i == 0 || failure); i++) {
-        c->remote = (struct plait_endpoint){.addr = addrs[i], .port = c->o->port};
-        failure = host_connect(c->host, &c->remote, NULL, NULL, &c->control.conn, &err);
-    }
-    if (failure)
+    if (failure) {
         fail(c, failure, err.text);
-    return failure;
+        return failure;
+    }
+    know_remote(c);
+    return HOST_OK;
 }
 
 int perf_client(struct host *h, const struct perf_client_options *o)

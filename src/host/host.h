@@ -100,6 +100,23 @@ int host_connect(struct host *h, const struct plait_endpoint *remote,
                  const struct plait_endpoint *local, const struct plait_options *options,
                  struct plait_conn **out, struct host_error *err);
 
+/* A name or address, and how to get there. */
+struct host_target {
+    const char *name;
+    uint16_t port;
+    enum plait_family family; /* PLAIT_NONE: both */
+    bool no_race;             /* only the name's first address, by the route to it */
+};
+
+/* Resolve the name (blocks), then connect to whichever of its addresses
+ * answers first, from whichever of this host's addresses that have a route
+ * there (plait_connect_race). plait_conn_info tells in the end between which.
+ * Further addresses of the name are not joined unless the server announces
+ * them: they may be other servers. */
+int host_connect_name(struct host *h, const struct host_target *target,
+                      const struct plait_options *options, struct plait_conn **out,
+                      struct host_error *err);
+
 /* ---- descriptors ---------------------------------------------------------- */
 
 enum { HOST_IN = 1, HOST_OUT = 2, HOST_HUP = 4 }; /* HUP: closed or in error; always told */

@@ -138,6 +138,12 @@ bool locals_no_route(const struct host *h, const struct plait_addr *remote)
            route_source(remote, &unused) == -ENETUNREACH;
 }
 
+bool locals_leads(const struct host *h, const struct plait_addr *local,
+                  const struct plait_addr *remote)
+{
+    return !h->locals.watch || route_leads(local, remote);
+}
+
 bool locals_pick(const struct host *h, const struct plait_addr *remote, struct plait_addr *out)
 {
     const struct locals *l = &h->locals;

@@ -103,10 +103,22 @@ int host_connect(struct host *h, const struct plait_endpoint *remote,
     error = pick_local(h, remote, local, &from, err);
     if (error)
         return error;
-    error = plait_connect(h->stack, &from, remote, options, h->now_us, out);
-    if (error == PLAIT_E_NO_ADDRESS && !from.port && ports_add(h, PORTS_MORE, NULL) == HOST_OK)
-        error = plait_connect(h->stack, &from, remote, options, h->now_us, out);
+    error = ports_connect(h, &(struct plait_candidate){from, *remote}, 1, options, out, err);
     if (error && from.port)
         release(h, from.port);
-    return error ? fail_engine(err, error, remote) : HOST_OK;
+    return error;
+}
+
+int ports_connect(struct host *h, const struct plait_candidate *candidates, unsigned count,
+                  const struct plait_options *options, struct plait_conn **out,
+                  struct host_error *err)
+{
+    bool open = candidates[0].local.port == 0;
+
+    h->now_us = loop_clock(); /* resolving a name takes its time */
+    int error = plait_connect_race(h->stack, candidates, count, options, h->now_us, out);
+
+    if (error == PLAIT_E_NO_ADDRESS && open && ports_add(h, PORTS_MORE, NULL) == HOST_OK)
+        error = plait_connect_race(h->stack, candidates, count, options, h->now_us, out);
+    return error ? fail_engine(err, error, &candidates[0].remote) : HOST_OK;
 }

@@ -7,6 +7,7 @@
  *   ports.c    local ports; listening and connecting
  *   loop.c     descriptors and timers    unsent.c  packets a driver did not take
  *   events.c   the file of events        fail.c    sentences     resolve.c  names
+ *   race.c     connecting to a name      candidates.c  in which order
  */
 #ifndef HOST_STATE_H
 #define HOST_STATE_H
@@ -55,10 +56,17 @@ bool locals_have(const struct host *h, const struct plait_addr *addr);
 /* The address to reach `remote` from. */
 /* The kernel knows no way to remote. */
 bool locals_no_route(const struct host *h, const struct plait_addr *remote);
+/* Packets from local to remote leave by the interface that local is on. */
+bool locals_leads(const struct host *h, const struct plait_addr *local,
+                  const struct plait_addr *remote);
 bool locals_pick(const struct host *h, const struct plait_addr *remote, struct plait_addr *out);
 
 /* ports.c */
 /* Hold `count` more ports for outgoing subflows. */
 int ports_add(struct host *h, unsigned count, struct host_error *err);
+/* Connect between one of these pairs, whose local ports are open. */
+int ports_connect(struct host *h, const struct plait_candidate *candidates, unsigned count,
+                  const struct plait_options *options, struct plait_conn **out,
+                  struct host_error *err);
 
 #endif

@@ -270,6 +270,23 @@ int route_source(const struct plait_addr *dst, struct plait_addr *out)
     return 0;
 }
 
+bool route_leads(const struct plait_addr *src, const struct plait_addr *dst)
+{
+    struct netlink *nl = malloc(sizeof *nl);
+    struct answer a;
+    bool leads = false;
+
+    if (nl && netlink_open(nl) == 0) {
+        uint32_t owner = ask_owner(nl, src);
+        bool ruled = ask_route(nl, &(struct lookup){.dst = dst, .src = src}, &a) == 0;
+        leads = owner && ((ruled && a.oif == owner && a.type == RTN_UNICAST) ||
+                          ask_route_by(nl, src, dst, owner, &a));
+        netlink_close(nl);
+    }
+    free(nl);
+    return leads;
+}
+
 /* ---- changes ------------------------------------------------------------------ */
 
 int routes_open(struct routes *r)

@@ -60,6 +60,9 @@ struct route *route_find(struct routes *r, const struct plait_addr *src,
  * negative errno (-ENETUNREACH: no route). */
 int route_source(const struct plait_addr *dst, struct plait_addr *out);
 
+/* Packets from src to dst leave by the interface that owns src. */
+bool route_leads(const struct plait_addr *src, const struct plait_addr *dst);
+
 /* Interfaces that are ports of a bridge, bond or team; returns how many, at
  * most max are filled in. */
 unsigned route_switch_ports(struct routes *r, uint32_t *ifindexes, unsigned max);

@@ -39,6 +39,8 @@ ANYWHERE = (
     ("connect 127.0.0.1 0", USAGE, r"'?0'?"),
     ("connect --chekcsum 127.0.0.1 80", USAGE, r"--checksum"),
     ("connect --cc nosuch 127.0.0.1 80", (USAGE, ADDRESS), r"nosuch"),
+    ("connect --break-timeout soon 127.0.0.1 80", USAGE, r"soon"),
+    ("connect --no-race=yes 127.0.0.1 80", USAGE, r"--no-race"),
     ("connect --mptcp-version 2 127.0.0.1 80", USAGE, r"auto, 1 or 0"),
     ("connect --scheduler nosuch 127.0.0.1 80", (USAGE, ADDRESS), r"nosuch"),
     ("connect --driver nosuch 127.0.0.1 80", (USAGE, ADDRESS), r"nosuch"),
