@@ -11,9 +11,10 @@
 
 enum { MTU = 1500, RELEASE_S = 400 };
 
-const struct scenario *const scenario_tables[] = {
-    scenarios_tcp,      scenarios_mptcp, scenarios_closing, scenarios_fastclose, scenarios_race,
-    scenarios_versions, scenarios_figures, NULL};
+const struct scenario *const scenario_tables[] = {scenarios_tcp,     scenarios_mptcp,
+                                                  scenarios_closing, scenarios_fastclose,
+                                                  scenarios_race,    scenarios_versions,
+                                                  scenarios_figures, NULL};
 
 const struct scenario *const scenario_tables_v0[] = {scenarios_mptcp, scenarios_closing,
                                                      scenarios_fastclose, scenarios_race, NULL};
