@@ -380,8 +380,12 @@ static void op_connect(struct world *w, struct side *s, unsigned which)
 {
     if (s->conns[which])
         return;
-    struct plait_endpoint remote = {address(w, other(w, s), next_byte(w) % 3), PORT};
-    plait_connect(s->stack, NULL, &remote, NULL, w->now, &s->conns[which]);
+    static const enum plait_version versions[] = {PLAIT_VERSION_AUTO, PLAIT_VERSION_0,
+                                                  PLAIT_VERSION_1};
+    uint8_t how = next_byte(w);
+    struct plait_endpoint remote = {address(w, other(w, s), how % 3), PORT};
+    const struct plait_options options = {.version = versions[how / 3 % 3]};
+    plait_connect(s->stack, NULL, &remote, &options, w->now, &s->conns[which]);
     entered(w, s);
     pull(w, s);
 }
@@ -529,6 +533,8 @@ static void side_open(struct world *w, struct side *s)
     config.checksum = flags & WITH_CHECKSUM;
     config.dsn64 = config.data_ack64 = flags & WITH_DSN64;
     config.timestamps = !(flags & NO_TIMESTAMPS);
+    config.version_fallback = client;
+    config.fastclose_ack = client;
     config.multipath = !(client && (flags & CLIENT_WITHOUT));
     config.burst_max_bytes = flags & WITH_BURSTS ? 16384 : 0;
     config.conns_max = 16;
