@@ -16,7 +16,7 @@
  * only, the missing bytes are zero but for two, chosen so that the recorded
  * checksum holds: there the placing is checked and the content is not.
  *
- *     test_mptcp_replay FOLDER
+ *     test_replay FOLDER
  */
 #include "engine_trace.h"
 
