@@ -29,6 +29,8 @@
 /* What plain TCP delivers through such a box (RFC 8684 3.7: the infinite
  * mapping reaches back to the last byte that was acknowledged intact). */
 #define AS_TCP          {MATRIX_TCP, DATA_INTACT | DATA_BOXED, WHY(NONE), 1}
+/* Altered bytes are sent again, behind what is under way. */
+#define SENT_AGAIN      {MATRIX_TCP, DATA_INTACT, WHY(NONE), 3}
 /* No checksums: nothing can tell (RFC 8684 3.3.1). It must end all the same. */
 #define UNPROTECTED     {MATRIX_MPTCP | MATRIX_TCP | MATRIX_ERROR, \
                          DATA_INTACT | DATA_PART | DATA_BOXED | DATA_WRONG, WHY(NONE), LONG}
@@ -36,37 +38,15 @@ enum { LOSS = 25, SYN_TIMERS = 160, LONG = 60000 };
 #define LOSSES "drop:on=data,dir=@,after=20,count=2"
 
 const struct matrix_known matrix_known[] = {
-    {"strip-ack", PLACE_ONLY},
-    {"strip-ack", PLACE_FIRST},
-    {"strip-data", PLACE_JOINED},
-    {"strip-data-eol", PLACE_JOINED},
-    {"strip-later", PLACE_FIRST},
-    {"strip-later", PLACE_JOINED},
-    {"strip-later-data", PLACE_FIRST},
-    {"strip-later-acks", PLACE_ONLY},
-    {"strip-route", PLACE_FIRST},
-    {"strip-route", PLACE_JOINED},
     {"drop-synack", PLACE_ONLY},
     {"drop-synack", PLACE_FIRST},
     {"drop-data", PLACE_ONLY},
     {"drop-data-later", PLACE_ONLY},
     {"coalesce-first", PLACE_ONLY},
     {"coalesce-first", PLACE_FIRST},
-    {"coalesce-first", PLACE_JOINED},
     {"coalesce-last", PLACE_ONLY},
     {"coalesce-last", PLACE_FIRST},
-    {"resegment", PLACE_FIRST},
-    {"edit-once", PLACE_FIRST},
-    {"edit-always", PLACE_FIRST},
-    {"edit-start", PLACE_JOINED},
-    {"alg-grow", PLACE_FIRST},
     {"alg-shrink", PLACE_ONLY},
-    {"alg-shrink", PLACE_FIRST},
-    {"alg-start", PLACE_JOINED},
-    {"pep", PLACE_ONLY},
-    {"pep", PLACE_FIRST},
-    {"pep-loss", PLACE_ONLY},
-    {"pep-loss", PLACE_FIRST},
     {NULL, 0},
 };
 
@@ -232,11 +212,11 @@ const struct matrix_row matrix_rows[] = {
     /* ---- payload ------------------------------------------------------------------------ */
     {"edit-once", "one byte changed on its way, once",
      "edit:dir=@,offset=150000",
-     {AS_TCP, KEPT, KEPT},
+     {SENT_AGAIN, KEPT, KEPT},
      {UNPROTECTED, UNPROTECTED, UNPROTECTED}},
     {"edit-always", "one byte changed whenever it passes",
      "edit:dir=@,offset=150000,how=always",
-     {AS_TCP, KEPT, KEPT},
+     {SENT_AGAIN, KEPT, KEPT},
      {UNPROTECTED, UNPROTECTED, UNPROTECTED}},
     {"edit-start", "the first byte changed, once",
      "edit:dir=@",
@@ -244,7 +224,7 @@ const struct matrix_row matrix_rows[] = {
      {UNPROTECTED, UNPROTECTED, UNPROTECTED}},
     {"alg-grow", "a gateway puts five bytes in",
      "alg:dir=@,offset=100000,grow=5",
-     {AS_TCP, KEPT, KEPT},
+     {SENT_AGAIN, KEPT, KEPT},
      {UNPROTECTED, UNPROTECTED, UNPROTECTED}},
     {"alg-shrink", "a gateway takes five bytes out",
      "alg:dir=@,offset=100000,grow=-5",
@@ -263,7 +243,7 @@ const struct matrix_row matrix_rows[] = {
      {SURVIVES_LOSS, SURVIVES_LOSS, KEPT_BUT(LOSS)}},
     {"pep-forget", "or does not",
      "pep:dir=@,how=forget " LOSSES,
-     {ERROR, TCP_OR_ERROR, KEPT_BUT(LOSS)}},
+     {TCP_OR_ERROR, TCP_OR_ERROR, KEPT_BUT(LOSS)}},
     {0},
 };
 /* clang-format on */

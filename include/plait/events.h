@@ -59,8 +59,13 @@ enum plait_event_type {
     X(THIRD_ACK_PLAIN, "the client's third ACK and first data carried no MP_CAPABLE")              \
     X(FIRST_DATA_PLAIN, "the first data carried no DSS")                                           \
     X(FIRST_ACK_PLAIN, "data was acknowledged on the first subflow without a DATA_ACK")            \
-    X(OPTIONS_STRIPPED, "MPTCP options disappeared from a subflow")                                \
+    X(FIRST_ACK_WRONG, "the first DATA_ACK is of nothing that was sent")                           \
+    X(FIRST_KEYS_WRONG, "the keys beside the first data are not the connection's")                 \
+    X(OPTIONS_STRIPPED, "data is acknowledged without DATA_ACK: options are lost on the way")      \
+    X(JOIN_DATA_PLAIN, "the first data on a joined subflow carried no DSS")                        \
+    X(JOIN_ACK_PLAIN, "data on a joined subflow was first acknowledged without a DATA_ACK")        \
     X(CHECKSUM_FAILED, "a DSS checksum did not match")                                             \
+    X(LENGTH_CHANGED, "mappings are shifted against the data: a middlebox changed its length")     \
     X(INFINITE_MAPPING, "the peer sent an infinite mapping")                                       \
     X(MP_FAIL, "the peer sent MP_FAIL")                                                            \
     X(DISABLED, "Multipath TCP was switched off for this connection")                              \

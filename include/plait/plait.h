@@ -193,7 +193,8 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(AddAddr) X(AddAddrTx) X(EchoAdd) X(EchoAddTx) X(AddAddrDrop) X(RmAddr) X(RmAddrTx)           \
     X(RmSubflow) X(MPPrioTx) X(MPPrioRx) X(MPFailTx) X(MPFailRx) X(MPFastcloseTx)                  \
     X(MPFastcloseRx) X(MPRstTx) X(MPRstRx) X(SubflowStale) X(SubflowRecover) X(MPCurrEstab)        \
-    X(DssFallback) X(SimultConnectFallback) X(WinProbe)
+    X(DssFallback) X(DssReset) X(DSSCorruptionFallback) X(DSSCorruptionReset) X(FallbackFailed)    \
+    X(SimultConnectFallback) X(WinProbe)
 /* clang-format on */
 
 struct plait_counters {

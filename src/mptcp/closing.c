@@ -91,7 +91,7 @@ void closing_subflow_fin(struct subflow *sf, uint64_t now_us)
     struct plait_conn *c = sf->conn;
     if (conn_is_tcp(c)) {
         if (sf == c->plain)
-            receive_data_fin(c, c->rcv_nxt);
+            fallback_fin_in(sf);
         return;
     }
     if (c->closing) { /* the one that subflows_close waited for */
@@ -112,16 +112,16 @@ void closing_subflow_fin(struct subflow *sf, uint64_t now_us)
 void closing_subflow_fin_acked(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    if (conn_is_tcp(c) && sf == c->plain && c->fin_queued)
+    if (c->plain_out && sf == c->plain && c->fin_queued)
         c->fin_acked = true;
 }
 
 /* Our end of the stream, once everything before it is bound. */
 static void fin_step(struct plait_conn *c, uint64_t now_us)
 {
-    if (!c->fin_queued || c->fin_sent || c->snd_nxt != c->snd_end)
+    if (!c->fin_queued || c->fin_sent || c->snd_nxt != c->snd_end || c->falling.deciding)
         return;
-    if (conn_is_tcp(c)) {
+    if (c->plain_out) {
         if (c->plain)
             tcp_close(&c->plain->tcp, now_us);
         c->fin_sent = c->plain != NULL;

@@ -84,6 +84,7 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->fallback_why = setup->multipath ? PLAIT_WHY_NONE : PLAIT_WHY_DISABLED;
     c->data_rto_us = c->give_up_us = c->fins_at_us = c->linger_end_us = TIMER_NEVER;
     c->pm_wake_us = c->pace_us = TIMER_NEVER;
+    fallback_forget(c);
     if (c->sched->init)
         c->sched->init(c->sched_state);
     if (c->pm->init)
@@ -178,7 +179,7 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
     sf->conn = c;
     sf->kind = kind;
     sf->id = ++c->next_subflow_id;
-    sf->join_ack_us = TIMER_NEVER;
+    sf->join_ack_us = sf->plain_us = sf->unmapped_us = TIMER_NEVER;
     sf->taken_ssn = 1;
     list_init(&sf->mappings);
     list_init(&sf->held);
@@ -303,6 +304,8 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
         c->plain = NULL;
     if (c->fastclose_on == sf)
         c->fastclose_on = NULL;
+    if (c->falling.sf == sf)
+        fallback_forget(c);
     tcp_set_group(&sf->tcp, NULL, NULL);
     subflow_release(sf);
     conn_regroup(c);
@@ -382,9 +385,10 @@ static uint64_t conn_deadline(const struct plait_conn *c)
     uint64_t at = c->pace_us < c->data_rto_us ? c->pace_us : c->data_rto_us;
     uint64_t closing = closing_deadline(c), addresses = addresses_deadline(c);
     uint64_t overdue = reinject_overdue_deadline(c), fastclose = fastclose_deadline(c);
-    uint64_t race = race_deadline(c);
+    uint64_t race = race_deadline(c), falling = fallback_deadline(c);
     at = fastclose < at ? fastclose : at;
     at = race < at ? race : at;
+    at = falling < at ? falling : at;
     at = overdue < at ? overdue : at;
     at = closing < at ? closing : at;
     at = addresses < at ? addresses : at;
@@ -394,6 +398,8 @@ static uint64_t conn_deadline(const struct plait_conn *c)
         uint64_t tcp = tcp_deadline(&sf->tcp);
         at = tcp < at ? tcp : at;
         at = sf->join_ack_us < at ? sf->join_ack_us : at;
+        uint64_t stripped = stripped_deadline(sf);
+        at = stripped < at ? stripped : at;
     }
     return at;
 }

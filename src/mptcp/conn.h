@@ -113,7 +113,19 @@ struct subflow {
     struct linear sent;      /* start of the run that was bound last */
     uint64_t sent_end;       /* its end */
     uint64_t recv_end;       /* behind the last mapped byte that was taken */
+    uint64_t sent_before;    /* end of what was bound before that run */
     bool sent_any, recv_any; /* there is such a run */
+    bool shift_known;        /* SSNs here are larger than the peer's by `shift` */
+    uint32_t shift;
+    bool fail_set; /* the RST that ends it carries MP_FAIL for ... */
+    uint64_t fail_dsn;
+
+    /* stripped.c: options that do not come */
+    bool dss_seen;        /* a DSS came on it */
+    bool acked_any;       /* and one with a DATA_ACK of what was sent */
+    uint8_t plain_acks;   /* ACKs of data without options since then, in a row */
+    uint64_t plain_us;    /* when they have lasted too long */
+    uint64_t unmapped_us; /* when unmapped data has waited too long */
 
     /* receive.c */
     struct list mappings; /* struct rx_mapping */
@@ -132,6 +144,7 @@ struct subflow {
 
     /* options_in.c */
     bool peer_told; /* the peer reset it and gave a reason */
+    bool peer_lost; /* ... with MP_FAIL: it did not keep what it acknowledged */
     struct reset_told told;
 
     /* options_out.c: one-shot signals waiting for room */
@@ -156,6 +169,33 @@ struct remote_addr {
     uint16_t port;
     uint8_t id;
     bool echo_pending;
+};
+
+/* On the way to plain TCP (fallback.c). */
+struct fallback {
+    struct subflow *sf; /* the one it is about, or NULL */
+
+    /* We asked for it: MP_FAIL. What comes is held until the peer says how its
+     * bytes are mapped. */
+    enum plait_reason why; /* NONE: we did not ask */
+    uint64_t fail_dsn;     /* nothing is trusted from here on */
+    uint8_t fails_left;    /* MP_FAILs to be sent now */
+    uint8_t fails_sent;
+    bool answered;   /* the peer sent MP_FAIL too */
+    uint64_t ask_us; /* when to ask again, or to take the answer as it is */
+
+    /* The peer asked. */
+    bool deciding;          /* nothing new is bound until it is known how */
+    bool peer_failed;       /* MP_FAIL came */
+    uint64_t peer_fail_dsn; /* for this ... */
+    uint8_t peer_holds;     /* ... so often with a DATA_ACK of just that */
+    uint64_t decide_us;
+
+    /* Our direction is an infinite mapping: say so until it is known. */
+    bool announce, knock;  /* on data; and with segments of their own */
+    uint32_t announce_ssn; /* bytes from here on were sent with it */
+    uint8_t knocks;
+    uint64_t knock_us;
 };
 
 enum conn_state {
@@ -200,10 +240,11 @@ struct plait_conn {
     enum plait_version version_choice; /* what may be offered or answered */
     enum plait_reason destination_why; /* client: what was known of the destination decided */
     uint64_t opened_us;                /* client: when its first SYN was due */
-    bool fail_pending;                 /* MP_FAIL for fail_dsn is to be sent */
-    uint64_t fail_dsn;
     enum plait_reason fallback_why;
-    struct linear out, in; /* plain TCP: where each direction's bytes belong */
+    bool plain_out, plain_in; /* this direction is an infinite mapping: */
+    struct linear out, in;
+    bool in_assumed; /* the peer did not say where `in` begins */
+    struct fallback falling;
     uint64_t local_key, remote_key;
     uint32_t local_token, remote_token;
     uint64_t local_idsn, remote_idsn;
@@ -360,6 +401,8 @@ void reset_out(enum plait_reason why, struct mptcp_options *out);
 /* Draw key, token and IDSN and list the token. False: no memory. */
 bool conn_draw_key(struct plait_conn *c);
 void conn_learn_key(struct plait_conn *c, uint64_t key);
+/* This is the first subflow; without MPTCP it carries everything. */
+void conn_set_initial(struct plait_conn *c, struct subflow *sf);
 /* Start the first subflow of a client, between the first of these pairs that
  * answers. */
 int conn_open(struct plait_conn *c, const struct plait_candidate *candidates, unsigned count,
@@ -387,22 +430,69 @@ void conn_uncount(struct plait_conn *c);
 /* A DSS proves that the peer has both keys (RFC 8684 3.1). */
 void conn_confirm(struct plait_conn *c, uint64_t now_us);
 
-/* ---- fallback.c --------------------------------------------------------------- */
+/* ---- fallback.c, stripped.c ------------------------------------------------------ */
 
-/* The connection goes on as plain TCP on this subflow, the others end. Where
- * its bytes belong is known: fallback_possible, or nothing was mapped yet. */
+/* No other subflow could carry data. */
+bool fallback_alone(const struct subflow *sf);
+/* All that is outstanding on the way out, or in, is one run on this subflow,
+ * and was never sent on it before: an infinite mapping can say where it
+ * belongs even to a peer that does not hear it. */
+bool fallback_out_contiguous(const struct subflow *sf);
+bool fallback_in_contiguous(const struct subflow *sf);
+/* Both directions become plain TCP on this subflow at once, the others end.
+ * For a connection on which nothing can be anywhere else. */
 void conn_fallback(struct subflow *sf, enum plait_reason why);
-/* Nobody else is there, and all that is outstanding in either direction is one
- * run on this subflow: an infinite mapping can say where it belongs. */
-bool fallback_possible(const struct subflow *sf);
+/* Our direction alone: the peer takes, or will take, bytes as they come. */
+void fallback_out(struct subflow *sf, enum plait_reason why);
+/* The peer's direction: its next byte here is the next of the stream. */
+void fallback_in_on(struct subflow *sf);
+/* No way out: the subflow ends with RST, reason 6. */
+void fallback_broken(struct subflow *sf, enum plait_reason why);
+/* What arrives from dsn on cannot be trusted or placed: ask the peer to fall
+ * back (MP_FAIL) where this subflow is alone, else end it. */
+void fallback_ask(struct subflow *sf, uint64_t dsn, enum plait_reason why);
+/* The peer's MP_FAIL; the peer's infinite mapping; a segment that can only
+ * mean that the peer fell back and its options do not get through; its FIN. */
+void fallback_fail_in(struct subflow *sf, const struct segment *seg);
+void fallback_infinite_in(struct subflow *sf, const struct segment *seg, uint64_t dsn);
+void fallback_knock_in(struct subflow *sf);
+void fallback_fin_in(struct subflow *sf);
+/* A mapping came that is not to be trusted; payload came; what an
+ * acknowledgment says, where our direction is an infinite mapping. */
+void fallback_distrusted(struct subflow *sf, const struct segment *seg);
+void fallback_data_in(struct subflow *sf);
+/* returns that DSN */
+uint64_t fallback_acked(struct subflow *sf);
+void fallback_tick(struct plait_conn *c, uint64_t now_us);
+uint64_t fallback_deadline(const struct plait_conn *c);
 /* [dsn, dsn + len) was bound to the subflow at ssn. */
 void fallback_bound(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len);
+/* MP_FAIL, and on a knock the infinite mapping, for a segment without payload.
+ * False: nothing of the kind is due. */
+bool fallback_options_out(const struct subflow *sf, bool knock, struct mptcp_options *o);
+/* The infinite mapping itself. */
+void fallback_infinite_out(const struct plait_conn *c, struct mptcp_options *o);
+void fallback_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t now_us);
+/* Nothing of all that is going on (any more). */
+void fallback_forget(struct plait_conn *c);
+/* How long what should come with a segment may come after it. */
+uint64_t fallback_patience(const struct subflow *sf);
 /* DSN of a subflow sequence number under an infinite mapping; near: a DSN
  * less than 2 GiB away. */
 static inline uint64_t linear_dsn(const struct linear *m, uint64_t near, uint32_t ssn)
 {
     return dsn_expand(near, (uint32_t)m->dsn + (ssn - m->ssn));
 }
+/* Look for options that should be there. */
+void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
+                 uint64_t now_us);
+/* Bytes wait on sf that no mapping covers. */
+void stripped_data(struct subflow *sf);
+/* A mapping that is shifted against the segment it came on: a middlebox
+ * changed the length of the payload before it. */
+bool stripped_shift(const struct subflow *sf, const struct segment *seg);
+uint64_t stripped_deadline(const struct subflow *sf);
+void stripped_tick(struct subflow *sf, uint64_t now_us);
 
 /* ---- input.c ------------------------------------------------------------------ */
 
@@ -478,8 +568,14 @@ void conn_receive(struct subflow *sf);
 void receive_data_fin(struct plait_conn *c, uint64_t dsn);
 /* First SSN whose byte has not gone to the connection. */
 uint32_t receive_wanted(const struct subflow *sf);
-/* The connection became plain TCP: what was held for a mapping needs none. */
+/* The direction in became plain TCP: what is held belongs where c->in says,
+ * what lies before it nowhere. */
 void receive_unmapped(struct subflow *sf);
+/* Mappings are not to be trusted any more. */
+void receive_distrust(struct subflow *sf);
+/* Bytes wait for a mapping, and later ones have theirs, so options pass: give
+ * up those without, which the peer has to send again. False: not so. */
+bool receive_skip(struct subflow *sf);
 void receive_free_subflow(struct subflow *sf);
 void receive_free(struct plait_conn *c);
 int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us);

@@ -93,6 +93,15 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
     conn_touch(c);
 }
 
+void conn_set_initial(struct plait_conn *c, struct subflow *sf)
+{
+    c->initial = sf;
+    if (c->multipath)
+        return;
+    c->plain = sf;
+    c->plain_in = c->plain_out = true;
+}
+
 /* ---- opening -------------------------------------------------------------------- */
 
 int conn_open(struct plait_conn *c, const struct plait_candidate *candidates, unsigned count,
@@ -164,8 +173,7 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
     struct subflow *sf = subflow_new(c, SUBFLOW_INITIAL, &c->local, &c->remote, now_us);
     if (!sf)
         return PLAIT_E_NO_MEMORY;
-    c->initial = sf;
-    c->plain = c->multipath ? NULL : sf;
+    conn_set_initial(c, sf);
     env->counters.PassiveOpens++;
     tcp_accept(&sf->tcp, syn, isn_choose(env, &c->local, &c->remote, now_us), now_us);
     conn_event(c, sf, PLAIT_EV_CONN_CREATED, PLAIT_WHY_NONE, c->local_token, 0, 0, 0);
@@ -178,7 +186,7 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
 {
     struct mptcp_env *env = c->env;
     const struct local_addr *l = local_find(env, &local->addr);
-    if (!c->multipath)
+    if (!c->multipath || c->falling.why)
         return PLAIT_E_NOT_MULTIPATH;
     if (!c->confirmed)
         return PLAIT_E_NOT_CONNECTED;
@@ -213,7 +221,7 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
 static enum plait_reason join_refusal(const struct plait_conn *c)
 {
     const struct plait_config *config = &c->env->config;
-    if (!c->multipath || !c->key_known || c->state != CONN_ESTABLISHED)
+    if (!c->multipath || !c->key_known || c->state != CONN_ESTABLISHED || c->falling.why)
         return PLAIT_WHY_NOT_CONFIRMED;
     if (c->closing || c->fastclose || !config->joins_accepted)
         return PLAIT_WHY_POLICY;

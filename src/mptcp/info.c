@@ -56,7 +56,7 @@ void conn_info(const struct plait_conn *c, struct plait_conn_info *out)
         .client = c->client,
         .established = c->state == CONN_ESTABLISHED,
         .multipath = c->multipath,
-        .checksum = c->checksum,
+        .checksum = c->checksum && c->multipath,
         .fallback_why = c->fallback_why,
         .destination_why = c->destination_why,
         .subflows = c->subflow_count,

@@ -132,6 +132,7 @@ void subflow_tick(struct subflow *sf, uint64_t now_us)
         tcp_tick(&sf->tcp, now_us, &r);
         subflow_result(sf, &r);
     }
+    stripped_tick(sf, now_us);
     if (sf->join_ack_us <= now_us && sf->join_ack_attempts > sf->tcp.config->syn_retries)
         subflow_reset(sf, PLAIT_WHY_TIMEOUT);
 }
@@ -142,6 +143,7 @@ void conn_tick(struct plait_conn *c, uint64_t now_us)
     list_each(sf, &c->subflows, struct subflow, link)
         subflow_tick(sf, now_us);
     race_tick(c, now_us);
+    fallback_tick(c, now_us);
     reinject_tick(c, now_us);
     reinject_overdue_tick(c, now_us);
     addresses_tick(c, now_us);

@@ -6,21 +6,21 @@
  */
 #include "mptcp/conn.h"
 
-/* Bytes of data, not SYN or FIN, that the subflow has had acknowledged. */
-static uint64_t linear_acked(const struct subflow *sf)
-{
-    const struct plait_conn *c = sf->conn;
-    const struct tcp *t = &sf->tcp;
-    uint32_t ssn = t->snd_una - t->iss;
-    if (ssn == 0)
-        ssn = 1; /* our SYN is not acknowledged yet */
-    uint64_t dsn = linear_dsn(&c->out, c->snd_una, ssn);
-    return dsn_gt(dsn, c->snd_nxt) ? c->snd_nxt : dsn; /* the FIN is not data */
-}
+#include "wire/checksum.h"
 
 static uint32_t segment_window(const struct subflow *sf, const struct segment *seg)
 {
     return (seg->flags & TCP_SYN) ? seg->window : (uint32_t)seg->window << sf->tcp.snd_wscale;
+}
+
+/* The first DATA_ACK of our first bytes is of something else: whoever sent it
+ * does not speak of them. As good as none (RFC 8684 3.7). */
+static void first_ack_wrong(struct subflow *sf)
+{
+    struct plait_conn *c = sf->conn;
+    bool sent = c->snd_nxt != c->local_idsn + 1;
+    if (sf->kind == SUBFLOW_INITIAL && c->subflow_total == 1 && !sf->acked_any && sent)
+        conn_fallback(sf, PLAIT_WHY_FIRST_ACK_WRONG);
 }
 
 static void dss_ack_in(struct subflow *sf, const struct segment *seg)
@@ -29,8 +29,11 @@ static void dss_ack_in(struct subflow *sf, const struct segment *seg)
     const struct mptcp_dss *d = &seg->mptcp.dss;
     uint64_t ack = d->ack64 ? d->data_ack : dsn_expand(c->snd_una, (uint32_t)d->data_ack);
     uint64_t end = c->snd_nxt + (c->fin_sent ? 1 : 0);
-    if (dsn_gt(ack, end))
-        return; /* acknowledges what was never sent: a lie or an old wrap */
+    if (dsn_gt(ack, end)) { /* acknowledges what was never sent: a lie or an old wrap */
+        first_ack_wrong(sf);
+        return;
+    }
+    sf->acked_any = true;
     conn_window(c, ack + segment_window(sf, seg));
     conn_acked(c, ack);
 }
@@ -43,39 +46,76 @@ static bool checksum_form_ok(const struct plait_conn *c, const struct mptcp_dss 
     return c->checksum ? d->has_checksum : !d->has_checksum || c->version == 0;
 }
 
-static void dss_map_in(struct subflow *sf, const struct mptcp_dss *d)
+/* A DATA_FIN: alone, or behind data, where it counts once that is verified. */
+static void data_fin_in(struct subflow *sf, const struct mptcp_dss *d, uint64_t dsn)
 {
     struct plait_conn *c = sf->conn;
+    tcp_want_ack(&sf->tcp);
+    if (d->data_len > 1 && c->checksum)
+        return;
+    if (c->checksum && csum_dss(dsn, d->ssn, 1, 0) != d->checksum) {
+        c->env->counters.DataCsumErr++;
+        fallback_ask(sf, dsn, PLAIT_WHY_CHECKSUM_FAILED);
+        return;
+    }
+    receive_data_fin(c, dsn + d->data_len - 1);
+}
+
+static void dss_map_in(struct subflow *sf, const struct segment *seg)
+{
+    struct plait_conn *c = sf->conn;
+    const struct mptcp_dss *d = &seg->mptcp.dss;
     uint64_t dsn = d->dsn64 ? d->dsn : dsn_expand(c->rcv_nxt, (uint32_t)d->dsn);
     uint32_t len = d->data_len;
     c->peer_dsn64 |= d->dsn64; /* bytes of both widths may be acknowledged at once */
-    if (len == 0) {            /* infinite mapping (RFC 8684 3.7) */
-        c->env->counters.InfiniteMapRx++;
-        if (fallback_possible(sf))
-            conn_fallback(sf, PLAIT_WHY_INFINITE_MAPPING);
-        else
-            subflow_reset(sf, PLAIT_WHY_INFINITE_MAPPING);
+    if (len == 0) {
+        fallback_infinite_in(sf, seg, dsn);
+        return;
+    }
+    if (c->plain_in)
+        return;
+    if (c->falling.why && c->falling.sf == sf) {
+        fallback_distrusted(sf, seg);
         return;
     }
     if (!checksum_form_ok(c, d)) {
         subflow_reset(sf, PLAIT_WHY_BAD_MAPPING);
         return;
     }
-    if (d->data_fin) {
-        receive_data_fin(c, dsn + len - 1);
-        tcp_want_ack(&sf->tcp);
+    if (stripped_shift(sf, seg)) {
+        fallback_ask(sf, c->rcv_nxt - c->fin_received, PLAIT_WHY_LENGTH_CHANGED);
+        return;
     }
+    if (d->data_fin)
+        data_fin_in(sf, d, dsn);
     if (!d->data_fin || len > 1)
         receive_mapping(sf, dsn, d->ssn, len - d->data_fin, len, d->checksum);
+}
+
+static void dss_in(struct subflow *sf, const struct segment *seg, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    const struct mptcp_dss *d = &seg->mptcp.dss;
+    conn_confirm(c, now_us);
+    if (d->has_ack && !c->plain_out)
+        dss_ack_in(sf, seg);
+    if (seg->mptcp.present & MPO_FAIL)
+        fallback_fail_in(sf, seg);
+    if (d->has_map)
+        dss_map_in(sf, seg);
 }
 
 /* MP_CAPABLE with data: DSN IDSN + 1, SSN 1 (RFC 8684 3.1). */
 static void capable_data_in(struct subflow *sf, const struct mptcp_capable *m, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
-    if (!c->key_known || c->client || m->sender_key != c->remote_key ||
-        m->receiver_key != c->local_key)
+    if (!c->key_known || c->client || c->plain_in)
         return;
+    if (m->sender_key != c->remote_key || m->receiver_key != c->local_key) {
+        if (!c->confirmed) /* the handshake was tampered with (RFC 8684 3.1) */
+            conn_fallback(sf, PLAIT_WHY_FIRST_KEYS_WRONG);
+        return;
+    }
     if (m->has_checksum != c->checksum) {
         subflow_reset(sf, PLAIT_WHY_BAD_MAPPING);
         return;
@@ -83,29 +123,6 @@ static void capable_data_in(struct subflow *sf, const struct mptcp_capable *m, u
     if (m->data_len)
         receive_mapping(sf, c->remote_idsn + 1, 1, m->data_len, m->data_len, m->checksum);
     conn_confirm(c, now_us);
-}
-
-/* Before a DSS was seen, data or an acknowledgment of data without one means
- * that options do not pass: plain TCP from here on (RFC 8684 3.7). */
-static void first_data_check(struct subflow *sf, const struct segment *seg,
-                             const struct tcp_result *r)
-{
-    struct plait_conn *c = sf->conn;
-    if (!c->multipath || c->confirmed || sf != c->initial || !sf->joined)
-        return;
-    if (seg->mptcp.present & MPO_DSS)
-        return;
-    if ((seg->mptcp.present & MPO_CAPABLE_ANY) && (c->version >= 1 || !seg->payload_len))
-        return; /* version 0 allows no data beside it (RFC 6824 3.6) */
-    if (seg->mptcp.present && !seg->payload_len)
-        return; /* an address signal that left no room for the DSS */
-    if (seg->payload_len) {
-        c->env->counters.MPCapableDataFallback++;
-        conn_fallback(sf, PLAIT_WHY_FIRST_DATA_PLAIN);
-    } else if ((r->flags & TCP_R_ACKED) && seq_gt(sf->tcp.snd_una, sf->tcp.iss + 1)) {
-        c->env->counters.DssFallback++;
-        conn_fallback(sf, PLAIT_WHY_FIRST_ACK_PLAIN);
-    }
 }
 
 /* The options of a segment whose form the negotiated version has; others are
@@ -145,16 +162,8 @@ static void prio_in(struct subflow *sf, const struct mptcp_options *o)
 static void signals_in(struct subflow *sf, const struct mptcp_options *o, uint32_t present,
                        uint64_t now_us)
 {
-    struct plait_conn *c = sf->conn;
     if (present & MPO_PRIO)
         prio_in(sf, o);
-    if (present & MPO_FAIL) {
-        c->env->counters.MPFailRx++;
-        if (fallback_possible(sf))
-            conn_fallback(sf, PLAIT_WHY_MP_FAIL);
-        else
-            subflow_reset(sf, PLAIT_WHY_MP_FAIL);
-    }
     if (present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR))
         addresses_in(sf, o, now_us);
 }
@@ -165,6 +174,10 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
     struct plait_conn *c = sf->conn;
     const struct mptcp_options *o = &seg->mptcp;
     uint32_t present = options_of_version(c, o);
+    if ((present & MPO_FAIL) && (seg->flags & TCP_RST)) {
+        c->env->counters.MPFailRx++;
+        sf->peer_lost = true;
+    }
     if ((present & MPO_TCPRST) && (seg->flags & TCP_RST)) {
         c->env->counters.MPRstRx++;
         sf->peer_told = true;
@@ -174,26 +187,21 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
         fastclose_in(sf, o->fastclose_key);
     if (c->state == CONN_CLOSED || (seg->flags & TCP_RST))
         return;
-    first_data_check(sf, seg, r);
-    if (conn_is_tcp(c)) {
-        if (sf == c->plain && (seg->flags & TCP_ACK)) {
-            conn_window(c, linear_acked(sf) + segment_window(sf, seg));
-            conn_acked(c, linear_acked(sf));
-        }
+    stripped_in(sf, seg, r, now_us);
+    if (c->plain_out && sf == c->plain && (seg->flags & TCP_ACK))
+        conn_window(c, fallback_acked(sf) + segment_window(sf, seg));
+    if (!sf->joined || !c->key_known || sf->rst_set)
         return;
-    }
-    if (!sf->joined)
-        return;
+    if (!seg->payload_len && seg->flags == TCP_ACK && seg->seq == sf->tcp.rcv_nxt - 1)
+        fallback_knock_in(sf);
     if ((present & MPO_CAPABLE_DATA) && sf == c->initial)
         capable_data_in(sf, &o->capable, now_us);
-    if (present & MPO_DSS) {
-        conn_confirm(c, now_us);
-        if (o->dss.has_ack)
-            dss_ack_in(sf, seg);
-        if (o->dss.has_map)
-            dss_map_in(sf, &o->dss);
-    } else if (!c->confirmed && (seg->flags & TCP_ACK)) {
+    if (present & MPO_DSS)
+        dss_in(sf, seg, now_us);
+    else if (present & MPO_FAIL)
+        fallback_fail_in(sf, seg);
+    else if (!c->confirmed && !c->plain_out && (seg->flags & TCP_ACK))
         conn_window(c, c->snd_una + segment_window(sf, seg));
-    }
-    signals_in(sf, o, present, now_us);
+    if (c->multipath)
+        signals_in(sf, o, present, now_us);
 }

@@ -36,7 +36,8 @@ static uint8_t dss_len(const struct plait_conn *c, bool map)
 static void dss_ack_out(const struct plait_conn *c, struct mptcp_options *o)
 {
     o->present |= MPO_DSS;
-    o->dss = (struct mptcp_dss){.has_ack = true, .ack64 = ack_is_64(c), .data_ack = c->rcv_nxt};
+    o->dss =
+        (struct mptcp_dss){.has_ack = !c->plain_in, .ack64 = ack_is_64(c), .data_ack = c->rcv_nxt};
 }
 
 static void dss_map_out(const struct plait_conn *c, const struct tcp_map *m,
@@ -78,6 +79,10 @@ static void rst_out(const struct subflow *sf, struct mptcp_options *o)
         fastclose_out(c, o);
         return;
     }
+    if (sf->fail_set) {
+        o->present |= MPO_FAIL;
+        o->fail_dsn = sf->fail_dsn;
+    }
     if (c->version != 0) /* RFC 6824 has no MP_TCPRST */
         reset_out(sf->why, o);
 }
@@ -90,15 +95,12 @@ static void ack_out(const struct subflow *sf, unsigned room, struct mptcp_option
         fastclose_out(c, o);
         return;
     }
-    if (c->fail_pending && sf == c->plain) {
-        o->present |= MPO_FAIL;
-        o->fail_dsn = c->fail_dsn;
+    if (fallback_options_out(sf, false, o))
         return;
-    }
     handshake_out(sf, TCP_PLAN_ACK, NULL, o);
-    if (o->present || !c->key_known || !c->multipath)
+    if (o->present || !c->key_known || (c->plain_in && c->plain_out))
         return;
-    if (sf->joined)
+    if (sf->joined && c->multipath)
         addresses_out(sf, o);
     if (sf->prio_pending && mptcp_options_len(o) + 4 <= room) {
         o->present |= MPO_PRIO;
@@ -108,7 +110,7 @@ static void ack_out(const struct subflow *sf, unsigned room, struct mptcp_option
     unsigned used = mptcp_options_len(o);
     if (sf->fin_pending && used + dss_len(c, true) <= room)
         dss_fin_out(c, o);
-    else if (used + dss_len(c, false) <= room)
+    else if (!c->plain_in && used + dss_len(c, false) <= room)
         dss_ack_out(c, o);
 }
 
@@ -120,20 +122,22 @@ static unsigned ack_room(const struct subflow *sf)
 /* An ACK that has news is sent without waiting for data to acknowledge. */
 static bool ack_is_news(const struct subflow *sf, const struct mptcp_options *o, uint64_t now_us)
 {
-    if (o->present & (MPO_FAIL | MPO_ADD_ADDR | MPO_REMOVE_ADDR | MPO_PRIO))
+    if (o->present & MPO_FAIL)
+        return sf->conn->falling.fails_left != 0;
+    if (o->present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR | MPO_PRIO))
         return true;
     if (o->present & MPO_JOIN_ACK)
         return sf->join_ack_us <= now_us;
     if (o->present & MPO_CAPABLE_KEYS)
         return sf->conn->keys_again;
-    return (o->present & MPO_DSS) && o->dss.has_map;
+    return (o->present & MPO_DSS) && o->dss.has_map && o->dss.data_fin;
 }
 
 uint8_t conn_data_option_len(const struct subflow *sf)
 {
     const struct plait_conn *c = sf->conn;
-    if (!c->multipath)
-        return 0;
+    if (c->plain_out && !c->falling.announce)
+        return c->plain_in ? 0 : dss_len(c, false);
     uint8_t len = dss_len(c, true);
     bool keys = c->client && c->version >= 1 && !c->confirmed && sf == c->initial;
     return keys && len < MPC_DATA_LEN ? MPC_DATA_LEN : len;
@@ -149,19 +153,37 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
 {
     const struct plait_conn *c = sf->conn;
     struct mptcp_options o;
-    *ask = (struct tcp_ask){.window_bytes = conn_recv_window(c), .shared_window = c->multipath};
+    *ask = (struct tcp_ask){.window_bytes = conn_recv_window(c), .shared_window = !c->plain_in};
+    if (c->falling.why && c->falling.sf == sf) /* which are in nobody's window yet */
+        ask->window_bytes -=
+            sf->held_bytes < ask->window_bytes ? sf->held_bytes : ask->window_bytes;
     if (sf->tcp.state == TCP_SYN_SENT || sf->tcp.state == TCP_SYN_RECEIVED) {
         options_none(&o);
         handshake_out(sf, TCP_PLAN_SYN, NULL, &o);
         ask->syn_option_len = (uint8_t)mptcp_options_len(&o);
     }
-    if (!c->multipath && !c->fail_pending)
+    if (c->plain_in && c->plain_out && !c->falling.sf)
         return;
     ask->data_option_len = conn_data_option_len(sf);
     options_none(&o);
     ack_out(sf, ack_room(sf), &o);
     ask->ack_option_len = (uint8_t)mptcp_options_len(&o);
     ask->want_ack = ack_is_news(sf, &o, now_us);
+}
+
+static void data_out(const struct subflow *sf, const struct tcp_plan *plan, struct mptcp_options *o)
+{
+    const struct plait_conn *c = sf->conn;
+    if (c->plain_out) {
+        if (c->falling.announce && seq_geq(plan->record->seq - sf->tcp.iss, c->out.ssn))
+            fallback_infinite_out(c, o);
+        else if (!c->plain_in && c->key_known)
+            dss_ack_out(c, o);
+        return;
+    }
+    handshake_out(sf, plan->kind, plan->record, o);
+    if (!o->present)
+        dss_map_out(c, &plan->record->map, o);
 }
 
 void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
@@ -180,13 +202,14 @@ void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
         return;
     case TCP_PLAN_RETRANSMIT:
     case TCP_PLAN_DATA:
-        handshake_out(sf, plan->kind, plan->record, o);
-        if (!o->present && c->multipath)
-            dss_map_out(c, &plan->record->map, o);
+        data_out(sf, plan, o);
         return;
     case TCP_PLAN_FIN:
+        if (!c->plain_in && c->key_known)
+            dss_ack_out(c, o);
+        return;
     case TCP_PLAN_PROBE:
-        if (c->multipath && c->key_known)
+        if (!fallback_options_out(sf, true, o) && !c->plain_in && c->key_known)
             dss_ack_out(c, o);
         return;
     case TCP_PLAN_ACK:
@@ -221,10 +244,7 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
         sf->prio_pending = false;
         n->MPPrioTx++;
     }
-    if (o->present & MPO_FAIL) {
-        c->fail_pending = false;
-        n->MPFailTx++;
-    }
+    fallback_sent(sf, plan, now_us);
     if (o->present & MPO_TCPRST)
         n->MPRstTx++;
     if (o->present & MPO_FASTCLOSE) {

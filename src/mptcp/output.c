@@ -169,7 +169,7 @@ static void windows_ask(struct plait_conn *c, bool bound, uint64_t now_us)
 static void conn_schedule(struct plait_conn *c, uint64_t now_us)
 {
     c->pace_us = TIMER_NEVER;
-    if (c->state != CONN_ESTABLISHED || c->closing)
+    if (c->state != CONN_ESTABLISHED || c->closing || c->falling.deciding)
         return;
     if (c->version == 0 && c->keys_again)
         return; /* the keys first, on a segment of their own (RFC 6824 3.1, 3.6) */

@@ -35,7 +35,7 @@ static struct recv_piece *piece_new(struct plait_conn *c, struct plait_chunk *ch
     struct recv_piece *p = pool_get(&c->env->ranges);
     if (!p) {
         c->env->counters.DropMemory++;
-        if (conn_is_tcp(c))
+        if (c->plain_in)
             conn_fail(c, PLAIT_E_NO_MEMORY, PLAIT_WHY_NO_MEMORY);
         return NULL;
     }

@@ -58,8 +58,7 @@ void race_first(struct plait_conn *c, const struct plait_candidate *first)
 static void take_place(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    c->initial = sf;
-    c->plain = c->multipath ? NULL : sf;
+    conn_set_initial(c, sf);
     c->local = sf->tcp.local;
     c->remote = sf->tcp.remote;
 }

@@ -72,6 +72,12 @@ static bool mapping_trim(struct subflow *sf, struct rx_mapping *n, struct list *
 
 static void receive_drain(struct subflow *sf);
 
+/* Nothing is placed before the peer has said where (fallback.c). */
+static bool receive_asking(const struct subflow *sf)
+{
+    return sf->conn->falling.why && sf->conn->falling.sf == sf;
+}
+
 /* DEVIATION: RFC 8684 3.3.4 tests SSN - SUBFLOW_ACK <= DSN - DATA_ACK. Bytes
  * that came by another subflow first fail that by right. A mapping is refused
  * when its SSN is beyond what the subflow may send; place() drops what is
@@ -81,8 +87,13 @@ void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t le
 {
     struct plait_conn *c = sf->conn;
     uint32_t wanted = receive_wanted(sf);
-    if (seq_leq(ssn + len, wanted))
-        return; /* repeated for bytes that are here already */
+    if (c->plain_in || receive_asking(sf))
+        return;
+    if (seq_leq(ssn + len, wanted)) { /* repeated for bytes that are here already */
+        if (wire_len > len)
+            receive_data_fin(c, dsn + len);
+        return;
+    }
     if (seq_gt(ssn, wanted + conn_recv_window(c) + UINT16_MAX)) {
         mapping_refuse(sf, dsn, ssn, len);
         return;
@@ -158,22 +169,6 @@ static bool held_checksum_ok(const struct subflow *sf, const struct rx_mapping *
     return csum_dss(m->dsn, m->ssn, m->wire_len, sum) == m->checksum;
 }
 
-/* RFC 8684 3.7: with other subflows this one ends; alone, and with nothing
- * outstanding that other subflows carried, the connection goes on as plain TCP. */
-static void checksum_failed(struct subflow *sf, const struct rx_mapping *m)
-{
-    struct plait_conn *c = sf->conn;
-    c->env->counters.DataCsumErr++;
-    if (fallback_possible(sf)) {
-        c->fail_pending = true;
-        c->fail_dsn = m->dsn;
-        tcp_want_ack(&sf->tcp);
-        conn_fallback(sf, PLAIT_WHY_CHECKSUM_FAILED);
-    } else {
-        subflow_reset(sf, PLAIT_WHY_CHECKSUM_FAILED);
-    }
-}
-
 /* The mapping of the first held byte, or NULL. */
 static struct rx_mapping *held_mapping(struct subflow *sf, uint32_t ssn)
 {
@@ -187,36 +182,110 @@ static struct rx_mapping *held_mapping(struct subflow *sf, uint32_t ssn)
     return NULL;
 }
 
+/* Give up the first n held bytes. */
+static void held_discard(struct subflow *sf, uint32_t n)
+{
+    while (n) {
+        struct recv_piece *p = list_first(&sf->held, struct recv_piece, link);
+        uint32_t part = n < p->len ? n : p->len;
+        p->data += part;
+        p->dsn += part;
+        p->len -= part;
+        sf->held_bytes -= part;
+        n -= part;
+        if (p->len == 0)
+            held_free(sf, p);
+    }
+}
+
+/* Held bytes before the first mapping, which are all here; 0: there is no such
+ * mapping yet. */
+static uint32_t held_gap(const struct subflow *sf)
+{
+    if (list_empty(&sf->mappings) || list_empty(&sf->held))
+        return 0;
+    const struct rx_mapping *m = list_first(&sf->mappings, struct rx_mapping, link);
+    uint32_t ssn = receive_wanted(sf);
+    return seq_gt(m->ssn, ssn) && seq_leq(m->ssn, sf->taken_ssn) ? m->ssn - ssn : 0;
+}
+
+/* A middlebox that joins segments keeps the options of one. What lies between
+ * two mappings that continue each other is clear where the peer never had
+ * another subflow, if it need not be verified. */
+static bool held_fill(struct subflow *sf)
+{
+    uint32_t gap = held_gap(sf);
+    if (!gap || sf->conn->subflow_total > 1 || sf->conn->checksum || !sf->recv_any)
+        return false;
+    const struct rx_mapping *m = list_first(&sf->mappings, struct rx_mapping, link);
+    if (m->dsn - sf->recv_end != gap)
+        return false;
+    held_place(sf, gap, sf->recv_end);
+    return true;
+}
+
+bool receive_skip(struct subflow *sf)
+{
+    uint32_t gap = held_gap(sf);
+    if (!gap)
+        return false;
+    sf->conn->env->counters.DSSNoMatchTCP++;
+    conn_event(sf->conn, sf, PLAIT_EV_MAPPING_DROPPED, PLAIT_WHY_UNMAPPED_DATA, 0,
+               receive_wanted(sf), gap, 0);
+    held_discard(sf, gap);
+    receive_drain(sf);
+    return true;
+}
+
+/* True: the mapping's bytes may be placed as far as they are here. */
+static bool held_verified(struct subflow *sf, const struct rx_mapping *m, uint32_t ssn)
+{
+    struct plait_conn *c = sf->conn;
+    if (!c->checksum)
+        return true;
+    if (sf->held_bytes < m->ssn + m->len - ssn)
+        return false;
+    if (held_checksum_ok(sf, m)) {
+        if (m->wire_len > m->len)
+            receive_data_fin(c, m->dsn + m->len);
+        return true;
+    }
+    c->env->counters.DataCsumErr++;
+    fallback_ask(sf, m->dsn, PLAIT_WHY_CHECKSUM_FAILED);
+    return false;
+}
+
 static void receive_drain(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    while (!list_empty(&sf->held) && c->multipath) {
-        uint32_t ssn = (uint32_t)list_first(&sf->held, struct recv_piece, link)->dsn;
+    bool mapless = false;
+    while (!list_empty(&sf->held) && !c->plain_in && !receive_asking(sf)) {
+        uint32_t ssn = receive_wanted(sf);
         struct rx_mapping *m = held_mapping(sf, ssn);
-        if (!m)
+        mapless = !m;
+        if (mapless && held_fill(sf))
+            continue;
+        if (mapless)
             break;
-        uint32_t left = m->ssn + m->len - ssn;
-        if (c->checksum) {
-            if (m->ssn != ssn) { /* its start was taken under another mapping */
-                mapping_refuse(sf, m->dsn, m->ssn, m->len);
-                mapping_free(sf, m);
-                continue;
-            }
-            if (sf->held_bytes < left)
-                break;
-            if (!held_checksum_ok(sf, m)) {
-                checksum_failed(sf, m);
-                return;
-            }
+        if (c->checksum && m->ssn != ssn) { /* its start was taken under another mapping */
+            mapping_refuse(sf, m->dsn, m->ssn, m->len);
+            mapping_free(sf, m);
+            continue;
         }
-        uint32_t n = left < sf->held_bytes ? left : sf->held_bytes;
+        if (!held_verified(sf, m, ssn))
+            break;
+        uint32_t left = m->ssn + m->len - ssn, n = left < sf->held_bytes ? left : sf->held_bytes;
         held_place(sf, n, m->dsn + (ssn - m->ssn));
         if (n == left)
             mapping_free(sf, m);
     }
+    if (mapless && !list_empty(&sf->held))
+        stripped_data(sf);
+    else
+        sf->unmapped_us = TIMER_NEVER;
     if (sf->held_bytes > c->recv_buffer && sf->held_bytes > 2 * UINT16_MAX) {
         c->env->counters.DSSNoMatchTCP++;
-        subflow_reset(sf, PLAIT_WHY_UNMAPPED_DATA);
+        fallback_broken(sf, PLAIT_WHY_UNMAPPED_DATA);
     }
 }
 
@@ -270,7 +339,7 @@ void conn_receive(struct subflow *sf)
         sf->taken_ssn = piece.seq + piece.len - sf->tcp.irs;
         if (sf->gone || sf->tcp.state == TCP_CLOSED || c->state == CONN_CLOSED || !sf->joined)
             chunk_unref(piece.chunk);
-        else if (!c->multipath)
+        else if (c->plain_in)
             receive_linear(sf, &piece);
         else if (!receive_direct(sf, &piece))
             held_append(sf, &piece);
@@ -278,23 +347,31 @@ void conn_receive(struct subflow *sf)
     c->last_recv = sf;
     if (!list_empty(&sf->held))
         receive_drain(sf);
+    fallback_data_in(sf);
+}
+
+void receive_distrust(struct subflow *sf)
+{
+    list_each(m, &sf->mappings, struct rx_mapping, link)
+        mapping_free(sf, m);
 }
 
 void receive_unmapped(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    list_each(m, &sf->mappings, struct rx_mapping, link)
-        mapping_free(sf, m);
-    if (list_empty(&sf->held))
-        return;
-    uint32_t ssn = (uint32_t)list_first(&sf->held, struct recv_piece, link)->dsn;
-    held_place(sf, sf->held_bytes, linear_dsn(&c->in, c->rcv_nxt, ssn));
+    uint32_t ssn = receive_wanted(sf);
+    receive_distrust(sf);
+    if (seq_lt(ssn, c->in.ssn)) {
+        uint32_t before = c->in.ssn - ssn;
+        held_discard(sf, before < sf->held_bytes ? before : sf->held_bytes);
+    }
+    if (sf->held_bytes)
+        held_place(sf, sf->held_bytes, linear_dsn(&c->in, c->rcv_nxt, receive_wanted(sf)));
 }
 
 void receive_free_subflow(struct subflow *sf)
 {
-    list_each(m, &sf->mappings, struct rx_mapping, link)
-        mapping_free(sf, m);
+    receive_distrust(sf);
     list_each(p, &sf->held, struct recv_piece, link)
         held_free(sf, p);
     sf->held_bytes = 0;

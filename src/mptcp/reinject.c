@@ -9,7 +9,7 @@
 
 /* A subflow whose oldest bytes are this late, with more than so many segments
  * in flight (fewer may wait for a delayed ACK), is not trusted for now. */
-enum { OVERDUE_MARGIN_US = 10 * 1000, OVERDUE_FLIGHT_MIN = 2 };
+enum { OVERDUE_MARGIN_US = 10 * 1000, OVERDUE_FLIGHT_MIN = 2, HEAD_MARGIN_US = 10 * 1000 };
 
 static void range_free(struct plait_conn *c, struct dsn_range *r)
 {
@@ -52,6 +52,18 @@ static void reinject_add(struct plait_conn *c, uint64_t dsn, uint32_t len, uint3
     list_insert(pos, &r->link);
 }
 
+/* dsn lies in [start, stop): *end moves there; or start lies before *end. */
+static bool range_meets(uint64_t dsn, uint64_t start, uint64_t stop, uint64_t *end)
+{
+    if (dsn_leq(start, dsn) && dsn_lt(dsn, stop)) {
+        *end = stop;
+        return true;
+    }
+    if (dsn_gt(start, dsn))
+        *end = dsn_min(*end, start);
+    return false;
+}
+
 static bool other_subflow(const struct plait_conn *c, const struct subflow *sf)
 {
     list_each(other, &c->subflows, struct subflow, link)
@@ -73,13 +85,60 @@ static bool record_range(const struct plait_conn *c, const struct subflow *sf,
     return true;
 }
 
+/* How far from dsn on a subflow has bytes under way or the queue has them:
+ * [dsn, *end) is carried if true, else nothing before *end is. */
+static bool carried(const struct plait_conn *c, uint64_t dsn, uint64_t *end)
+{
+    *end = c->snd_nxt;
+    list_each(r, &c->reinject, struct dsn_range, link) {
+        if (range_meets(dsn, r->dsn, r->dsn + r->len, end))
+            return true;
+    }
+    list_each(sf, &c->subflows, struct subflow, link) {
+        if (!subflow_usable(sf))
+            continue;
+        list_each(rec, &sf->tcp.records, struct tcp_record, link) {
+            uint64_t start;
+            uint32_t len;
+            if (record_range(c, sf, rec, &start, &len) && range_meets(dsn, start, start + len, end))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Bytes that a subflow acknowledged and the connection did not, and that no
+ * subflow has under way: whoever acknowledged them did not keep them. */
+static uint64_t reinject_orphans(struct plait_conn *c, uint64_t until)
+{
+    uint64_t total = 0, end;
+    for (uint64_t dsn = c->snd_una; dsn_lt(dsn, until); dsn = end) {
+        if (carried(c, dsn, &end))
+            continue;
+        for (uint64_t at = dsn; at != end;) {
+            uint32_t len = end - at < UINT16_MAX ? (uint32_t)(end - at) : UINT16_MAX;
+            reinject_add(c, at, len, 0);
+            at += len;
+        }
+        total += end - dsn;
+    }
+    return total;
+}
+
+/* The subflow ends because its peer could not place what it acknowledged. */
+static bool not_kept(const struct subflow *sf)
+{
+    return sf->peer_lost || (sf->peer_told && sf->told.reason == RST_MIDDLEBOX) ||
+           reset_says(sf->why).reason == RST_MIDDLEBOX;
+}
+
 void subflow_reinject(struct subflow *sf, enum plait_reason why)
 {
     struct plait_conn *c = sf->conn;
     if (!c->multipath || c->state == CONN_CLOSED)
         return;
-    bool alone = !other_subflow(c, sf);
-    if (alone && !sf->gone && sf->tcp.state != TCP_CLOSED)
+    bool over = sf->gone || sf->tcp.state == TCP_CLOSED;
+    if (!over && !other_subflow(c, sf))
         return; /* nobody to take them: subflow_established asks again */
     uint64_t total = 0, first = 0;
     list_each(rec, &sf->tcp.records, struct tcp_record, link) {
@@ -92,6 +151,8 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why)
         first = total ? first : dsn;
         total += len;
     }
+    if (over && not_kept(sf))
+        total += reinject_orphans(c, c->snd_nxt);
     if (total == 0)
         return;
     sf->bytes_reinjected_from += total;
@@ -236,23 +297,63 @@ bool records_outstanding(const struct plait_conn *c)
     return false;
 }
 
+/* The byte that the peer waits for is not the first of any subflow: mostly it
+ * is under way nowhere. */
+static bool head_free(const struct plait_conn *c)
+{
+    list_each(sf, &c->subflows, struct subflow, link) {
+        uint64_t dsn;
+        uint32_t len;
+        if (sf->gone || list_empty(&sf->tcp.records))
+            continue;
+        const struct tcp_record *first = list_first(&sf->tcp.records, struct tcp_record, link);
+        if (record_range(c, sf, first, &dsn, &len) && dsn == c->snd_una)
+            return false;
+    }
+    return list_empty(&c->reinject);
+}
+
+static bool data_ack_awaited(const struct plait_conn *c)
+{
+    if (!c->multipath || c->state != CONN_ESTABLISHED || !c->subflow_count)
+        return false;
+    if (c->snd_una != c->snd_nxt)
+        return head_free(c);
+    return c->fin_sent && !c->fin_acked && !records_outstanding(c);
+}
+
 void reinject_arm(struct plait_conn *c, uint64_t now_us)
 {
-    bool fin_waits = c->fin_sent && !c->fin_acked;
-    bool overdue = c->multipath && c->state == CONN_ESTABLISHED && c->subflow_count &&
-                   (c->snd_una != c->snd_nxt || fin_waits) && !records_outstanding(c) &&
-                   list_empty(&c->reinject);
-    if (!overdue) {
+    if (!data_ack_awaited(c)) {
         c->data_rto_us = TIMER_NEVER;
         return;
     }
     if (c->data_rto_us != TIMER_NEVER)
         return;
+    bool more = records_outstanding(c); /* which bring DATA_ACKs, but not this one */
     uint64_t rto = 0;
-    list_each(sf, &c->subflows, struct subflow, link)
-        rto = sf->tcp.rtt.rto_us > rto ? sf->tcp.rtt.rto_us : rto;
+    list_each(sf, &c->subflows, struct subflow, link) {
+        uint64_t wait =
+            more ? 2 * (uint64_t)sf->tcp.rtt.srtt_us + HEAD_MARGIN_US : sf->tcp.rtt.rto_us;
+        rto = wait > rto ? wait : rto;
+    }
     rto <<= c->data_rto_count;
     c->data_rto_us = now_us + (rto < DATA_RTO_MAX_US ? rto : DATA_RTO_MAX_US);
+}
+
+/* What is under way will not bring the byte that the peer waits for: it was
+ * acknowledged and not kept. One segment, since later bytes may be there. */
+static void head_again(struct plait_conn *c)
+{
+    uint64_t end;
+    if (carried(c, c->snd_una, &end))
+        return;
+    uint64_t len = end - c->snd_una, most = window_mss(c);
+    reinject_add(c, c->snd_una, (uint32_t)(len < most ? len : most), 0);
+    c->env->counters.MPTCPRetrans++;
+    conn_event(c, NULL, PLAIT_EV_REINJECTED, PLAIT_WHY_TIMEOUT, c->snd_una, len < most ? len : most,
+               0, 0);
+    conn_touch(c);
 }
 
 void reinject_tick(struct plait_conn *c, uint64_t now_us)
@@ -260,6 +361,10 @@ void reinject_tick(struct plait_conn *c, uint64_t now_us)
     if (c->data_rto_us > now_us)
         return;
     c->data_rto_us = TIMER_NEVER;
+    if (records_outstanding(c)) {
+        head_again(c);
+        return;
+    }
     if (c->data_rto_count < 8)
         c->data_rto_count++;
     if (c->snd_una != c->snd_nxt) {

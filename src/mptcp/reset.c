@@ -38,11 +38,16 @@ static const struct reset_told rows[PLAIT_WHY_COUNT] = {
     /* 3.7: what one segment suffered, the next one may not; options that are
      * gone stay so */
     [PLAIT_WHY_CHECKSUM_FAILED] = {RST_MIDDLEBOX, true},
+    [PLAIT_WHY_LENGTH_CHANGED] = {RST_MIDDLEBOX, true},
     [PLAIT_WHY_MP_FAIL] = {RST_MIDDLEBOX, true},
     [PLAIT_WHY_INFINITE_MAPPING] = {RST_MIDDLEBOX, false},
     [PLAIT_WHY_OPTIONS_STRIPPED] = {RST_MIDDLEBOX, false},
     [PLAIT_WHY_FIRST_DATA_PLAIN] = {RST_MIDDLEBOX, false},
     [PLAIT_WHY_FIRST_ACK_PLAIN] = {RST_MIDDLEBOX, false},
+    [PLAIT_WHY_JOIN_DATA_PLAIN] = {RST_MIDDLEBOX, false},
+    [PLAIT_WHY_JOIN_ACK_PLAIN] = {RST_MIDDLEBOX, false},
+    [PLAIT_WHY_FIRST_ACK_WRONG] = {RST_MIDDLEBOX, false},
+    [PLAIT_WHY_FIRST_KEYS_WRONG] = {RST_MIDDLEBOX, false},
     [PLAIT_WHY_THIRD_ACK_PLAIN] = {RST_MIDDLEBOX, false},
     /* the connection is over */
     [PLAIT_WHY_PEER_FASTCLOSE] = {RST_MPTCP, false},
@@ -65,8 +70,8 @@ void reset_out(enum plait_reason why, struct mptcp_options *o)
 
 void subflow_reset(struct subflow *sf, enum plait_reason why)
 {
-    if (sf->gone || sf->tcp.state == TCP_CLOSED)
-        return;
+    if (sf->gone || sf->tcp.state == TCP_CLOSED || sf->rst_set)
+        return; /* the first reason stands */
     sf->rst_set = true;
     sf->why = why;
     sf->quiet = false;

@@ -212,10 +212,10 @@ uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint3
         len = first;
     }
     struct tcp_map map = {.dsn = dsn, .ssn = tcp_next_ssn(&sf->tcp), .kind = map_kind};
-    bool fin = c->fin_queued && dsn + len == c->snd_end && !(map_kind & MAP_FIRST) && c->multipath;
+    bool fin = c->fin_queued && dsn + len == c->snd_end && !(map_kind & MAP_FIRST) && !c->plain_out;
     map.len = (uint16_t)(len + fin);
     map.kind |= fin ? MAP_DATA_FIN : 0;
-    if (c->checksum)
+    if (c->checksum && !c->plain_out)
         map.checksum = send_checksum(&map, s, offset, first, next, len);
     struct plait_chunk *chunks[2] = {s->chunk, next ? next->chunk : NULL};
     if (!tcp_push(&sf->tcp, chunks, offset, len, &map, true))

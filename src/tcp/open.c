@@ -209,6 +209,11 @@ void tcp_want_ack(struct tcp *t)
         tcp_ack_now(t);
 }
 
+void tcp_want_probe(struct tcp *t)
+{
+    t->wants.probe = tcp_synchronized(t);
+}
+
 void tcp_want_window(struct tcp *t, bool blocked, uint64_t now_us)
 {
     tcp_enter(t, now_us, NULL);

@@ -266,7 +266,7 @@ static bool plan_probe(const struct planning *k)
     const struct tcp *t = k->t;
     if (!t->wants.probe || !tcp_synchronized(t))
         return false;
-    return start_open(k, TCP_PLAN_PROBE, t->snd_una - 1, 0, k->ask->ack_option_len);
+    return start_open(k, TCP_PLAN_PROBE, t->snd_nxt - 1, 0, k->ask->ack_option_len);
 }
 
 static bool plan_ack(const struct planning *k)

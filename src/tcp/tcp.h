@@ -311,6 +311,9 @@ void tcp_orphan(struct tcp *t, uint64_t now_us);
  * subflow) keeps it from binding: probe it (RFC 9293 3.8.6.1) until told
  * false. What is bound and held back by the window is probed for anyway. */
 void tcp_want_window(struct tcp *t, bool blocked, uint64_t now_us);
+/* A segment that the peer answers with an ACK whatever it thinks of it: no
+ * payload, an old sequence number (RFC 9293 3.8.4). */
+void tcp_want_probe(struct tcp *t);
 /* The peer may fill `window_bytes` from rcv_nxt on, although this subflow
  * never carried an ACK that says so: a window that all subflows share. */
 void tcp_accept_window(struct tcp *t, uint32_t window_bytes);

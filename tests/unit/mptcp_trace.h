@@ -252,9 +252,9 @@ static inline void peer_syn(struct peer *p, unsigned flow, struct mptcp_options 
                NULL, 0);
 }
 
-/* A connection whose first DSS has come; what the stack says to that waits. */
-static inline struct peer *peer_new_version(const struct plait_config *base, uint8_t version,
-                                            bool checksum)
+/* A connection on which the handshake is all that has come. */
+static inline struct peer *peer_fresh(const struct plait_config *base, uint8_t version,
+                                      bool checksum)
 {
     struct peer *p = calloc(1, sizeof *p);
     struct plait_config config = *base;
@@ -283,6 +283,15 @@ static inline struct peer *peer_new_version(const struct plait_config *base, uin
     trace_send(p->t, ack, NULL, 0);
     p->t->conn = plait_accept(p->t->listener);
     assert_non_null(p->t->conn);
+    assert_true(peer_info(p).multipath);
+    return p;
+}
+
+/* A connection whose first DSS has come; what the stack says to that waits. */
+static inline struct peer *peer_new_version(const struct plait_config *base, uint8_t version,
+                                            bool checksum)
+{
+    struct peer *p = peer_fresh(base, version, checksum);
     peer_data_ack(p, 0, 0, 0);
     assert_true(peer_info(p).multipath);
     return p;
@@ -298,6 +307,23 @@ static inline struct peer *peer_default(void)
     struct plait_config config;
     plait_config_default(&config);
     return peer_new(&config, false);
+}
+
+static inline struct peer *peer_checksum(void)
+{
+    struct plait_config config;
+    plait_config_default(&config);
+    return peer_new(&config, true);
+}
+
+/* Bytes whose checksum does not match: as if changed on the way. */
+static inline void peer_send_changed(struct peer *p, unsigned flow, uint32_t offset, uint64_t pos,
+                                     uint16_t len)
+{
+    struct segment s = peer_segment(p, flow, offset);
+    peer_map(p, &s, pos, offset, len);
+    s.mptcp.dss.checksum ^= 0x0100;
+    peer_send(p, s, pos, len);
 }
 
 static inline void peer_free(struct peer *p)

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Options that should be there and are not (RFC 8684 3.7): on the first data,
+ * on the first acknowledgment of data, and in mid-connection, where a route
+ * has changed. What then becomes of the subflow is fallback.c's.
+ *
+ * The sender's sign is an ACK of data that carries no option, where a peer
+ * that got them would have said DATA_ACK; the receiver's is data that no
+ * mapping covers. Both wait a little where it can have another cause.
+ */
+#include "mptcp/conn.h"
+
+/* Two such ACKs in a row are no accident. */
+enum { PLAIN_ACKS_SURE = 2 };
+
+static void first_missing(struct subflow *sf, bool data)
+{
+    struct plait_conn *c = sf->conn;
+    struct plait_counters *n = &c->env->counters;
+    if (sf->kind == SUBFLOW_INITIAL && c->subflow_total == 1) {
+        n->MPCapableDataFallback += data;
+        conn_fallback(sf, data ? PLAIT_WHY_FIRST_DATA_PLAIN : PLAIT_WHY_FIRST_ACK_PLAIN);
+        return;
+    }
+    n->DssReset++;
+    subflow_reset(sf, data ? PLAIT_WHY_JOIN_DATA_PLAIN : PLAIT_WHY_JOIN_ACK_PLAIN);
+}
+
+/* The peer has taken more of this subflow's bytes than it DATA_ACKed: with
+ * nothing on other subflows it would have DATA_ACKed them. */
+static bool ack_lacks(const struct subflow *sf)
+{
+    const struct plait_conn *c = sf->conn;
+    uint32_t ssn = sf->tcp.snd_una - sf->tcp.iss;
+    return !sf->sent_any || dsn_gt(linear_dsn(&sf->sent, sf->sent_end, ssn), c->snd_una);
+}
+
+/* Another subflow is on its way and may be there in a moment. */
+static bool joining(const struct subflow *sf)
+{
+    list_each(other, &sf->conn->subflows, struct subflow, link)
+        if (other != sf && !other->gone && !other->joined && other->syn_attempts <= 1 &&
+            other->tcp.state != TCP_CLOSED)
+            return true;
+    return false;
+}
+
+static void later_missing(struct subflow *sf, uint64_t now_us)
+{
+    if (!ack_lacks(sf))
+        return;
+    if (sf->plain_acks < UINT8_MAX)
+        sf->plain_acks++;
+    bool alone = fallback_alone(sf) && fallback_out_contiguous(sf) && !joining(sf);
+    if (alone && sf->plain_acks >= PLAIN_ACKS_SURE)
+        fallback_out(sf, PLAIT_WHY_OPTIONS_STRIPPED);
+    else if (sf->plain_us == TIMER_NEVER)
+        sf->plain_us = now_us + fallback_patience(sf);
+}
+
+void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
+                 uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    uint32_t present = seg->mptcp.present;
+    bool acked = (r->flags & TCP_R_ACKED) && r->acked_bytes;
+    if (!sf->joined || (!c->multipath && c->plain_out))
+        return;
+    if (present & MPO_DSS) {
+        sf->dss_seen = true;
+        sf->plain_acks = 0;
+        sf->plain_us = TIMER_NEVER;
+        return;
+    }
+    if ((present & MPO_CAPABLE_ANY) && (c->version >= 1 || !seg->payload_len))
+        return; /* version 0 allows no data beside it (RFC 6824 3.6) */
+    if (present && !seg->payload_len)
+        return; /* a signal that left no room for the DSS */
+    bool seen = sf->dss_seen || (sf->kind == SUBFLOW_INITIAL && c->confirmed);
+    if (!seen && (seg->payload_len || acked))
+        first_missing(sf, seg->payload_len != 0);
+    else if (seen && acked && !present && !c->falling.deciding)
+        later_missing(sf, now_us);
+}
+
+void stripped_data(struct subflow *sf)
+{
+    struct plait_conn *c = sf->conn;
+    if (c->falling.why || sf->tcp.state == TCP_CLOSED)
+        return;
+    /* The peer complained of our bytes, so options pass, and it fell back. */
+    if (!c->multipath && c->falling.peer_failed && fallback_in_contiguous(sf))
+        fallback_in_on(sf);
+    else if (sf->unmapped_us == TIMER_NEVER)
+        sf->unmapped_us = c->env->now_us + fallback_patience(sf);
+}
+
+bool stripped_shift(const struct subflow *sf, const struct segment *seg)
+{
+    const struct mptcp_dss *d = &seg->mptcp.dss;
+    uint32_t ssn = seg->seq - sf->tcp.irs, len = seg->payload_len;
+    return !sf->conn->checksum && len && d->ssn != ssn && d->data_len == len + d->data_fin &&
+           seq_gt(ssn + len, receive_wanted(sf));
+}
+
+void stripped_tick(struct subflow *sf, uint64_t now_us)
+{
+    struct plait_conn *c = sf->conn;
+    if (sf->plain_us <= now_us) {
+        sf->plain_us = TIMER_NEVER;
+        if (joining(sf))
+            sf->plain_us = now_us + fallback_patience(sf);
+        else if (!c->plain_out && fallback_alone(sf) && fallback_out_contiguous(sf))
+            fallback_out(sf, PLAIT_WHY_OPTIONS_STRIPPED);
+        else if (!c->plain_out && !c->falling.deciding)
+            fallback_broken(sf, PLAIT_WHY_OPTIONS_STRIPPED);
+    }
+    if (sf->unmapped_us > now_us)
+        return;
+    sf->unmapped_us = TIMER_NEVER;
+    if (!receive_skip(sf))
+        fallback_ask(sf, c->rcv_nxt - c->fin_received, PLAIT_WHY_UNMAPPED_DATA);
+}
+
+uint64_t stripped_deadline(const struct subflow *sf)
+{
+    return sf->plain_us < sf->unmapped_us ? sf->plain_us : sf->unmapped_us;
+}
