@@ -9,6 +9,7 @@ each event and every POLL_S.
 """
 import json
 import pathlib
+import re
 import subprocess
 import time
 
@@ -168,12 +169,11 @@ class KernelEnd(End):
         on that address alone: the kernel takes no other for the announced one."""
         self.do("listen", addr=self.addr(path), port=port)
 
-    def sockets(self):
-        """ss about MPTCP's subflows."""
-        return self.lab.shell(self.ns, "ss -HOntiM; ss -HOnti")
-
-    def sysctl(self, **values):
-        self.lab.sysctl(self.ns, {f"net/mptcp/{k}": v for k, v in values.items()})
+    def subflows(self):
+        """The flags that ss shows of each established subflow (b: backup by the kernel's
+        wish, B: by plait's)."""
+        return re.findall(r"^ESTAB .* tcp-ulp-mptcp flags:(\w+)",
+                          self.lab.shell(self.ns, "ss -HOnti"), re.MULTILINE)
 
 
 def until(condition, *ends, seconds=ANSWER_S):

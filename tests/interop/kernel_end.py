@@ -22,7 +22,7 @@ from mptcp_pm import Address, NetlinkError, PathManager
 
 IPPROTO_MPTCP, SOL_MPTCP, MPTCP_INFO = 262, 284, 1
 # linux/mptcp.h, struct mptcp_info: flags after six counts of a byte each.
-INFO_FALLBACK, INFO_FLAGS_AT, INFO_TOKEN_AT = 1, 8, 12
+INFO_FALLBACK, INFO_FLAGS_AT, INFO_TOKEN_AT, INFO_CHECKSUM_AT = 1, 8, 12, 42
 TCP_FASTOPEN, TCP_FASTOPEN_CONNECT = 23, 30
 PIECE_BYTES = 1 << 16
 
@@ -136,7 +136,7 @@ class Stream:
         flags, token = (struct.unpack_from("=I", raw, at)[0] for at in
                         (INFO_FLAGS_AT, INFO_TOKEN_AT))
         return {"multipath": not flags & INFO_FALLBACK, "subflow_count": 1 + raw[0],
-                "token": token}
+                "token": token, "checksum": bool(raw[INFO_CHECKSUM_AT])}
 
 
 class End:

@@ -282,20 +282,17 @@ class Lab:
                                      + [tune.format(n) + f"ip link set {n} up" for n in names]))
 
     def _address(self):
-        for ns, letter, end in ((self.client, "a", 1), (self.server, "b", 2)):
-            commands = []
-            for i in range(1, len(self.paths) + 1):
-                commands += [f"addr add {self.v4(i, end)}/24 dev {letter}{i}",
-                             f"addr add {self.v6(i, end)}/64 dev {letter}{i} nodad"]
-            if end == 1:
-                for i in range(1, len(self.paths) + 1):
-                    commands += [
-                        f"rule add from {self.v4(i, 1)} table {i}",
-                        f"route add default via {self.v4(i, 2)} dev a{i} table {i}",
-                        f"-6 rule add from {self.v6(i, 1)} table {i}",
-                        f"-6 route add default via {self.v6(i, 2)} dev a{i} table {i}"]
-            for command in commands:
-                run("ip", "-n", ns, *command.split())
+        numbers = range(1, len(self.paths) + 1)
+        for version, bits, addr, more in ((4, 24, self.v4, ""), (6, 64, self.v6, " nodad")):
+            for ns, letter, end in ((self.client, "a", 1), (self.server, "b", 2)):
+                commands = [f"addr add {addr(i, end)}/{bits} dev {letter}{i}{more}"
+                            for i in numbers]
+                if end == 1:
+                    for i in numbers:
+                        commands += [
+                            f"rule add from {addr(i, 1)} table {i}",
+                            f"route add default via {addr(i, 2)} dev a{i} table {i}"]
+                run("ip", "-n", ns, f"-{version}", "-batch", "-", input_text="\n".join(commands))
 
     def _limits(self):
         for ns in (self.client, self.server):

@@ -10,12 +10,14 @@ BOTH = ("client", "server")
 JOIN_PORT = 4720  # where an announced address with a port listens
 
 
-def row(title, roles=BOTH, families=(4,), **options):
-    """Add a body's rows: one for each role of plait and family."""
+def row(title, roles=BOTH, families=(4,), quick=False, **options):
+    """Add a body's rows: one for each role of plait and family. `quick`: a part of every
+    test run, for the first family."""
     def add(body):
         for family in families:
             for role in roles:
-                ROWS.append(Row(title, role, body, family, **options))
+                ROWS.append(Row(title, role, body, family, quick and family == families[0],
+                                **options))
         return body
     return add
 
@@ -69,6 +71,17 @@ def server_joins_kernel(s):
     s.plait.on("open_subflow", local=s.plait.addr(2), addr=s.kernel.addr(2), port=JOIN_PORT)
     s.expect(kernel={"MPJoinSynRx": 1, "MPJoinAckRx": 1, "MPJoinPortSynRx": 1},
              plait={"MPJoinSynTx": 1, "MPJoinSynAckRx": 1})
+    s.subflows(2)
+    s.move()
+
+
+@row("an IPv6 subflow beside an IPv4 one", roles=("client",), families=(4,),
+     dual=True)
+def mixed_families(s):
+    s.connect(server={"addr": "::"})
+    s.plait.on("open_subflow", local=s.plait.addr(2, 6), addr=s.kernel.addr(2, 6), port=PORT)
+    s.expect(plait={"MPJoinSynTx": 1, "MPJoinSynAckRx": 1},
+             kernel={"MPJoinSynRx": 1, "MPJoinAckRx": 1})
     s.subflows(2)
     s.move()
 
@@ -153,7 +166,7 @@ def plait_announces_three(s):
     s.move()
 
 
-@row("REMOVE_ADDR from the kernel ends the subflow", quick=True)
+@row("REMOVE_ADDR from the kernel ends the subflow", families=(4, 6), quick=True)
 def kernel_removes(s):
     two_subflows(s)
     s.kernel.mptcp("endpoint", "delete", "id", 1)
@@ -162,14 +175,14 @@ def kernel_removes(s):
     s.move()
 
 
-@row("REMOVE_ADDR from plait ends the subflow", quick=True, config={"announce": True})
+@row("REMOVE_ADDR from plait ends the subflow", families=(4, 6), quick=True, config={"announce": True})
 def plait_removes(s):
     if s.client is s.kernel:
         s.connect()
         s.subflows(2)
     else:
         two_subflows(s)
-    s.plait.do("remove_address", addr=s.plait.addr(2))
+    s.plait.do("remove_address", addr=s.plait.addr(2, s.family))
     s.expect(plait={"RmAddrTx": 1}, kernel={"RmAddr": 1})
     s.subflows(1)
     s.move()
@@ -184,6 +197,7 @@ def kernel_priority(s):
     s.kernel.mptcp("endpoint", "change", "id", 1, "backup")
     s.expect(kernel={"MPPrioTx": 1}, plait={"MPPrioRx": 1})
     s.check(lambda: s.plait.subflows()[1]["backup"], "plait does not know it for backup")
+    s.check(lambda: any("b" in flags for flags in s.kernel.subflows()), "ss shows no backup")
     only_first_path_carries(s)
     s.kernel.mptcp("endpoint", "change", "id", 1, "nobackup")
     s.expect(kernel={"MPPrioTx": 2}, plait={"MPPrioRx": 2})
@@ -198,6 +212,7 @@ def plait_priority(s):
     s.plait.on("set_backup", subflow=second, backup=True)
     s.expect(plait={"MPPrioTx": 1}, kernel={"MPPrioRx": 1})
     s.kernel.event("subflow_priority", backup=1)
+    s.check(lambda: any("B" in flags for flags in s.kernel.subflows()), "ss shows no backup")
     only_first_path_carries(s)
     s.plait.on("set_backup", subflow=second, backup=False)
     s.expect(plait={"MPPrioTx": 2}, kernel={"MPPrioRx": 2})
@@ -332,13 +347,38 @@ def half_close(s):
     s.over = True
 
 
-@row("DATA_FIN of both ends cross", emulator="wire")
+@row("DATA_FIN of both ends cross, and the first of each is lost", emulator="wire")
 def fins_cross(s):
     two_subflows(s)
-    asked = [(end, end.ask_on("shutdown")) for end in (s.client, s.server)]
+    for path in (1, 2):
+        s.lab.set_path(path, up=False)
+    for end in (s.client, s.server):
+        end.on("shutdown")  # neither can know of the other's
+    for path in (1, 2):
+        s.lab.set_path(path, up=True)
+    s.finish_reading()
+
+
+@row("plait closes with bytes unread: the kernel learns that they were not")
+def plait_closes_unread(s):
+    two_subflows(s)
+    s.kernel.on("write", bytes=MOVE_BYTES)
+    s.plait.on("read", bytes=1)
+    s.plait.on("close")
+    s.broken(s.kernel)
+    s.expect(plait={"MPFastcloseTx": 1}, kernel={"MPFastcloseRx": 1})
+
+
+@row("both ends abort at once")
+def both_abort(s):
+    two_subflows(s)
+    s.plait.on("write", bytes=MOVE_BYTES)
+    s.kernel.on("read", bytes=1)
+    asked = [(s.kernel, s.kernel.ask_on("close")), (s.plait, s.plait.ask_on("abort"))]
     for end, n in asked:
         end.answer(n)
-    s.finish_reading()
+    s.over = True
+    s.check(lambda: not s.kernel.subflows(), "the kernel kept a subflow")
 
 
 # ---- checksums ---------------------------------------------------------------------------
@@ -350,7 +390,9 @@ def fins_cross(s):
 @row("checksums that plait alone wants", config={"checksum": True})
 def checksums(s):
     two_subflows(s)
-    s.check(lambda: s.plait.on("info")["checksum"], "the connection has no checksums")
+    for end in (s.plait, s.kernel):
+        if not end.on("info")["checksum"]:
+            s.complain(f"{end} does without checksums")
     s.expect(plait={"DataCsumErr": 0}, kernel={"DataCsumErr": 0})
     s.move()
 
@@ -510,12 +552,13 @@ def plain_server(s):
 def two_subflows(s):
     """A connection with a subflow on each path; the kernel's second address has ID 1."""
     if s.client is s.kernel:
-        s.kernel.endpoint(2, "subflow")
+        s.kernel.endpoint(2, "subflow", family=s.family)
         s.connect()
     else:
-        s.kernel.endpoint(2, "signal")
+        s.kernel.endpoint(2, "signal", family=s.family)
         s.connect()
-        s.plait.on("open_subflow", local=s.plait.addr(2), addr=s.kernel.addr(2), port=PORT)
+        s.plait.on("open_subflow", local=s.plait.addr(2, s.family),
+                   addr=s.kernel.addr(2, s.family), port=PORT)
     s.subflows(2)
 
 
@@ -525,9 +568,13 @@ def plain_at_both_ends(s):
 
 
 def only_first_path_carries(s):
-    """What is sent now goes over path 1 alone, in both directions."""
-    before = s.path_bytes()
-    s.move()
+    """What is sent now goes over path 1 alone, in both directions. A busy machine can
+    make an end believe that path 1 is dead, and repeat bytes on the other: then again."""
+    for _ in range(10):
+        before, repeated = s.path_bytes(), s.reinjected()
+        s.move()
+        if s.reinjected() == repeated:
+            break
     carried = [b - a for a, b in zip(before, s.path_bytes())]
-    if carried[0] < 2 * MOVE_BYTES or carried[1] > MOVE_BYTES // 10:
+    if carried[0] < 2 * MOVE_BYTES or carried[1] > MOVE_BYTES // 20:
         s.complain(f"the paths carried {carried[0]} and {carried[1]} bytes")

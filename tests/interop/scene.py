@@ -32,6 +32,7 @@ class Row:
     config: dict = dataclasses.field(default_factory=dict)  # plait's
     paths: int = 2
     locals: tuple = (1, 2)  # the paths whose addresses plait may use
+    dual: bool = False  # of both families
     options: dict = dataclasses.field(default_factory=dict)  # of plait's `open`
     expected_errors: tuple = ()  # counters of errors that the row provokes
     remark: str = ""  # where the kernel differs from the RFC, or why something is absent
@@ -79,7 +80,8 @@ class Scene:
         self.kernel.do("open")
         number = 1 if row.plait_is == "client" else 2
         self.plait = PlaitEnd(lab, plait_ns, row.plait_is, pcap=self.pcap, **row.options,
-                              locals=[lab.addr(row.family, p, number) for p in row.locals],
+                              locals=[lab.addr(f, p, number) for p in row.locals
+                                      for f in ((4, 6) if row.dual else (row.family,))],
                               config={"path_manager": "none", "announce": False, **row.config})
         self.client, self.server = ((self.plait, self.kernel) if row.plait_is == "client"
                                     else (self.kernel, self.plait))
@@ -151,6 +153,10 @@ class Scene:
         return [a + b for a, b in zip(self.lab.interface_bytes(self.lab.client, "a"),
                                       self.lab.interface_bytes(self.lab.server, "b"))]
 
+    def reinjected(self):
+        """How often, or how much, either end sent bytes again on another subflow."""
+        return (self.plait.on("info")["bytes_reinjected"], self.kernel.counters()["MPTCPRetrans"])
+
     def expect(self, plait=None, kernel=None):
         """Counters: 0 means exactly none, a number at least so many."""
         for end, wanted in ((self.plait, plait or {}), (self.kernel, kernel or {})):
@@ -180,6 +186,7 @@ class Scene:
                    f"plait has not {count} subflows")
         self.check(lambda: self.kernel.on("info")["subflow_count"] == count,
                    f"the kernel has not {count} subflows")
+        self.check(lambda: len(self.kernel.subflows()) == count, f"ss does not show {count} subflows")
 
     # ---- the end ---------------------------------------------------------------
 
