@@ -152,7 +152,7 @@ const struct matrix_row matrix_rows[] = {
      {ERROR, ERROR, KEPT}},
     {"reset-data", "a firewall resets data with options",
      "reset:on=data,option=mptcp,dir=@,how=both",
-     {ERROR, ERROR, KEPT}},
+     {ERROR, ENDS, KEPT}},
     {"reset-join", "a load balancer sends MP_JOIN to another MPTCP server",
      "reset:on=syn,option=join",
      {KEPT, KEPT, KEPT}},

@@ -396,7 +396,7 @@ void addresses_decide(struct plait_conn *c, enum plait_pm_event event, uint64_t 
     struct plait_pm_action actions[PLAIT_PM_ACTIONS_MAX];
     struct mem *m = &c->env->mem;
     unsigned room = c->subflow_count + 1;
-    if (!c->multipath || c->state != CONN_ESTABLISHED || c->closing || !c->confirmed)
+    if (!c->multipath || c->state != CONN_ESTABLISHED || c->closing || !conn_may_join(c))
         return;
     if (event == PLAIT_PM_CONFIRMED)
         announce_all(c);
@@ -407,7 +407,7 @@ void addresses_decide(struct plait_conn *c, enum plait_pm_event event, uint64_t 
     pm_subflows(c, subflows);
     in.view = (struct plait_pm_view){.now_us = now_us,
                                      .client = c->client,
-                                     .confirmed = c->confirmed,
+                                     .confirmed = conn_may_join(c),
                                      .locals = in.locals,
                                      .remotes = in.remotes,
                                      .local_count = c->env->local_count,

@@ -409,6 +409,8 @@ int conn_open(struct plait_conn *c, const struct plait_candidate *candidates, un
               uint32_t delay_us, uint64_t now_us);
 /* First subflow of a server, from the SYN. */
 int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us);
+/* Further subflows are allowed: a DSS came, or the first subflow is gone. */
+bool conn_may_join(const struct plait_conn *c);
 /* Client side of MP_JOIN. */
 int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
               const struct plait_endpoint *remote, uint8_t remote_id, bool backup, uint64_t now_us);
@@ -467,9 +469,10 @@ void fallback_tick(struct plait_conn *c, uint64_t now_us);
 uint64_t fallback_deadline(const struct plait_conn *c);
 /* [dsn, dsn + len) was bound to the subflow at ssn. */
 void fallback_bound(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len);
-/* MP_FAIL, and on a knock the infinite mapping, for a segment without payload.
- * False: nothing of the kind is due. */
-bool fallback_options_out(const struct subflow *sf, bool knock, struct mptcp_options *o);
+/* MP_FAIL, and on a knock the infinite mapping, for a segment without payload
+ * whose TCP options leave `room`. False: nothing of the kind is due. */
+bool fallback_options_out(const struct subflow *sf, bool knock, unsigned room,
+                          struct mptcp_options *o);
 /* The infinite mapping itself. */
 void fallback_infinite_out(const struct plait_conn *c, struct mptcp_options *o);
 void fallback_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t now_us);

@@ -26,8 +26,8 @@
  */
 #include "mptcp/conn.h"
 
-enum { ASKS_MAX = 5, KNOCKS_MAX = 3 };
-enum { PATIENCE_MIN_US = 2000, PATIENCE_MAX_US = 100 * 1000 };
+enum { ASKS_MAX = 5, KNOCKS_MAX = 5 };
+enum { PATIENCE_MIN_US = 2000, PATIENCE_MAX_US = 100 * 1000, KNOCK_WAIT_MIN_US = 10 * 1000 };
 
 /* ---- runs ------------------------------------------------------------------------ */
 
@@ -498,24 +498,34 @@ void fallback_infinite_out(const struct plait_conn *c, struct mptcp_options *o)
                                 .has_checksum = c->checksum};
 }
 
-bool fallback_options_out(const struct subflow *sf, bool knock, struct mptcp_options *o)
+bool fallback_options_out(const struct subflow *sf, bool knock, unsigned room,
+                          struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
     const struct fallback *f = &c->falling;
     if (f->sf != sf)
         return false;
-    bool asking = f->why && !c->plain_in;
-    if (f->fails_left || (asking && f->why == PLAIT_WHY_CHECKSUM_FAILED)) {
+    bool altered = f->why == PLAIT_WHY_CHECKSUM_FAILED && !c->plain_in;
+    if (f->fails_left || altered) {
         o->present |= MPO_FAIL;
         o->fail_dsn = f->fail_dsn;
     }
     if (f->announce && knock) {
         fallback_infinite_out(c, o);
-    } else if (asking && f->why == PLAIT_WHY_CHECKSUM_FAILED) {
+    } else if (altered) {
         o->present |= MPO_DSS;
-        o->dss = (struct mptcp_dss){.has_ack = true, .data_ack = c->rcv_nxt};
+        o->dss =
+            (struct mptcp_dss){.has_ack = true, .ack64 = c->peer_dsn64, .data_ack = c->rcv_nxt};
     }
+    if (mptcp_options_len(o) > room) /* MP_FAIL beside long numbers: another time */
+        o->present &= ~(uint32_t)MPO_DSS;
     return o->present & (MPO_FAIL | MPO_DSS);
+}
+
+/* A knock costs nothing, and a lost one the peer's time. */
+static uint64_t knock_wait(const struct subflow *sf)
+{
+    return sf->tcp.rtt.srtt_us > KNOCK_WAIT_MIN_US ? sf->tcp.rtt.srtt_us : KNOCK_WAIT_MIN_US;
 }
 
 void fallback_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t now_us)
@@ -536,7 +546,7 @@ void fallback_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t now
         f->fails_sent++;
     }
     if (plan->kind == TCP_PLAN_PROBE && f->knock && f->knocks < KNOCKS_MAX)
-        f->knock_us = now_us + (rto << f->knocks++);
+        f->knock_us = now_us + (knock_wait(sf) << f->knocks++);
 }
 
 void fallback_tick(struct plait_conn *c, uint64_t now_us)

@@ -181,6 +181,14 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
     return 0;
 }
 
+/* DEVIATION: RFC 8684 3.1 waits for a DSS. Once the first subflow is gone none
+ * can come by it, and whatever its path did to options matters no more: a join
+ * proves its own path. */
+bool conn_may_join(const struct plait_conn *c)
+{
+    return c->confirmed || (c->key_known && !c->initial);
+}
+
 int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
               const struct plait_endpoint *remote, uint8_t remote_id, bool backup, uint64_t now_us)
 {
@@ -188,7 +196,7 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
     const struct local_addr *l = local_find(env, &local->addr);
     if (!c->multipath || c->falling.why)
         return PLAIT_E_NOT_MULTIPATH;
-    if (!c->confirmed)
+    if (!conn_may_join(c))
         return PLAIT_E_NOT_CONNECTED;
     if (!l)
         return PLAIT_E_NO_ADDRESS;

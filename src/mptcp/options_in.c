@@ -192,7 +192,7 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
         conn_window(c, fallback_acked(sf) + segment_window(sf, seg));
     if (!sf->joined || !c->key_known || sf->rst_set)
         return;
-    if (!seg->payload_len && seg->flags == TCP_ACK && seg->seq == sf->tcp.rcv_nxt - 1)
+    if (!seg->payload_len && seg->flags == TCP_ACK && seg->seq + 1 == tcp_rcv_highest(&sf->tcp))
         fallback_knock_in(sf);
     if ((present & MPO_CAPABLE_DATA) && sf == c->initial)
         capable_data_in(sf, &o->capable, now_us);

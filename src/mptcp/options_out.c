@@ -95,7 +95,7 @@ static void ack_out(const struct subflow *sf, unsigned room, struct mptcp_option
         fastclose_out(c, o);
         return;
     }
-    if (fallback_options_out(sf, false, o))
+    if (fallback_options_out(sf, false, room, o))
         return;
     handshake_out(sf, TCP_PLAN_ACK, NULL, o);
     if (o->present || !c->key_known || (c->plain_in && c->plain_out))
@@ -149,6 +149,14 @@ static void options_none(struct mptcp_options *o)
     o->add_addr_count = o->remove_addr_count = 0;
 }
 
+/* A probe, and what a FIN carries at most. */
+static void probe_out(const struct subflow *sf, struct mptcp_options *o)
+{
+    const struct plait_conn *c = sf->conn;
+    if (!fallback_options_out(sf, true, ack_room(sf), o) && !c->plain_in && c->key_known)
+        dss_ack_out(c, o);
+}
+
 void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask *ask)
 {
     const struct plait_conn *c = sf->conn;
@@ -167,8 +175,12 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
     ask->data_option_len = conn_data_option_len(sf);
     options_none(&o);
     ack_out(sf, ack_room(sf), &o);
-    ask->ack_option_len = (uint8_t)mptcp_options_len(&o);
     ask->want_ack = ack_is_news(sf, &o, now_us);
+    ask->ack_option_len = (uint8_t)mptcp_options_len(&o);
+    options_none(&o);
+    probe_out(sf, &o);
+    if (mptcp_options_len(&o) > ask->ack_option_len)
+        ask->ack_option_len = (uint8_t)mptcp_options_len(&o);
 }
 
 static void data_out(const struct subflow *sf, const struct tcp_plan *plan, struct mptcp_options *o)
@@ -209,8 +221,7 @@ void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
             dss_ack_out(c, o);
         return;
     case TCP_PLAN_PROBE:
-        if (!fallback_options_out(sf, true, o) && !c->plain_in && c->key_known)
-            dss_ack_out(c, o);
+        probe_out(sf, o);
         return;
     case TCP_PLAN_ACK:
         ack_out(sf, ack_room(sf), o);

@@ -255,6 +255,22 @@ static bool held_verified(struct subflow *sf, const struct rx_mapping *m, uint32
     return false;
 }
 
+/* A window of data without a mapping (RFC 8684 3.3.1): at the latest now the
+ * peer is asked, and has another window's time to answer. */
+static void held_too_much(struct subflow *sf)
+{
+    struct plait_conn *c = sf->conn;
+    uint64_t most = c->recv_buffer > 2 * UINT16_MAX ? c->recv_buffer : 2 * UINT16_MAX;
+    if (sf->held_bytes <= most)
+        return;
+    if (!receive_asking(sf))
+        fallback_ask(sf, c->rcv_nxt - c->fin_received, PLAIT_WHY_UNMAPPED_DATA);
+    if (sf->held_bytes <= 2 * most || sf->rst_set)
+        return;
+    c->env->counters.DSSNoMatchTCP++;
+    fallback_broken(sf, PLAIT_WHY_UNMAPPED_DATA);
+}
+
 static void receive_drain(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
@@ -283,10 +299,7 @@ static void receive_drain(struct subflow *sf)
         stripped_data(sf);
     else
         sf->unmapped_us = TIMER_NEVER;
-    if (sf->held_bytes > c->recv_buffer && sf->held_bytes > 2 * UINT16_MAX) {
-        c->env->counters.DSSNoMatchTCP++;
-        fallback_broken(sf, PLAIT_WHY_UNMAPPED_DATA);
-    }
+    held_too_much(sf);
 }
 
 static void held_append(struct subflow *sf, const struct tcp_piece *piece)

@@ -345,6 +345,14 @@ bool tcp_next_in_order(struct tcp *t, struct tcp_piece *out)
     return true;
 }
 
+uint32_t tcp_rcv_highest(const struct tcp *t)
+{
+    if (list_empty(&t->receiver.pieces))
+        return t->rcv_nxt;
+    const struct tcp_piece *last = list_last(&t->receiver.pieces, struct tcp_piece, link);
+    return seq_max(t->rcv_nxt, last->seq + last->len);
+}
+
 void tcp_receiver_free(struct tcp *t)
 {
     struct tcp_receiver *rx = &t->receiver;

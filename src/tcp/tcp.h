@@ -261,6 +261,8 @@ void tcp_input(struct tcp *t, const struct segment *seg, uint64_t now_us, struct
 /* In-order bytes that tcp_input brought, oldest first, until false. The chunk
  * reference passes to the caller. Must be drained before the next input. */
 bool tcp_next_in_order(struct tcp *t, struct tcp_piece *out);
+/* Behind the last byte that has come, in order or not. */
+uint32_t tcp_rcv_highest(const struct tcp *t);
 /* An ICMP error quoted one of our segments (RFC 5927 checks are done here). */
 void tcp_icmp(struct tcp *t, const struct icmp_error *e, uint64_t now_us, struct tcp_result *r);
 /* Run what is due. Changes state only; tcp_plan sends. */

@@ -226,7 +226,7 @@ static void knocks_are_repeated_a_few_times(void **state)
             break;
         trace_timer(p->t);
     }
-    assert_int_equal(knocks, 3);
+    assert_int_equal(knocks, 5);
     peer_free(p);
 }
 
