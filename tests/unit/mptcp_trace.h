@@ -144,7 +144,7 @@ static inline void peer_map(const struct peer *p, struct segment *s, uint64_t po
     d->data_len = len;
     d->has_checksum = p->checksum;
     if (p->checksum) {
-        uint8_t bytes[UINT16_MAX];
+        static uint8_t bytes[UINT16_MAX];
         for (uint16_t i = 0; i < len; i++)
             bytes[i] = stream_byte(pos + i);
         d->checksum = csum_dss(d->dsn, d->ssn, len, csum_partial(bytes, len));
@@ -154,7 +154,7 @@ static inline void peer_map(const struct peer *p, struct segment *s, uint64_t po
 /* Send it with `len` bytes of the stream from position pos. */
 static inline void peer_send(struct peer *p, struct segment s, uint64_t pos, uint32_t len)
 {
-    uint8_t bytes[UINT16_MAX];
+    static uint8_t bytes[UINT16_MAX];
     for (uint32_t i = 0; i < len; i++)
         bytes[i] = stream_byte(pos + i);
     trace_send(p->t, s, bytes, len);
