@@ -102,6 +102,14 @@ bool subflow_usable(const struct subflow *sf)
     return !sf->gone && sf->joined && tcp_can_send(&sf->tcp);
 }
 
+bool subflow_alone(const struct subflow *sf)
+{
+    list_each(other, &sf->conn->subflows, struct subflow, link)
+        if (other != sf && subflow_usable(other))
+            return false;
+    return true;
+}
+
 static void arrays_free(struct plait_conn *c)
 {
     struct mem *m = &c->env->mem;

@@ -367,6 +367,13 @@ static inline bool conn_is_tcp(const struct plait_conn *c)
 }
 /* A subflow that can carry data. */
 bool subflow_usable(const struct subflow *sf);
+/* No other subflow can. */
+bool subflow_alone(const struct subflow *sf);
+/* The first byte that the application may still get; a DATA_FIN is none. */
+static inline uint64_t conn_recv_next(const struct plait_conn *c)
+{
+    return c->rcv_nxt - c->fin_received;
+}
 
 /* ---- race.c ------------------------------------------------------------------- */
 
@@ -434,8 +441,12 @@ void conn_confirm(struct plait_conn *c, uint64_t now_us);
 
 /* ---- fallback.c, stripped.c ------------------------------------------------------ */
 
-/* No other subflow could carry data. */
-bool fallback_alone(const struct subflow *sf);
+/* The peer was asked to fall back because of what came on this subflow: until
+ * it has said where its bytes belong nothing is placed. */
+static inline bool fallback_asking(const struct subflow *sf)
+{
+    return sf->conn->falling.why && sf->conn->falling.sf == sf;
+}
 /* All that is outstanding on the way out, or in, is one run on this subflow,
  * and was never sent on it before: an infinite mapping can say where it
  * belongs even to a peer that does not hear it. */

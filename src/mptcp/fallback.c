@@ -59,28 +59,14 @@ bool fallback_out_contiguous(const struct subflow *sf)
            dsn_leq(sf->sent_before, c->snd_una);
 }
 
-/* The first byte that the application may still get; a DATA_FIN is none. */
-static uint64_t in_next(const struct plait_conn *c)
-{
-    return c->rcv_nxt - c->fin_received;
-}
-
 bool fallback_in_contiguous(const struct subflow *sf)
 {
     const struct plait_conn *c = sf->conn;
     if (!list_empty(&c->ooo_queue))
         return false;
     if (!sf->recv_any) /* its first byte is known on the first subflow only */
-        return sf->kind == SUBFLOW_INITIAL && in_next(c) == c->remote_idsn + 1;
-    return sf->recv_end == in_next(c);
-}
-
-bool fallback_alone(const struct subflow *sf)
-{
-    list_each(other, &sf->conn->subflows, struct subflow, link)
-        if (other != sf && subflow_usable(other))
-            return false;
-    return true;
+        return sf->kind == SUBFLOW_INITIAL && conn_recv_next(c) == c->remote_idsn + 1;
+    return sf->recv_end == conn_recv_next(c);
 }
 
 uint64_t fallback_patience(const struct subflow *sf)
@@ -91,10 +77,16 @@ uint64_t fallback_patience(const struct subflow *sf)
 
 /* ---- the change ------------------------------------------------------------------ */
 
+/* Bytes came that are not the peer's. */
+static bool altered(enum plait_reason why)
+{
+    return why == PLAIT_WHY_CHECKSUM_FAILED || why == PLAIT_WHY_LENGTH_CHANGED;
+}
+
 static void count_fallback(struct plait_conn *c, enum plait_reason why)
 {
     struct plait_counters *n = &c->env->counters;
-    if (why == PLAIT_WHY_CHECKSUM_FAILED || why == PLAIT_WHY_LENGTH_CHANGED)
+    if (altered(why))
         n->DSSCorruptionFallback++;
     else if (why == PLAIT_WHY_OPTIONS_STRIPPED || why == PLAIT_WHY_UNMAPPED_DATA ||
              why == PLAIT_WHY_FIRST_ACK_PLAIN || why == PLAIT_WHY_FIRST_ACK_WRONG)
@@ -106,8 +98,7 @@ static void count_fallback(struct plait_conn *c, enum plait_reason why)
 static void subflow_broken(struct subflow *sf, uint64_t dsn, enum plait_reason why)
 {
     struct plait_conn *c = sf->conn;
-    bool corrupt = why == PLAIT_WHY_CHECKSUM_FAILED || why == PLAIT_WHY_LENGTH_CHANGED;
-    *(corrupt ? &c->env->counters.DSSCorruptionReset : &c->env->counters.DssReset) += 1;
+    *(altered(why) ? &c->env->counters.DSSCorruptionReset : &c->env->counters.DssReset) += 1;
     sf->fail_set = true;
     sf->fail_dsn = dsn;
     subflow_reset(sf, why);
@@ -117,7 +108,7 @@ static void subflow_broken(struct subflow *sf, uint64_t dsn, enum plait_reason w
 
 void fallback_broken(struct subflow *sf, enum plait_reason why)
 {
-    subflow_broken(sf, in_next(sf->conn), why);
+    subflow_broken(sf, conn_recv_next(sf->conn), why);
 }
 
 /* No more Multipath TCP; which direction is plain already is said elsewhere. */
@@ -163,7 +154,7 @@ static void in_begin(struct subflow *sf, struct linear m)
 
 void fallback_in_on(struct subflow *sf)
 {
-    in_begin(sf, (struct linear){in_next(sf->conn), receive_wanted(sf)});
+    in_begin(sf, (struct linear){conn_recv_next(sf->conn), receive_wanted(sf)});
 }
 
 static void out_begin(struct subflow *sf, struct linear m)
@@ -248,7 +239,7 @@ void fallback_ask(struct subflow *sf, uint64_t dsn, enum plait_reason why)
     struct fallback *f = &c->falling;
     if (f->why || c->plain_in)
         return;
-    if (!fallback_alone(sf)) {
+    if (!subflow_alone(sf)) {
         subflow_broken(sf, dsn, why);
         return;
     }
@@ -334,7 +325,7 @@ static void answer_wait(struct subflow *sf)
 
 void fallback_data_in(struct subflow *sf)
 {
-    if (sf->conn->falling.answered && sf->conn->falling.sf == sf && sf->conn->falling.why)
+    if (sf->conn->falling.answered && fallback_asking(sf))
         answer_wait(sf);
 }
 
@@ -343,7 +334,7 @@ static void infinite_check(struct subflow *sf, const struct linear *m)
 {
     struct plait_conn *c = sf->conn;
     if (c->in_assumed && (uint32_t)m->dsn - m->ssn != (uint32_t)c->in.dsn - c->in.ssn)
-        subflow_broken(sf, in_next(c), PLAIT_WHY_BAD_MAPPING);
+        subflow_broken(sf, conn_recv_next(c), PLAIT_WHY_BAD_MAPPING);
 }
 
 void fallback_distrusted(struct subflow *sf, const struct segment *seg)
@@ -377,13 +368,13 @@ void fallback_infinite_in(struct subflow *sf, const struct segment *seg, uint64_
     struct fallback *f = &c->falling;
     const struct linear m = {dsn, seg->mptcp.dss.ssn};
     uint32_t wanted = receive_wanted(sf);
-    uint64_t next = in_next(c), here = linear_dsn(&m, next, wanted);
+    uint64_t next = conn_recv_next(c), here = linear_dsn(&m, next, wanted);
     c->env->counters.InfiniteMapRx++;
     if (c->plain_in) {
         infinite_check(sf, &m);
         return;
     }
-    if (!fallback_alone(sf)) {
+    if (!subflow_alone(sf)) {
         subflow_broken(sf, next, PLAIT_WHY_INFINITE_MAPPING);
         return;
     }
@@ -408,10 +399,10 @@ void fallback_knock_in(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     struct fallback *f = &c->falling;
-    bool asked = f->why && f->sf == sf && f->why != PLAIT_WHY_CHECKSUM_FAILED;
+    bool asked = fallback_asking(sf) && f->why != PLAIT_WHY_CHECKSUM_FAILED;
     bool waits = sf->held_bytes && list_empty(&sf->mappings) && f->why == PLAIT_WHY_NONE;
     bool fallen = c->plain_out && f->why == PLAIT_WHY_NONE;
-    if (c->plain_in || !(asked || waits || fallen) || !fallback_alone(sf) ||
+    if (c->plain_in || !(asked || waits || fallen) || !subflow_alone(sf) ||
         !fallback_in_contiguous(sf))
         return;
     fall(sf, asked ? f->why : PLAIT_WHY_UNMAPPED_DATA);
@@ -446,7 +437,7 @@ static void fail_first(struct subflow *sf, uint64_t dsn)
     if (f->why) {
         f->answered = true;
     } else if (c->version >= 1) {
-        f->fail_dsn = in_next(c);
+        f->fail_dsn = conn_recv_next(c);
         f->fails_left = 1;
         sf->quiet = false;
     }
@@ -461,7 +452,7 @@ void fallback_fail_in(struct subflow *sf, const struct segment *seg)
     c->env->counters.MPFailRx++;
     if (dsn_gt(dsn, c->snd_nxt))
         return; /* it never had that */
-    if (!fallback_alone(sf)) {
+    if (!subflow_alone(sf)) {
         subflow_reset(sf, PLAIT_WHY_MP_FAIL);
         return;
     }
@@ -505,14 +496,14 @@ bool fallback_options_out(const struct subflow *sf, bool knock, unsigned room,
     const struct fallback *f = &c->falling;
     if (f->sf != sf)
         return false;
-    bool altered = f->why == PLAIT_WHY_CHECKSUM_FAILED && !c->plain_in;
-    if (f->fails_left || altered) {
+    bool again = f->why == PLAIT_WHY_CHECKSUM_FAILED && !c->plain_in;
+    if (f->fails_left || again) {
         o->present |= MPO_FAIL;
         o->fail_dsn = f->fail_dsn;
     }
     if (f->announce && knock) {
         fallback_infinite_out(c, o);
-    } else if (altered) {
+    } else if (again) {
         o->present |= MPO_DSS;
         o->dss =
             (struct mptcp_dss){.has_ack = true, .ack64 = c->peer_dsn64, .data_ack = c->rcv_nxt};

@@ -74,7 +74,7 @@ static void dss_map_in(struct subflow *sf, const struct segment *seg)
     }
     if (c->plain_in)
         return;
-    if (c->falling.why && c->falling.sf == sf) {
+    if (fallback_asking(sf)) {
         fallback_distrusted(sf, seg);
         return;
     }
@@ -83,7 +83,7 @@ static void dss_map_in(struct subflow *sf, const struct segment *seg)
         return;
     }
     if (stripped_shift(sf, seg)) {
-        fallback_ask(sf, c->rcv_nxt - c->fin_received, PLAIT_WHY_LENGTH_CHANGED);
+        fallback_ask(sf, conn_recv_next(c), PLAIT_WHY_LENGTH_CHANGED);
         return;
     }
     if (d->data_fin)

@@ -162,7 +162,7 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
     const struct plait_conn *c = sf->conn;
     struct mptcp_options o;
     *ask = (struct tcp_ask){.window_bytes = conn_recv_window(c), .shared_window = !c->plain_in};
-    if (c->falling.why && c->falling.sf == sf) /* which are in nobody's window yet */
+    if (fallback_asking(sf)) /* which are in nobody's window yet */
         ask->window_bytes -=
             sf->held_bytes < ask->window_bytes ? sf->held_bytes : ask->window_bytes;
     if (sf->tcp.state == TCP_SYN_SENT || sf->tcp.state == TCP_SYN_RECEIVED) {

@@ -72,12 +72,6 @@ static bool mapping_trim(struct subflow *sf, struct rx_mapping *n, struct list *
 
 static void receive_drain(struct subflow *sf);
 
-/* Nothing is placed before the peer has said where (fallback.c). */
-static bool receive_asking(const struct subflow *sf)
-{
-    return sf->conn->falling.why && sf->conn->falling.sf == sf;
-}
-
 /* DEVIATION: RFC 8684 3.3.4 tests SSN - SUBFLOW_ACK <= DSN - DATA_ACK. Bytes
  * that came by another subflow first fail that by right. A mapping is refused
  * when its SSN is beyond what the subflow may send; place() drops what is
@@ -87,7 +81,7 @@ void receive_mapping(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t le
 {
     struct plait_conn *c = sf->conn;
     uint32_t wanted = receive_wanted(sf);
-    if (c->plain_in || receive_asking(sf))
+    if (c->plain_in || fallback_asking(sf))
         return;
     if (seq_leq(ssn + len, wanted)) { /* repeated for bytes that are here already */
         if (wire_len > len)
@@ -136,6 +130,17 @@ static void held_free(struct subflow *sf, struct recv_piece *p)
     pool_put(&sf->conn->env->ranges, p);
 }
 
+/* Its first `part` bytes are done with. */
+static void held_shorten(struct subflow *sf, struct recv_piece *p, uint32_t part)
+{
+    p->data += part;
+    p->dsn += part;
+    p->len -= part;
+    sf->held_bytes -= part;
+    if (p->len == 0)
+        held_free(sf, p);
+}
+
 /* Hand the first n held bytes to the connection at dsn. */
 static void held_place(struct subflow *sf, uint32_t n, uint64_t dsn)
 {
@@ -144,14 +149,9 @@ static void held_place(struct subflow *sf, uint32_t n, uint64_t dsn)
         struct recv_piece *p = list_first(&sf->held, struct recv_piece, link);
         uint32_t part = n < p->len ? n : p->len;
         place(sf, chunk_ref(p->chunk), p->data, part, dsn);
-        p->data += part;
-        p->dsn += part;
-        p->len -= part;
-        sf->held_bytes -= part;
+        held_shorten(sf, p, part);
         dsn += part;
         n -= part;
-        if (p->len == 0)
-            held_free(sf, p);
     }
 }
 
@@ -188,13 +188,8 @@ static void held_discard(struct subflow *sf, uint32_t n)
     while (n) {
         struct recv_piece *p = list_first(&sf->held, struct recv_piece, link);
         uint32_t part = n < p->len ? n : p->len;
-        p->data += part;
-        p->dsn += part;
-        p->len -= part;
-        sf->held_bytes -= part;
+        held_shorten(sf, p, part);
         n -= part;
-        if (p->len == 0)
-            held_free(sf, p);
     }
 }
 
@@ -263,8 +258,8 @@ static void held_too_much(struct subflow *sf)
     uint64_t most = c->recv_buffer > 2 * UINT16_MAX ? c->recv_buffer : 2 * UINT16_MAX;
     if (sf->held_bytes <= most)
         return;
-    if (!receive_asking(sf))
-        fallback_ask(sf, c->rcv_nxt - c->fin_received, PLAIT_WHY_UNMAPPED_DATA);
+    if (!fallback_asking(sf))
+        fallback_ask(sf, conn_recv_next(c), PLAIT_WHY_UNMAPPED_DATA);
     if (sf->held_bytes <= 2 * most || sf->rst_set)
         return;
     c->env->counters.DSSNoMatchTCP++;
@@ -275,7 +270,7 @@ static void receive_drain(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     bool mapless = false;
-    while (!list_empty(&sf->held) && !c->plain_in && !receive_asking(sf)) {
+    while (!list_empty(&sf->held) && !c->plain_in && !fallback_asking(sf)) {
         uint32_t ssn = receive_wanted(sf);
         struct rx_mapping *m = held_mapping(sf, ssn);
         mapless = !m;

@@ -64,14 +64,6 @@ static bool range_meets(uint64_t dsn, uint64_t start, uint64_t stop, uint64_t *e
     return false;
 }
 
-static bool other_subflow(const struct plait_conn *c, const struct subflow *sf)
-{
-    list_each(other, &c->subflows, struct subflow, link)
-        if (other != sf && subflow_usable(other))
-            return true;
-    return false;
-}
-
 /* The part of a record's bytes that still needs a DATA_ACK. */
 static bool record_range(const struct plait_conn *c, const struct subflow *sf,
                          const struct tcp_record *rec, uint64_t *dsn, uint32_t *len)
@@ -138,7 +130,7 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why)
     if (!c->multipath || c->state == CONN_CLOSED)
         return;
     bool over = sf->gone || sf->tcp.state == TCP_CLOSED;
-    if (!over && !other_subflow(c, sf))
+    if (!over && subflow_alone(sf))
         return; /* nobody to take them: subflow_established asks again */
     uint64_t total = 0, first = 0;
     list_each(rec, &sf->tcp.records, struct tcp_record, link) {

@@ -51,7 +51,7 @@ static void later_missing(struct subflow *sf, uint64_t now_us)
         return;
     if (sf->plain_acks < UINT8_MAX)
         sf->plain_acks++;
-    bool alone = fallback_alone(sf) && fallback_out_contiguous(sf) && !joining(sf);
+    bool alone = subflow_alone(sf) && fallback_out_contiguous(sf) && !joining(sf);
     if (alone && sf->plain_acks >= PLAIN_ACKS_SURE)
         fallback_out(sf, PLAIT_WHY_OPTIONS_STRIPPED);
     else if (sf->plain_us == TIMER_NEVER)
@@ -110,7 +110,7 @@ void stripped_tick(struct subflow *sf, uint64_t now_us)
         sf->plain_us = TIMER_NEVER;
         if (joining(sf))
             sf->plain_us = now_us + fallback_patience(sf);
-        else if (!c->plain_out && fallback_alone(sf) && fallback_out_contiguous(sf))
+        else if (!c->plain_out && subflow_alone(sf) && fallback_out_contiguous(sf))
             fallback_out(sf, PLAIT_WHY_OPTIONS_STRIPPED);
         else if (!c->plain_out && !c->falling.deciding)
             fallback_broken(sf, PLAIT_WHY_OPTIONS_STRIPPED);
@@ -119,7 +119,7 @@ void stripped_tick(struct subflow *sf, uint64_t now_us)
         return;
     sf->unmapped_us = TIMER_NEVER;
     if (!receive_skip(sf))
-        fallback_ask(sf, c->rcv_nxt - c->fin_received, PLAIT_WHY_UNMAPPED_DATA);
+        fallback_ask(sf, conn_recv_next(c), PLAIT_WHY_UNMAPPED_DATA);
 }
 
 uint64_t stripped_deadline(const struct subflow *sf)
