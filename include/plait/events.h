@@ -95,6 +95,9 @@ enum plait_event_type {
     X(SILENCE, "the subflow's acknowledgments are overdue")                                        \
     X(SUBFLOW_LOST, "the subflow ended before its data was acknowledged")                          \
     X(PEER_CLOSED_SUBFLOW, "the peer closed the subflow")                                          \
+    X(PRIVATE_ADDRESS, "a private address means nothing where the peer is, as far as can be seen") \
+    X(NOT_ANNOUNCED, "it answers an announcement that was not made")                               \
+    X(PERFORMANCE, "the path manager found the path too slow")                                     \
     X(SIMULTANEOUS_OPEN, "both ends sent a SYN at once: MPTCP has no answer to that")              \
     X(NO_SUBFLOW, "the last subflow was lost and no other came in time")                           \
     X(RACE_DELAY, "the attempts before had not been answered within the delay")                    \

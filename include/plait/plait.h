@@ -98,8 +98,13 @@ struct plait_config {
     uint16_t destinations_max;    /* remembered; 0: none (plait_stack_destinations) */
     uint32_t destination_hold_us; /* a verdict is heeded at first; at most 32 times that */
     bool checksum;                /* require DSS checksums */
-    bool announce;                /* tell the peer our further addresses (server) */
+    bool announce;                /* as a server: tell the peer our further addresses */
+    bool client_announces;        /* the same as a client */
+    bool client_opens;            /* as a client, open subflows (as the path manager decides) */
+    bool server_opens;            /* the same as a server: to the port the client came from */
     bool joins_accepted;          /* from the peer */
+    bool no_join_initial;         /* ask the peer to open none to the address and port of the
+                                   * first subflow (RFC 8684 3.1, C flag) */
     /* Abort with MP_FASTCLOSE on an ACK, repeated until the peer's RST comes
      * (RFC 8684 3.5 option A), instead of on RSTs at once (option R). Version 0
      * knows no other way than ACKs. */
@@ -117,7 +122,8 @@ struct plait_config {
     uint32_t race_delay_us;       /* between the attempts of plait_connect_race (RFC 8305 5);
                                    * at least 10 ms */
     uint32_t keepalive_idle_us;   /* 0: off */
-    uint32_t add_addr_timeout_us; /* until an ADD_ADDR is repeated */
+    uint32_t add_addr_timeout_us; /* an ADD_ADDR is repeated no later than that; sooner when the
+                                   * round trips are known, first after one RTO */
     const char *cc, *scheduler, *path_manager; /* names; see plait_cc_find etc. */
 };
 PLAIT_API void plait_config_default(struct plait_config *config);
@@ -162,7 +168,8 @@ struct plait_local {
     uint32_t link;      /* addresses with the same number share an interface; 0: not known */
     uint8_t prefix_len; /* of the link's network; 0: not known */
     uint16_t mtu;
-    bool backup;     /* subflows from it are backup */
+    uint16_t port;   /* announced with it: joins come there too; 0: the connection's port */
+    bool backup;     /* subflows from it are backup; a change is told to peers (MP_PRIO) */
     bool no_subflow; /* reachable, but open nothing from it by ourselves */
     bool no_announce;
 };
@@ -190,7 +197,11 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(MPJoinRejected) X(MPJoinNotEstablished) X(MPJoinSynTx)                                       \
     X(DSSNotMatching) X(InfiniteMapTx) X(InfiniteMapRx) X(DSSNoMatchTCP) X(DataCsumErr)            \
     X(OFOQueue) X(DuplicateData) X(NoDSSInWindow)                                                  \
-    X(AddAddr) X(AddAddrTx) X(EchoAdd) X(EchoAddTx) X(AddAddrDrop) X(RmAddr) X(RmAddrTx)           \
+    X(AddAddr) X(AddAddrTx) X(AddAddrTxDrop) X(AddAddrDrop) X(EchoAdd) X(EchoAddTx)                \
+    X(EchoAddDrop) X(PortAdd) X(MPJoinPortSynRx) X(MPJoinPortSynAckRx) X(MPJoinPortAckRx)          \
+    X(MPJoinSynBackupRx) X(MPJoinSynAckBackupRx)                              \
+    X(RmAddr) X(RmAddrDrop) X(RmAddrTx) X(RmAddrTxDrop)                                            \
+    X(MPOptionIgnored) X(MPExperimentalRx)                                                         \
     X(RmSubflow) X(MPPrioTx) X(MPPrioRx) X(MPFailTx) X(MPFailRx) X(MPFastcloseTx)                  \
     X(MPFastcloseRx) X(MPRstTx) X(MPRstRx) X(SubflowStale) X(SubflowRecover) X(MPCurrEstab)        \
     X(DssFallback) X(DssReset) X(DSSCorruptionFallback) X(DSSCorruptionReset) X(FallbackFailed)    \
@@ -241,6 +252,8 @@ PLAIT_API void plait_stack_check(const struct plait_stack *stack);
  * connection. Zero means: as the stack. */
 struct plait_options {
     enum { PLAIT_MULTIPATH_DEFAULT, PLAIT_MULTIPATH_ON, PLAIT_MULTIPATH_OFF } multipath;
+    enum { PLAIT_OPENS_DEFAULT, PLAIT_OPENS_ON, PLAIT_OPENS_OFF } opens; /* client_, server_opens */
+    bool no_join_initial; /* true: the C flag, whatever the stack says */
     enum plait_version version;
     const char *cc, *scheduler, *path_manager;
     uint32_t backlog;

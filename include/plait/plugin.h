@@ -120,16 +120,42 @@ struct plait_pm_subflow {
     uint8_t local_id, remote_id;
     struct plait_endpoint local, remote;
     bool established, backup;
+    bool outgoing;            /* opened by this end */
+    uint64_t silent_since_us; /* when it last timed out first; 0: it answers */
+};
+
+/* Why a subflow failed. */
+enum plait_pm_failure {
+    PLAIT_PM_FAIL_TIMEOUT,     /* no answer */
+    PLAIT_PM_FAIL_UNREACHABLE, /* the network said so */
+    PLAIT_PM_FAIL_RESET,       /* RST on an established one */
+    PLAIT_PM_FAIL_REFUSED,     /* RST for the SYN */
+    PLAIT_PM_FAIL_CLOSED,      /* FIN from the peer, and it was the last */
+    PLAIT_PM_FAIL_PROTOCOL,    /* options missing or wrong: reset here */
+    PLAIT_PM_FAIL_REMOVED,     /* the peer withdrew its address */
+    PLAIT_PM_FAIL_LOCAL        /* our address went, or memory is short */
+};
+
+/* What an event is about, beyond its name. */
+struct plait_pm_news {
+    uint8_t id;                      /* LOCAL_*, REMOTE_*: the address */
+    struct plait_pm_subflow subflow; /* SUBFLOW_*: as it is, or was */
+    enum plait_pm_failure failure;   /* SUBFLOW_FAILED, and the rest too: */
+    bool told;                       /* the peer gave the reason (MP_TCPRST); else it is ours */
+    uint8_t reset_reason;            /* RFC 8684 7.4 */
+    bool transient;                  /* T: the path may work again */
 };
 
 struct plait_pm_view {
     uint64_t now_us;
     bool client;    /* we opened the connection */
+    bool opens;     /* this end may open subflows */
     bool confirmed; /* fully established: joins are possible (RFC 8684 3.1) */
     const struct plait_pm_addr *locals, *remotes;
     unsigned local_count, remote_count;
     const struct plait_pm_subflow *subflows;
     unsigned subflow_count, subflow_max;
+    const struct plait_pm_news *news; /* never NULL */
 };
 
 enum plait_pm_event {
@@ -138,7 +164,10 @@ enum plait_pm_event {
     PLAIT_PM_LOCAL_REMOVED,
     PLAIT_PM_REMOTE_ADDED,
     PLAIT_PM_REMOTE_REMOVED,
+    PLAIT_PM_SUBFLOW_ESTABLISHED, /* a further one */
     PLAIT_PM_SUBFLOW_FAILED,
+    PLAIT_PM_SUBFLOW_STALE,     /* it timed out */
+    PLAIT_PM_SUBFLOW_RECOVERED, /* and answers again */
     PLAIT_PM_TIMER
 };
 
@@ -148,6 +177,7 @@ struct plait_pm_action {
     struct plait_endpoint remote; /* OPEN */
     uint8_t remote_id;            /* OPEN */
     uint32_t subflow_id;          /* CLOSE */
+    uint8_t reset_reason;         /* CLOSE: what to tell the peer (RFC 8684 7.4); 0: policy */
     bool backup;                  /* OPEN */
 };
 

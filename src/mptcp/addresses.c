@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Address knowledge (RFC 8684 3.4): what the peer announced, what we
- * announce, and the path manager that turns both into subflows. Several
- * announcements at once are all kept: each has a slot until its echo came or
- * its attempts are used up.
+ * The peer's addresses (RFC 8684 3.4): what ADD_ADDR and MP_JOIN told, until
+ * REMOVE_ADDR or the end. An address is soft state: at most
+ * addrs_accepted_max are kept, and every ADD_ADDR that is dropped is counted
+ * with its reason. An ID stands for one address; another port under it is a
+ * new place to connect to, and a repeat means: try again.
+ *
+ * REMOVE_ADDR could be forged by whoever sees one subflow. So the address is
+ * forgotten at once, but a subflow that uses it ends only when it does not
+ * answer keepalives either (3.4.2).
  */
 #include "mptcp/conn.h"
 
-#include <assert.h>
-
-/* ---- the peer's addresses ---------------------------------------------------- */
+enum { REMOVAL_PROBES = 3, REMOVAL_PROBE_MIN_US = 200 * 1000 };
 
 static struct remote_addr *remote_find(struct plait_conn *c, uint8_t id)
 {
@@ -19,24 +22,47 @@ static struct remote_addr *remote_find(struct plait_conn *c, uint8_t id)
     return NULL;
 }
 
-static unsigned remotes_max(const struct plait_conn *c)
-{
-    unsigned max = c->env->config.addrs_accepted_max;
-    return max < REMOTES_MAX ? max : REMOTES_MAX;
-}
-
 static struct remote_addr *remote_add(struct plait_conn *c)
 {
-    if (!c->remotes)
-        c->remotes = mem_alloc(&c->env->mem, REMOTES_MAX * sizeof *c->remotes);
-    if (!c->remotes || c->remote_count >= remotes_max(c))
+    if (c->remote_count >= c->env->config.addrs_accepted_max)
         return NULL;
+    if (c->remote_count == c->remote_capacity) {
+        struct mem *m = &c->env->mem;
+        unsigned capacity = c->remote_capacity ? c->remote_capacity * 2 : 4;
+        struct remote_addr *grown = mem_alloc(m, capacity * sizeof *grown);
+        if (!grown)
+            return NULL;
+        for (unsigned i = 0; i < c->remote_count; i++)
+            grown[i] = c->remotes[i];
+        mem_free(m, c->remotes, c->remote_capacity * sizeof *grown);
+        c->remotes = grown;
+        c->remote_capacity = capacity;
+    }
     return &c->remotes[c->remote_count++];
 }
 
-static bool announced_usable(const struct plait_addr *a)
+/* ---- ADD_ADDR --------------------------------------------------------------------- */
+
+/* Nobody can be reached there from another host. */
+static bool announced_usable(const struct plait_conn *c, const struct plait_addr *a)
 {
+    if (addr_is_loopback(a) && !addr_is_loopback(&c->remote.addr))
+        return false;
     return !addr_is_multicast(a) && !addr_is_unspecified(a) && !addr_is_link_local(a);
+}
+
+bool address_reachable(const struct plait_conn *c, const struct plait_addr *theirs)
+{
+    const struct mptcp_env *env = c->env;
+    if (!addr_is_private(theirs) || addr_is_private(&c->remote.addr))
+        return true;
+    for (unsigned i = 0; i < env->local_count; i++) {
+        const struct plait_local *l = &env->locals[i].local;
+        if (addr_same_network(&l->addr, theirs, l->prefix_len) ||
+            addr_same_network(&l->addr, &c->remote.addr, l->prefix_len))
+            return true;
+    }
+    return false;
 }
 
 static void add_addr_refused(struct plait_conn *c, struct subflow *sf, uint8_t id,
@@ -57,71 +83,133 @@ static bool add_addr_authentic(const struct plait_conn *c, const struct mptcp_ad
     return a->has_hmac && hmac_equal(expected, a->hmac, sizeof expected);
 }
 
+/* Where to connect to when no port was told: where the subflow goes on which
+ * the address came (RFC 8684 3.4.1), if that is a port that listens. */
+static uint16_t announced_port(const struct subflow *sf, const struct mptcp_add_addr *a)
+{
+    if (a->has_port)
+        return a->port;
+    return sf->kind == SUBFLOW_JOIN_IN ? sf->conn->remote.port : sf->tcp.remote.port;
+}
+
+/* Whether an ID may come with this address and port. What is under it already
+ * is *known, or NULL. */
+static enum plait_reason add_addr_check(const struct subflow *sf, const struct mptcp_add_addr *a,
+                                        const struct remote_addr *known)
+{
+    const struct plait_conn *c = sf->conn;
+    if (a->has_port && a->port == 0)
+        return PLAIT_WHY_BAD_ADDRESS;
+    if (!announced_usable(c, &a->addr))
+        return PLAIT_WHY_BAD_ADDRESS;
+    if (known && !addr_equal(&known->addr, &a->addr))
+        return PLAIT_WHY_DUPLICATE;
+    if (a->addr_id == 0 && !known && !addr_equal(&c->remote.addr, &a->addr))
+        return PLAIT_WHY_DUPLICATE; /* ID 0 is the first subflow's (3.2) */
+    return PLAIT_WHY_NONE;
+}
+
 static void add_addr_in(struct subflow *sf, const struct mptcp_add_addr *a, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
-    if (!add_addr_authentic(c, a)) {
-        add_addr_refused(c, sf, a->addr_id, PLAIT_WHY_BAD_HMAC);
-        return;
-    }
     struct remote_addr *r = remote_find(c, a->addr_id);
-    if (r && !addr_equal(&r->addr, &a->addr)) { /* an ID stands for one address */
-        add_addr_refused(c, sf, a->addr_id, PLAIT_WHY_DUPLICATE);
-        return;
-    }
-    if (r && c->version == 0 && r->port == (a->has_port ? a->port : 0))
-        return; /* a repeat: there is no echo that would end them */
-    bool fresh = !r;
-    if (!r && announced_usable(&a->addr))
+    bool known = r != NULL;
+    enum plait_reason why =
+        add_addr_authentic(c, a) ? add_addr_check(sf, a, r) : PLAIT_WHY_BAD_HMAC;
+    if (!why && !r) {
         r = remote_add(c);
-    if (!r) {
-        add_addr_refused(c, sf, a->addr_id,
-                         announced_usable(&a->addr) ? PLAIT_WHY_LIMIT : PLAIT_WHY_BAD_ADDRESS);
+        why = r ? PLAIT_WHY_NONE : PLAIT_WHY_LIMIT;
+    }
+    if (why) {
+        add_addr_refused(c, sf, a->addr_id, why);
         return;
     }
+    if (c->version == 0 && known && r->port == announced_port(sf, a))
+        return; /* RFC 6824 3.4.1: without an echo, repeats are usual */
     *r = (struct remote_addr){.addr = a->addr,
-                              .port = a->has_port ? a->port : 0,
+                              .port = announced_port(sf, a),
                               .id = a->addr_id,
-                              .echo_pending = c->version >= 1};
+                              .has_port = a->has_port,
+                              .echo_pending = c->version >= 1,
+                              .echo_on = sf->id};
     c->env->counters.AddAddr++;
-    conn_event(c, sf, PLAIT_EV_ADDR_RECEIVED, PLAIT_WHY_NONE, a->addr_id, r->port, 0, 0);
-    if (fresh)
-        addresses_decide(c, PLAIT_PM_REMOTE_ADDED, now_us);
+    c->env->counters.PortAdd += a->has_port;
+    bool reachable = address_reachable(c, &a->addr);
+    conn_event(c, sf, PLAIT_EV_ADDR_RECEIVED,
+               reachable ? PLAIT_WHY_NONE : PLAIT_WHY_PRIVATE_ADDRESS, a->addr_id, a->port, 0, 0);
+    if (a->addr_id == 0)
+        c->peer_initial_removed = false;
+    paths_decide(c, PLAIT_PM_REMOTE_ADDED, &(struct plait_pm_news){.id = a->addr_id}, now_us);
 }
 
-static struct announcement *announcement_find(struct plait_conn *c, uint8_t id)
+/* ---- REMOVE_ADDR ------------------------------------------------------------------- */
+
+/* What is heard after the first probe may have been under way before; so
+ * there is a second in any case. */
+static void removal_probe(struct subflow *sf, uint64_t now_us)
 {
-    for (unsigned i = 0; i < c->announcement_count; i++)
-        if (c->announcements[i].id == id)
-            return &c->announcements[i];
-    return NULL;
+    uint64_t wait = sf->tcp.rtt.rto_us;
+    wait = wait > REMOVAL_PROBE_MIN_US ? wait : REMOVAL_PROBE_MIN_US;
+    sf->removal_probes++;
+    sf->removal_since_us = now_us;
+    sf->removal_us = now_us + wait;
+    tcp_want_probe(&sf->tcp);
+    sf->quiet = false;
 }
 
-static void echo_in(struct subflow *sf, const struct mptcp_add_addr *a)
+/* The peer says that its address under this subflow is gone: until it answers
+ * a keepalive others carry its data. */
+static void removal_begin(struct subflow *sf, uint64_t now_us)
 {
-    struct plait_conn *c = sf->conn;
-    struct announcement *n = announcement_find(c, a->addr_id);
-    const struct local_addr *l = local_by_id(c->env, a->addr_id);
-    if (c->version == 0 || !n || n->withdraw || !l || !addr_equal(&l->local.addr, &a->addr))
+    if (!tcp_can_send(&sf->tcp) && !tcp_can_receive(&sf->tcp)) {
+        subflow_reset(sf, PLAIT_WHY_PEER_REMOVED_ADDR);
         return;
-    c->env->counters.EchoAdd++;
-    n->pending = false;
-    n->resend_us = TIMER_NEVER;
-    conn_event(c, sf, PLAIT_EV_ADDR_RECEIVED, PLAIT_WHY_NONE, a->addr_id, a->port, 1, 0);
+    }
+    sf->removal_probes = 0;
+    sf->suspect = true;
+    subflow_reinject(sf, PLAIT_WHY_PEER_REMOVED_ADDR);
+    removal_probe(sf, now_us);
+}
+
+void addresses_removal_tick(struct subflow *sf, uint64_t now_us)
+{
+    if (sf->removal_us > now_us)
+        return;
+    sf->removal_us = TIMER_NEVER;
+    bool heard = sf->tcp.receiver.heard_us > sf->removal_since_us;
+    if (heard && sf->removal_probes > 1) { /* alive: for the peer to close */
+        sf->suspect = false;
+        conn_event(sf->conn, sf, PLAIT_EV_SUBFLOW_RECOVERED, PLAIT_WHY_PEER_REMOVED_ADDR, 0, 0, 0,
+                   0);
+    } else if (sf->removal_probes < REMOVAL_PROBES) {
+        removal_probe(sf, now_us);
+    } else {
+        subflow_reset(sf, PLAIT_WHY_PEER_REMOVED_ADDR);
+    }
 }
 
 static void remove_addr_in(struct subflow *by, uint8_t id, uint64_t now_us)
 {
     struct plait_conn *c = by->conn;
     struct remote_addr *r = remote_find(c, id);
-    c->env->counters.RmAddr++;
-    conn_event(c, by, PLAIT_EV_ADDR_WITHDRAWN, PLAIT_WHY_PEER_REMOVED_ADDR, id, 1, 0, 0);
+    bool known = r != NULL || (id == 0 && !c->peer_initial_removed);
     if (r)
         *r = c->remotes[--c->remote_count];
+    if (id == 0)
+        c->peer_initial_removed = true;
     list_each(sf, &c->subflows, struct subflow, link)
-        if (sf->remote_id == id && sf->joined)
-            subflow_reset(sf, PLAIT_WHY_PEER_REMOVED_ADDR);
-    addresses_decide(c, PLAIT_PM_REMOTE_REMOVED, now_us);
+        if (sf->remote_id == id && sf->joined && !sf->gone) {
+            known = true;
+            if (sf->removal_us == TIMER_NEVER)
+                removal_begin(sf, now_us);
+        }
+    if (!known) { /* silently ignored (3.4.2): also a repeat */
+        c->env->counters.RmAddrDrop++;
+        return;
+    }
+    c->env->counters.RmAddr++;
+    conn_event(c, by, PLAIT_EV_ADDR_WITHDRAWN, PLAIT_WHY_PEER_REMOVED_ADDR, id, 1, 0, 0);
+    paths_decide(c, PLAIT_PM_REMOTE_REMOVED, &(struct plait_pm_news){.id = id}, now_us);
 }
 
 void addresses_in(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us)
@@ -131,7 +219,7 @@ void addresses_in(struct subflow *sf, const struct mptcp_options *o, uint64_t no
     if (o->present & MPO_ADD_ADDR)
         for (unsigned i = 0; i < o->add_addr_count; i++) {
             if (o->add_addr[i].echo)
-                echo_in(sf, &o->add_addr[i]);
+                announce_echo_in(sf, &o->add_addr[i]);
             else
                 add_addr_in(sf, &o->add_addr[i], now_us);
         }
@@ -140,288 +228,48 @@ void addresses_in(struct subflow *sf, const struct mptcp_options *o, uint64_t no
             remove_addr_in(sf, o->remove_addr[i], now_us);
 }
 
-/* ---- our addresses ------------------------------------------------------------- */
+/* ---- echoes ------------------------------------------------------------------------- */
 
-static void announce(struct plait_conn *c, uint8_t id)
+/* The echo goes back where the announcement came from, or elsewhere once that
+ * subflow is gone. */
+static bool echo_goes_by(const struct subflow *sf, const struct remote_addr *r)
 {
-    struct announcement *n = announcement_find(c, id);
-    if (!c->announcements)
-        c->announcements = mem_alloc(&c->env->mem, LOCALS_MAX * sizeof *c->announcements);
-    if (!c->announcements)
-        return;
-    if (!n && c->announcement_count < LOCALS_MAX)
-        n = &c->announcements[c->announcement_count++];
-    if (!n)
-        return;
-    *n = (struct announcement){.id = id, .pending = true, .resend_us = TIMER_NEVER};
-    conn_touch(c);
+    if (sf->id == r->echo_on)
+        return true;
+    list_each(other, &sf->conn->subflows, struct subflow, link)
+        if (other->id == r->echo_on && subflow_usable(other))
+            return false;
+    return sf == signal_path(sf->conn, 0);
 }
 
-static void withdraw(struct plait_conn *c, uint8_t id)
-{
-    announce(c, id); /* takes a slot, and is told apart by the flag */
-    struct announcement *n = announcement_find(c, id);
-    if (n)
-        n->withdraw = true;
-}
-
-static bool local_in_use(const struct plait_conn *c, const struct plait_addr *addr)
-{
-    list_each(sf, &c->subflows, struct subflow, link)
-        if (addr_equal(&sf->tcp.local.addr, addr))
-            return true;
-    return false;
-}
-
-static bool announce_wanted(const struct plait_conn *c, const struct local_addr *l)
-{
-    return c->env->config.announce && !c->client && c->multipath && !l->local.no_announce &&
-           !endpoint_is_initial(c, &l->local.addr) && !local_in_use(c, &l->local.addr);
-}
-
-static void announce_all(struct plait_conn *c)
-{
-    for (unsigned i = 0; i < c->env->local_count; i++)
-        if (announce_wanted(c, &c->env->locals[i]))
-            announce(c, c->env->locals[i].id);
-}
-
-void addresses_local(struct plait_conn *c, const struct local_addr *local, bool added,
-                     uint64_t now_us)
-{
-    if (!c->multipath || c->state != CONN_ESTABLISHED || c->closing) {
-        if (!added)
-            list_each(sf, &c->subflows, struct subflow, link)
-                if (addr_equal(&sf->tcp.local.addr, &local->local.addr))
-                    subflow_failed(sf, TCP_UNREACHABLE);
-        return;
-    }
-    if (added) {
-        if (c->confirmed && announce_wanted(c, local))
-            announce(c, local->id);
-        addresses_decide(c, PLAIT_PM_LOCAL_ADDED, now_us);
-        return;
-    }
-    uint8_t id = endpoint_is_initial(c, &local->local.addr) ? 0 : local->id;
-    if (c->confirmed && (announcement_find(c, id) || local_in_use(c, &local->local.addr)))
-        withdraw(c, id);
-    list_each(sf, &c->subflows, struct subflow, link)
-        if (addr_equal(&sf->tcp.local.addr, &local->local.addr))
-            subflow_drop(sf, PLAIT_WHY_LOCAL_ADDR_GONE);
-    addresses_decide(c, PLAIT_PM_LOCAL_REMOVED, now_us);
-}
-
-/* ---- signals out ------------------------------------------------------------------ */
-
-static void add_addr_out(const struct plait_conn *c, const struct local_addr *l,
-                         struct mptcp_options *o)
-{
-    struct mptcp_add_addr *a = &o->add_addr[0];
-    *a = (struct mptcp_add_addr){.addr = l->local.addr,
-                                 .addr_id = l->id,
-                                 .has_hmac = c->version >= 1};
-    if (a->has_hmac)
-        add_addr_hmac(c->local_key, c->remote_key, l->id, &l->local.addr, 0, a->hmac);
-    o->add_addr_count = 1;
-    o->present |= MPO_ADD_ADDR;
-}
-
-bool addresses_out(const struct subflow *sf, struct mptcp_options *o)
+bool addresses_echo_out(const struct subflow *sf, struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
     for (unsigned i = 0; i < c->remote_count; i++) {
         const struct remote_addr *r = &c->remotes[i];
-        if (!r->echo_pending)
+        if (!r->echo_pending || !echo_goes_by(sf, r))
             continue;
         o->add_addr[0] = (struct mptcp_add_addr){.addr = r->addr,
                                                  .addr_id = r->id,
                                                  .echo = true,
-                                                 .has_port = r->port != 0,
-                                                 .port = r->port};
+                                                 .has_port = r->has_port,
+                                                 .port = r->has_port ? r->port : 0};
         o->add_addr_count = 1;
         o->present |= MPO_ADD_ADDR;
         return true;
     }
-    for (unsigned i = 0; i < c->announcement_count; i++) {
-        const struct announcement *n = &c->announcements[i];
-        const struct local_addr *l = local_by_id(c->env, n->id);
-        if (!n->pending)
-            continue;
-        if (n->withdraw) {
-            o->remove_addr[0] = n->id;
-            o->remove_addr_count = 1;
-            o->present |= MPO_REMOVE_ADDR;
-            return true;
-        }
-        if (l) {
-            add_addr_out(c, l, o);
-            return true;
-        }
-    }
     return false;
 }
 
-static void announcement_sent(struct subflow *sf, struct announcement *n, uint64_t now_us)
+void addresses_echo_sent(struct subflow *sf, uint8_t id)
 {
-    struct plait_conn *c = sf->conn;
-    if (n->withdraw) {
-        c->env->counters.RmAddrTx++;
-        conn_event(c, sf, PLAIT_EV_ADDR_WITHDRAWN, PLAIT_WHY_LOCAL_ADDR_GONE, n->id, 0, 0, 0);
-        *n = c->announcements[--c->announcement_count];
-        return;
-    }
-    n->pending = false;
-    n->attempts++;
-    uint64_t wait = c->env->config.add_addr_timeout_us;
-    n->resend_us =
-        n->attempts < ANNOUNCE_ATTEMPTS_MAX ? now_us + (wait << (n->attempts - 1)) : TIMER_NEVER;
-    c->env->counters.AddAddrTx++;
-    conn_event(c, sf, PLAIT_EV_ADDR_ANNOUNCED, PLAIT_WHY_NONE, n->id, n->attempts, 0, 0);
-}
-
-void addresses_sent(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us)
-{
-    struct plait_conn *c = sf->conn;
-    bool echo = (o->present & MPO_ADD_ADDR) && o->add_addr[0].echo;
-    if (echo) {
-        struct remote_addr *r = remote_find(c, o->add_addr[0].addr_id);
-        if (r)
-            r->echo_pending = false;
-        c->env->counters.EchoAddTx++;
-        return;
-    }
-    uint8_t id = (o->present & MPO_ADD_ADDR) ? o->add_addr[0].addr_id : o->remove_addr[0];
-    struct announcement *n = announcement_find(c, id);
-    if (n)
-        announcement_sent(sf, n, now_us);
-}
-
-void addresses_tick(struct plait_conn *c, uint64_t now_us)
-{
-    for (unsigned i = 0; i < c->announcement_count; i++) {
-        struct announcement *n = &c->announcements[i];
-        if (n->resend_us > now_us)
-            continue;
-        n->resend_us = TIMER_NEVER;
-        n->pending = true;
-    }
-    if (c->pm_wake_us <= now_us) {
-        c->pm_wake_us = TIMER_NEVER; /* also when the connection has no more use for it */
-        addresses_decide(c, PLAIT_PM_TIMER, now_us);
-    }
-}
-
-uint64_t addresses_deadline(const struct plait_conn *c)
-{
-    uint64_t at = c->pm_wake_us;
-    for (unsigned i = 0; i < c->announcement_count; i++)
-        at = c->announcements[i].resend_us < at ? c->announcements[i].resend_us : at;
-    return at;
+    struct remote_addr *r = remote_find(sf->conn, id);
+    if (r)
+        r->echo_pending = false;
+    sf->conn->env->counters.EchoAddTx++;
 }
 
 void addresses_free(struct plait_conn *c)
 {
-    mem_free(&c->env->mem, c->announcements, LOCALS_MAX * sizeof *c->announcements);
-    mem_free(&c->env->mem, c->remotes, REMOTES_MAX * sizeof *c->remotes);
-}
-
-/* ---- path manager ------------------------------------------------------------------- */
-
-struct pm_inputs {
-    struct plait_pm_addr locals[LOCALS_MAX], remotes[REMOTES_MAX + 1];
-    struct plait_pm_view view;
-};
-
-static void pm_addresses(const struct plait_conn *c, struct pm_inputs *in)
-{
-    const struct mptcp_env *env = c->env;
-    for (unsigned i = 0; i < env->local_count; i++) {
-        const struct plait_local *l = &env->locals[i].local;
-        bool initial = endpoint_is_initial(c, &l->addr);
-        in->locals[i] = (struct plait_pm_addr){.addr = l->addr,
-                                               .link = l->link,
-                                               .prefix_len = l->prefix_len,
-                                               .id = initial ? 0 : env->locals[i].id,
-                                               .backup = l->backup,
-                                               .usable = !l->no_subflow};
-    }
-    in->remotes[0] = (struct plait_pm_addr){.addr = c->remote.addr,
-                                            .port = c->remote.port,
-                                            .usable = c->client && !c->peer_no_join_initial};
-    for (unsigned i = 0; i < c->remote_count; i++) {
-        const struct remote_addr *r = &c->remotes[i];
-        in->remotes[i + 1] = (struct plait_pm_addr){.addr = r->addr,
-                                                    .port = r->port ? r->port : c->remote.port,
-                                                    .id = r->id,
-                                                    .usable = true};
-    }
-}
-
-static void pm_subflows(const struct plait_conn *c, struct plait_pm_subflow *out)
-{
-    list_each(sf, &c->subflows, struct subflow, link)
-        *out++ = (struct plait_pm_subflow){.subflow_id = sf->id,
-                                           .local_id = sf->local_id,
-                                           .remote_id = sf->remote_id,
-                                           .local = sf->tcp.local,
-                                           .remote = sf->tcp.remote,
-                                           .established = sf->joined,
-                                           .backup = sf->backup_local || sf->backup_remote};
-}
-
-static void pm_apply(struct plait_conn *c, const struct plait_pm_action *a, uint64_t now_us)
-{
-    struct plait_endpoint local = {a->local.addr, 0};
-    switch (a->kind) {
-    case PLAIT_PM_OPEN:
-        conn_join(c, &local, &a->remote, a->remote_id, a->backup, now_us);
-        break;
-    case PLAIT_PM_CLOSE:
-        list_each(sf, &c->subflows, struct subflow, link)
-            if (sf->id == a->subflow_id)
-                subflow_reset(sf, PLAIT_WHY_POLICY);
-        break;
-    case PLAIT_PM_ANNOUNCE:
-        announce(c, a->local.id);
-        break;
-    case PLAIT_PM_WITHDRAW:
-        withdraw(c, a->local.id);
-        break;
-    }
-}
-
-void addresses_decide(struct plait_conn *c, enum plait_pm_event event, uint64_t now_us)
-{
-    struct pm_inputs in;
-    struct plait_pm_action actions[PLAIT_PM_ACTIONS_MAX];
-    struct mem *m = &c->env->mem;
-    unsigned room = c->subflow_count + 1;
-    if (!c->multipath || c->state != CONN_ESTABLISHED || c->closing || !conn_may_join(c))
-        return;
-    if (event == PLAIT_PM_CONFIRMED)
-        announce_all(c);
-    struct plait_pm_subflow *subflows = mem_alloc(m, room * sizeof *subflows);
-    if (!subflows)
-        return;
-    pm_addresses(c, &in);
-    pm_subflows(c, subflows);
-    in.view = (struct plait_pm_view){.now_us = now_us,
-                                     .client = c->client,
-                                     .confirmed = conn_may_join(c),
-                                     .locals = in.locals,
-                                     .remotes = in.remotes,
-                                     .local_count = c->env->local_count,
-                                     .remote_count = c->remote_count + 1,
-                                     .subflows = subflows,
-                                     .subflow_count = c->subflow_count,
-                                     .subflow_max = c->env->config.subflows_wanted + 1u};
-    c->pm_wake_us = TIMER_NEVER;
-    unsigned n = c->pm->decide(c->pm_state, &in.view, event, actions, &c->pm_wake_us);
-    mem_free(m, subflows, room * sizeof *subflows);
-    assert(n <= PLAIT_PM_ACTIONS_MAX);
-    for (unsigned i = 0; i < n; i++)
-        pm_apply(c, &actions[i], now_us);
-    if (n == PLAIT_PM_ACTIONS_MAX)
-        c->pm_wake_us = now_us;
-    conn_touch(c);
+    mem_free(&c->env->mem, c->remotes, c->remote_capacity * sizeof *c->remotes);
 }

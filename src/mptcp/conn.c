@@ -73,6 +73,8 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->linger = setup->linger;
     c->linger_us = setup->linger_us;
     c->break_timeout_us = setup->break_timeout_us;
+    c->opens = setup->opens;
+    c->no_join_initial = setup->no_join_initial;
     c->version_choice = setup->version;
     c->version = setup->version == PLAIT_VERSION_0 ? 0 : 1;
     c->cc = setup->cc;
@@ -96,6 +98,14 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
 }
 
 /* ---- subflows --------------------------------------------------------------- */
+
+bool conn_has_joined(const struct plait_conn *c)
+{
+    list_each(sf, &c->subflows, struct subflow, link)
+        if (sf->joined && !sf->gone)
+            return true;
+    return false;
+}
 
 bool subflow_usable(const struct subflow *sf)
 {
@@ -188,6 +198,7 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
     sf->kind = kind;
     sf->id = ++c->next_subflow_id;
     sf->join_ack_us = sf->plain_us = sf->unmapped_us = TIMER_NEVER;
+    sf->signal_us = sf->removal_us = sf->prio_us = TIMER_NEVER;
     sf->taken_ssn = 1;
     list_init(&sf->mappings);
     list_init(&sf->held);
@@ -267,13 +278,22 @@ static int tcp_error_public(enum tcp_error e)
     return PLAIT_E_RESET;
 }
 
+/* No subflow is left, and a join is refused where the peer once accepted the
+ * connection, or with the words for an unknown token: it has forgotten it. */
+static bool peer_forgot(const struct subflow *sf)
+{
+    const struct plait_conn *c = sf->conn;
+    bool no_token = sf->peer_told && sf->told.reason == RST_MPTCP && !sf->told.transient;
+    bool there = c->client && endpoint_equal(&sf->tcp.remote, &c->remote);
+    return sf->kind == SUBFLOW_JOIN_OUT && !sf->joined && !conn_has_joined(c) &&
+           (no_token || there);
+}
+
 void subflow_failed(struct subflow *sf, enum tcp_error error)
 {
     struct plait_conn *c = sf->conn;
     enum plait_reason why = sf->why ? sf->why : tcp_error_reason(error);
-    /* Where it once accepted the connection, the peer has now forgotten it. */
-    bool forgotten = sf->kind == SUBFLOW_JOIN_OUT && !sf->joined && error == TCP_REFUSED &&
-                     c->subflow_count == 1 && endpoint_equal(&sf->tcp.remote, &c->remote);
+    bool forgotten = error == TCP_REFUSED && peer_forgot(sf);
     int public = forgotten ? PLAIT_E_RESET : tcp_error_public(error);
     if (race_goes_on(sf, &public, &why))
         return;
@@ -298,14 +318,15 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
                0);
     /* An attempt that came to nothing was no subflow of the connection. */
     bool attempt = sf->kind == SUBFLOW_INITIAL && !sf->joined && c->state != CONN_CLOSED;
-    bool wanted = attempt || sf->why == PLAIT_WHY_LOCAL_CLOSE || sf->why == PLAIT_WHY_POLICY;
+    bool unwanted = sf->unwanted || attempt;
     if (!attempt) {
         c->env->counters.RmSubflow++;
         subflow_remember(sf);
     }
     /* The last one, closed by the peer without a word about the connection,
      * is missed like one that broke (RFC 8684 3.3.3). */
-    bool failed = !wanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone || c->subflow_count == 1);
+    bool failed = !unwanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone || c->subflow_count == 1);
+    struct plait_pm_news news = paths_failure(sf);
     if (c->initial == sf)
         c->initial = NULL;
     if (c->plain == sf)
@@ -319,7 +340,7 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
     conn_regroup(c);
     closing_fin_again(c); /* it may have gone with this one */
     if (failed && !c->closing)
-        addresses_decide(c, PLAIT_PM_SUBFLOW_FAILED, now_us);
+        paths_decide(c, PLAIT_PM_SUBFLOW_FAILED, &news, now_us);
 }
 
 void subflow_drop(struct subflow *sf, enum plait_reason why)
@@ -372,6 +393,7 @@ void conn_free(struct plait_conn *c)
     send_free(c);
     reinject_free(c);
     receive_free(c);
+    announce_free(c);
     addresses_free(c);
     race_free(c);
     if (c->token_listed)
@@ -391,7 +413,7 @@ void conn_free(struct plait_conn *c)
 static uint64_t conn_deadline(const struct plait_conn *c)
 {
     uint64_t at = c->pace_us < c->data_rto_us ? c->pace_us : c->data_rto_us;
-    uint64_t closing = closing_deadline(c), addresses = addresses_deadline(c);
+    uint64_t closing = closing_deadline(c), announces = announce_deadline(c);
     uint64_t overdue = reinject_overdue_deadline(c), fastclose = fastclose_deadline(c);
     uint64_t race = race_deadline(c), falling = fallback_deadline(c);
     at = fastclose < at ? fastclose : at;
@@ -399,7 +421,8 @@ static uint64_t conn_deadline(const struct plait_conn *c)
     at = falling < at ? falling : at;
     at = overdue < at ? overdue : at;
     at = closing < at ? closing : at;
-    at = addresses < at ? addresses : at;
+    at = announces < at ? announces : at;
+    at = c->pm_wake_us < at ? c->pm_wake_us : at;
     list_each(sf, &c->subflows, struct subflow, link) {
         if (sf == c->fastclose_on)
             continue;
@@ -408,6 +431,10 @@ static uint64_t conn_deadline(const struct plait_conn *c)
         at = sf->join_ack_us < at ? sf->join_ack_us : at;
         uint64_t stripped = stripped_deadline(sf);
         at = stripped < at ? stripped : at;
+        at = sf->signal_us < at ? sf->signal_us : at;
+        at = sf->removal_us < at ? sf->removal_us : at;
+        uint64_t prio = priority_deadline(sf);
+        at = prio < at ? prio : at;
     }
     return at;
 }

@@ -21,10 +21,10 @@
 
 enum {
     SUBFLOWS_HISTORY_MAX = 32, /* closed subflows whose numbers are kept */
-    REMOTES_MAX = 32,          /* bound of addrs_accepted_max */
-    ANNOUNCE_ATTEMPTS_MAX = 6, /* ADD_ADDR without echo (RFC 8684 3.4.1) */
     DATA_RTO_MAX_US = 60 * 1000 * 1000,
-    STALE_RTO_MAX_US = 1000 * 1000 /* how often a dead path is asked whether it is back */
+    STALE_RTO_MAX_US = 1000 * 1000, /* how often a dead path is asked whether it is back, */
+    JOIN_RTO_MAX_US = 2000 * 1000,  /* and how often a SYN is repeated on one */
+    PATHS_RETRY_US = 1000 * 1000    /* the path manager found no memory */
 };
 
 /* MP_TCPRST reasons (RFC 8684 7.4). */
@@ -87,6 +87,10 @@ struct linear {
 
 enum subflow_kind { SUBFLOW_INITIAL, SUBFLOW_JOIN_OUT, SUBFLOW_JOIN_IN };
 
+/* Options that make a pure ACK a signal: no news of congestion, and at most
+ * two in a row (RFC 8684 3.4.1). */
+#define MPO_SIGNALS (MPO_ADD_ADDR | MPO_REMOVE_ADDR | MPO_PRIO)
+
 /* tcp_map.kind bits. */
 enum { MAP_REINJECTED = 1, MAP_DATA_FIN = 2, MAP_MOVED = 4, MAP_FIRST = 8 };
 
@@ -99,8 +103,9 @@ struct subflow {
     enum subflow_kind kind;
     uint8_t local_id, remote_id;
     bool backup_local, backup_remote;
-    bool quiet; /* tcp_plan said none and nothing happened since */
-    bool gone;  /* over: reaped by conn_finish */
+    bool quiet;    /* tcp_plan said none and nothing happened since */
+    bool gone;     /* over: reaped by conn_finish */
+    bool unwanted; /* closed by the path manager or by hand: no failure */
 
     /* handshake.c */
     uint32_t nonce_local, nonce_remote;
@@ -137,7 +142,8 @@ struct subflow {
 
     /* reinject.c */
     uint8_t timeouts;     /* RTOs since the last progress */
-    bool stale;           /* last resort for the scheduler */
+    bool stale;           /* last resort for the scheduler, */
+    uint64_t stale_us;    /* since then */
     uint64_t progress_us; /* when its ACKs last moved on */
     bool suspect;         /* silent beyond measure, no progress since */
     uint64_t bytes_reinjected_from;
@@ -147,28 +153,44 @@ struct subflow {
     bool peer_lost; /* ... with MP_FAIL: it did not keep what it acknowledged */
     struct reset_told told;
 
+    /* addresses.c: the peer withdrew its address, and it is asked whether it lives */
+    uint64_t removal_since_us, removal_us; /* removal_us TIMER_NEVER: it is not */
+    uint8_t removal_probes;
+
+    /* announce.c: pure ACKs for signals alone */
+    uint32_t sent_ack;      /* acknowledgment number of the last segment sent */
+    uint8_t signals_in_row; /* that repeated it */
+    uint64_t signal_us;     /* when the next may go; TIMER_NEVER: it may */
+
+    /* priority.c */
+    uint8_t prio_left; /* times that MP_PRIO is still to be sent, */
+    uint64_t prio_us;  /* not before */
+
     /* options_out.c: one-shot signals waiting for room */
-    bool prio_pending;
     bool rst_set;          /* we reset it; reset.c knows what to say */
     enum plait_reason why; /* of its end */
     bool fin_pending;      /* a DATA_FIN of its own */
 };
 
-/* Our address on its way to the peer (addresses.c). */
+/* Our address on its way to the peer (announce.c). */
 struct announcement {
+    struct plait_endpoint at; /* port 0: the connection's */
     uint8_t id;
     uint8_t attempts;
     bool pending;  /* to be sent now */
-    bool withdraw; /* REMOVE_ADDR to be sent, then the slot is free */
+    bool echoed;   /* the peer has it */
+    bool withdraw; /* REMOVE_ADDR */
     uint64_t resend_us;
 };
 
 /* The peer's address (addresses.c). */
 struct remote_addr {
     struct plait_addr addr;
-    uint16_t port;
+    uint16_t port; /* where to connect to */
     uint8_t id;
+    bool has_port; /* it was told */
     bool echo_pending;
+    uint32_t echo_on; /* the subflow that brought it */
 };
 
 /* On the way to plain TCP (fallback.c). */
@@ -232,7 +254,8 @@ struct plait_conn {
     bool multipath;            /* negotiated, or still being negotiated */
     bool checksum;             /* negotiated */
     bool confirmed;            /* a DSS passed both ways: fully established */
-    bool peer_no_join_initial; /* C flag */
+    bool peer_no_join_initial; /* its C flag */
+    bool no_join_initial;      /* ours */
     bool key_known;            /* the peer's key */
     bool keys_again;           /* client: the third ACK with both keys is due */
     bool counted;              /* in MPCurrEstab */
@@ -279,11 +302,13 @@ struct plait_conn {
     bool peer_dsn64;           /* the peer uses 64-bit DSNs: answer likewise */
     struct subflow *last_recv; /* brought data last: window updates go there */
 
-    /* addresses.c */
-    struct announcement *announcements; /* LOCALS_MAX, on demand */
-    unsigned announcement_count;
-    struct remote_addr *remotes; /* addrs_accepted_max, on demand */
-    unsigned remote_count;
+    /* announce.c, addresses.c, paths.c */
+    struct announcement *announcements; /* grown on demand */
+    unsigned announcement_count, announcement_capacity;
+    struct remote_addr *remotes; /* at most addrs_accepted_max, grown on demand */
+    unsigned remote_count, remote_capacity;
+    bool peer_initial_removed; /* its first address was withdrawn */
+    bool opens;                /* this end may open subflows */
     const struct plait_pm *pm;
     uint64_t pm_wake_us;
     uint64_t pm_state[PLAIT_PLUGIN_STATE_MAX / 8];
@@ -323,6 +348,7 @@ struct plait_conn {
 
 struct conn_setup {
     bool client, multipath, nagle, linger;
+    bool opens, no_join_initial;
     uint32_t linger_us, break_timeout_us, race_delay_us;
     enum plait_version version;
     const struct plait_cc *cc;
@@ -365,6 +391,8 @@ static inline bool conn_is_tcp(const struct plait_conn *c)
 {
     return !c->multipath;
 }
+/* Some subflow is established; not: the connection waits for a new one. */
+bool conn_has_joined(const struct plait_conn *c);
 /* A subflow that can carry data. */
 bool subflow_usable(const struct subflow *sf);
 /* No other subflow can. */
@@ -607,20 +635,70 @@ void conn_window_sent(struct plait_conn *c, uint32_t window);
 /* The application read: grow the buffer, tell the peer when it matters. */
 void conn_window_read(struct plait_conn *c, uint64_t now_us);
 
-/* ---- addresses.c -------------------------------------------------------------------- */
+/* ---- addresses.c: the peer's addresses ---------------------------------------------- */
 
 void addresses_in(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us);
-/* Local address came (or changed) or went. */
-void addresses_local(struct plait_conn *c, const struct local_addr *local, bool added,
-                     uint64_t now_us);
-void addresses_tick(struct plait_conn *c, uint64_t now_us);
-uint64_t addresses_deadline(const struct plait_conn *c);
-/* Ask the path manager. */
-void addresses_decide(struct plait_conn *c, enum plait_pm_event event, uint64_t now_us);
-/* An address signal for a pure ACK on sf; false: none. */
-bool addresses_out(const struct subflow *sf, struct mptcp_options *out);
-void addresses_sent(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us);
+/* A private address makes sense to this peer: it was reached over a private
+ * one, or it or the address is on a network of ours
+ * (docs/decisions/0011-private-addresses.md). */
+bool address_reachable(const struct plait_conn *c, const struct plait_addr *addr);
+/* The echo that is due on sf; false: none. */
+bool addresses_echo_out(const struct subflow *sf, struct mptcp_options *out);
+void addresses_echo_sent(struct subflow *sf, uint8_t id);
+/* Did it answer since the peer withdrew its address? */
+void addresses_removal_tick(struct subflow *sf, uint64_t now_us);
 void addresses_free(struct plait_conn *c);
+
+/* ---- announce.c: our addresses -------------------------------------------------------- */
+
+/* Tell the peer of an address, or of another port of it. */
+void announce_endpoint(struct plait_conn *c, uint8_t id, const struct plait_endpoint *at);
+/* Take it back, if the peer heard of it: by ADD_ADDR, or in_use by a subflow. */
+void announce_withdraw(struct plait_conn *c, uint8_t id, bool in_use);
+/* It is in use again: no more of REMOVE_ADDR. */
+void announce_used(struct plait_conn *c, uint8_t id);
+/* By policy: one local address, all of them, those that nobody echoed. */
+void announce_local(struct plait_conn *c, const struct local_addr *l);
+void announce_all(struct plait_conn *c);
+void announce_again(struct plait_conn *c);
+void announce_echo_in(struct subflow *sf, const struct mptcp_add_addr *a);
+/* The subflow for a signal: usable ones in turn, those that answer first; NULL: none. */
+const struct subflow *signal_path(const struct plait_conn *c, unsigned turn);
+/* An ACK on sf for nothing but signals would be no third in a row. */
+bool signal_allowed(const struct subflow *sf);
+void signal_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t now_us);
+void signal_tick(struct subflow *sf, uint64_t now_us);
+/* An address signal for a pure ACK on sf; false: none. */
+bool announce_out(const struct subflow *sf, struct mptcp_options *out);
+void announce_sent(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us);
+void announce_tick(struct plait_conn *c, uint64_t now_us);
+uint64_t announce_deadline(const struct plait_conn *c);
+void announce_free(struct plait_conn *c);
+
+/* ---- priority.c -------------------------------------------------------------------------- */
+
+void priority_set(struct subflow *sf, bool backup);
+bool priority_out(const struct subflow *sf, struct mptcp_options *out);
+void priority_sent(struct subflow *sf, const struct mptcp_options *o, uint64_t now_us);
+uint64_t priority_deadline(const struct subflow *sf);
+void priority_in(struct subflow *sf, const struct mptcp_options *o);
+
+/* ---- paths.c: the path manager --------------------------------------------------------- */
+
+/* Tell it what happened and do what it wants. news NULL: nothing to add. */
+void paths_decide(struct plait_conn *c, enum plait_pm_event event, const struct plait_pm_news *news,
+                  uint64_t now_us);
+/* The same about a subflow that lives. */
+void paths_subflow(struct subflow *sf, enum plait_pm_event event);
+/* What it is told of a subflow that failed. */
+struct plait_pm_news paths_failure(const struct subflow *sf);
+void paths_tick(struct plait_conn *c, uint64_t now_us);
+/* A local address came (or changed) or went; its priority changed. */
+void paths_local(struct plait_conn *c, const struct local_addr *local, bool added, uint64_t now_us);
+void paths_local_backup(struct plait_conn *c, const struct local_addr *local);
+/* Its ID in this connection: 0 for that of the first subflow. */
+uint8_t conn_local_id(const struct plait_conn *c, const struct local_addr *l);
+bool local_in_use(const struct plait_conn *c, const struct plait_addr *addr);
 
 /* ---- closing.c ---------------------------------------------------------------------- */
 

@@ -66,6 +66,7 @@ void env_free(struct mptcp_env *env)
         conn_free(c);
     chunk_unref(env->small);
     mem_free(&env->mem, env->ports, env->port_capacity * sizeof *env->ports);
+    mem_free(&env->mem, env->locals, env->local_capacity * sizeof *env->locals);
     hash_free(&env->flows);
     hash_free(&env->tokens);
     destinations_free(env);

@@ -16,7 +16,7 @@
 #include "plait/plait.h"
 #include "tcp/tcp.h"
 
-enum { LOCALS_MAX = 64, PORTS_MAX = 4096, LOCAL_ID_MAX = 255 };
+enum { PORTS_MAX = 4096, LOCAL_ID_MAX = 255 };
 
 /* An address of this host. */
 struct local_addr {
@@ -38,9 +38,10 @@ struct mptcp_env {
     struct plait_counters counters;
     uint64_t now_us; /* of the present entry */
 
-    struct local_addr locals[LOCALS_MAX];
-    unsigned local_count;
-    uint16_t *ports; /* given by the host for outgoing subflows, or NULL */
+    struct local_addr *locals; /* at most LOCAL_ID_MAX: there are no more IDs */
+    unsigned local_count, local_capacity;
+    uint8_t last_local_id; /* given out last: a free one comes again as late as can be */
+    uint16_t *ports;       /* given by the host for outgoing subflows, or NULL */
     unsigned port_count, port_capacity;
 
     struct list conns;    /* every connection */

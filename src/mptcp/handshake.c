@@ -67,7 +67,10 @@ void conn_confirm(struct plait_conn *c, uint64_t now_us)
     if (c->confirmed || !c->multipath || !c->key_known)
         return;
     c->confirmed = true;
-    addresses_decide(c, PLAIT_PM_CONFIRMED, now_us);
+    if (c->initial && c->initial->backup_local) /* MP_CAPABLE cannot say it */
+        priority_set(c->initial, true);
+    announce_all(c);
+    paths_decide(c, PLAIT_PM_CONFIRMED, NULL, now_us);
 }
 
 void subflow_established(struct subflow *sf, uint64_t now_us)
@@ -90,6 +93,12 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
         if (other != sf && (other->stale || other->suspect))
             subflow_reinject(other, PLAIT_WHY_SUBFLOW_TIMEOUT);
     closing_fin_again(c);
+    if (sf->kind != SUBFLOW_INITIAL) {
+        tcp_set_rto_ceiling(&sf->tcp, 0);
+        c->peer_initial_removed = c->peer_initial_removed && sf->remote_id != 0;
+        announce_again(c);
+        paths_subflow(sf, PLAIT_PM_SUBFLOW_ESTABLISHED);
+    }
     conn_touch(c);
 }
 
@@ -174,10 +183,12 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
     if (!sf)
         return PLAIT_E_NO_MEMORY;
     conn_set_initial(c, sf);
+    const struct local_addr *l = local_find(env, &c->local.addr);
+    sf->backup_local = l && l->local.backup;
     env->counters.PassiveOpens++;
     tcp_accept(&sf->tcp, syn, isn_choose(env, &c->local, &c->remote, now_us), now_us);
     conn_event(c, sf, PLAIT_EV_CONN_CREATED, PLAIT_WHY_NONE, c->local_token, 0, 0, 0);
-    conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, 0, 0, 0, 0);
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, 0, 0, sf->backup_local, 0);
     return 0;
 }
 
@@ -214,9 +225,11 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
     sf->local_id = endpoint_is_initial(c, &own.addr) ? 0 : l->id;
     sf->remote_id = remote_id;
     sf->backup_local = backup || l->local.backup;
+    tcp_set_rto_ceiling(&sf->tcp, JOIN_RTO_MAX_US);
     sf->nonce_local = secure_u32(&env->secure);
     tcp_connect(&sf->tcp, isn_choose(env, &own, remote, now_us), now_us);
     env->counters.MPJoinSynTx++;
+    announce_used(c, sf->local_id);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, sf->local_id, sf->remote_id,
                sf->backup_local, 0);
     return 0;
@@ -257,6 +270,8 @@ enum plait_reason conn_join_passive(struct plait_conn *c, const struct segment *
     sf->local_id = endpoint_is_initial(c, &syn->dst.addr) || !l ? 0 : l->id;
     sf->remote_id = syn->mptcp.join.addr_id;
     sf->backup_remote = syn->mptcp.join.backup;
+    env->counters.MPJoinPortSynRx += syn->dst.port != c->local.port;
+    env->counters.MPJoinSynBackupRx += sf->backup_remote;
     sf->backup_local = l && l->local.backup;
     sf->nonce_remote = syn->mptcp.join.nonce;
     sf->nonce_local = secure_u32(&env->secure);
@@ -357,6 +372,7 @@ static bool join_synack_in(struct subflow *sf, const struct segment *seg, uint64
         return false;
     }
     c->env->counters.MPJoinSynAckRx++;
+    c->env->counters.MPJoinPortSynAckRx += sf->tcp.remote.port != c->remote.port;
     sf->nonce_remote = j->nonce;
     join_hmac(c->version, c->remote_key, c->local_key, j->nonce, sf->nonce_local, expected,
               sizeof expected);
@@ -367,6 +383,7 @@ static bool join_synack_in(struct subflow *sf, const struct segment *seg, uint64
     }
     sf->remote_id = j->addr_id;
     sf->backup_remote = j->backup;
+    c->env->counters.MPJoinSynAckBackupRx += j->backup;
     sf->join_ack_us = now_us; /* due at once; conn_options_sent sets the next */
     tcp_want_ack(&sf->tcp);
     return true;
@@ -389,6 +406,7 @@ static bool join_ack_in(struct subflow *sf, const struct segment *seg, uint64_t 
         return false;
     }
     c->env->counters.MPJoinAckRx++;
+    c->env->counters.MPJoinPortAckRx += sf->tcp.local.port != c->local.port;
     tcp_want_ack(&sf->tcp); /* the fourth segment, which lets the client send */
     subflow_established(sf, now_us);
     return true;
@@ -426,7 +444,8 @@ static void capable_out(const struct plait_conn *c, bool syn, const struct tcp_r
 {
     struct mptcp_capable *m = &o->capable;
     m->version = c->version;
-    m->flags = (uint8_t)(MPC_HMAC | (c->checksum ? MPC_CHECKSUM : 0));
+    m->flags = (uint8_t)(MPC_HMAC | (c->checksum ? MPC_CHECKSUM : 0) |
+                         (c->no_join_initial ? MPC_NO_JOIN : 0));
     m->sender_key = c->local_key;
     m->receiver_key = c->remote_key;
     m->has_checksum = false;

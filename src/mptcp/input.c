@@ -17,6 +17,8 @@ static void progress(struct subflow *sf)
     sf->stale = false;
     c->env->counters.SubflowRecover++;
     conn_event(c, sf, PLAIT_EV_SUBFLOW_RECOVERED, PLAIT_WHY_NONE, 0, 0, 0, 0);
+    announce_again(c);
+    paths_subflow(sf, PLAIT_PM_SUBFLOW_RECOVERED);
 }
 
 /* Another subflow is there to carry the data. */
@@ -31,7 +33,8 @@ static bool replaced(const struct subflow *sf)
 static void timed_out(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    tcp_set_rto_ceiling(&sf->tcp, replaced(sf) ? STALE_RTO_MAX_US : 0);
+    if (sf->joined) /* a SYN has a ceiling of its own */
+        tcp_set_rto_ceiling(&sf->tcp, replaced(sf) ? STALE_RTO_MAX_US : 0);
     c->env->counters.Timeouts++;
     if (sf->timeouts < UINT8_MAX)
         sf->timeouts++;
@@ -40,8 +43,10 @@ static void timed_out(struct subflow *sf)
                1, 0);
     if (!sf->stale && sf->timeouts >= c->env->config.stale_timeouts && sf->joined) {
         sf->stale = true;
+        sf->stale_us = c->env->now_us;
         c->env->counters.SubflowStale++;
         conn_event(c, sf, PLAIT_EV_SUBFLOW_STALE, PLAIT_WHY_SUBFLOW_TIMEOUT, sf->timeouts, 0, 0, 0);
+        paths_subflow(sf, PLAIT_PM_SUBFLOW_STALE);
     }
     subflow_reinject(sf, PLAIT_WHY_SUBFLOW_TIMEOUT);
 }
@@ -133,6 +138,8 @@ void subflow_tick(struct subflow *sf, uint64_t now_us)
         subflow_result(sf, &r);
     }
     stripped_tick(sf, now_us);
+    signal_tick(sf, now_us);
+    addresses_removal_tick(sf, now_us);
     if (sf->join_ack_us <= now_us && sf->join_ack_attempts > sf->tcp.config->syn_retries)
         subflow_reset(sf, PLAIT_WHY_TIMEOUT);
 }
@@ -146,7 +153,8 @@ void conn_tick(struct plait_conn *c, uint64_t now_us)
     fallback_tick(c, now_us);
     reinject_tick(c, now_us);
     reinject_overdue_tick(c, now_us);
-    addresses_tick(c, now_us);
+    announce_tick(c, now_us);
+    paths_tick(c, now_us);
     closing_tick(c, now_us);
     fastclose_tick(c, now_us);
 }

@@ -138,32 +138,11 @@ static uint32_t options_of_version(const struct plait_conn *c, const struct mptc
     return o->present;
 }
 
-static void priority_in(struct subflow *sf, bool backup)
-{
-    sf->backup_remote = backup;
-    conn_event(sf->conn, sf, PLAIT_EV_SUBFLOW_PRIORITY, PLAIT_WHY_NONE, backup, 1, 0, 0);
-}
-
-/* For this subflow, or in version 0 for all that end at one of the peer's
- * addresses (RFC 6824 3.3.8). */
-static void prio_in(struct subflow *sf, const struct mptcp_options *o)
-{
-    struct plait_conn *c = sf->conn;
-    c->env->counters.MPPrioRx++;
-    if (!o->prio.has_addr_id) {
-        priority_in(sf, o->prio.backup);
-        return;
-    }
-    list_each(other, &c->subflows, struct subflow, link)
-        if (other->joined && other->remote_id == o->prio.addr_id)
-            priority_in(other, o->prio.backup);
-}
-
 static void signals_in(struct subflow *sf, const struct mptcp_options *o, uint32_t present,
                        uint64_t now_us)
 {
     if (present & MPO_PRIO)
-        prio_in(sf, o);
+        priority_in(sf, o);
     if (present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR))
         addresses_in(sf, o, now_us);
 }
@@ -174,6 +153,9 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
     struct plait_conn *c = sf->conn;
     const struct mptcp_options *o = &seg->mptcp;
     uint32_t present = options_of_version(c, o);
+    c->env->counters.MPExperimentalRx += (o->present & MPO_EXPERIMENTAL) != 0;
+    c->env->counters.MPOptionIgnored +=
+        o->unknown_count + (uint64_t)o->malformed_count + (present != o->present);
     if ((present & MPO_FAIL) && (seg->flags & TCP_RST)) {
         c->env->counters.MPFailRx++;
         sf->peer_lost = true;

@@ -101,12 +101,9 @@ static void ack_out(const struct subflow *sf, unsigned room, struct mptcp_option
     if (o->present || !c->key_known || (c->plain_in && c->plain_out))
         return;
     if (sf->joined && c->multipath)
-        addresses_out(sf, o);
-    if (sf->prio_pending && mptcp_options_len(o) + 4 <= room) {
-        o->present |= MPO_PRIO;
-        o->prio.backup = sf->backup_local;
-        o->prio.has_addr_id = false;
-    }
+        announce_out(sf, o);
+    if (sf->joined && c->multipath && signal_allowed(sf) && mptcp_options_len(o) + 4 <= room)
+        priority_out(sf, o);
     unsigned used = mptcp_options_len(o);
     if (sf->fin_pending && used + dss_len(c, true) <= room)
         dss_fin_out(c, o);
@@ -124,7 +121,7 @@ static bool ack_is_news(const struct subflow *sf, const struct mptcp_options *o,
 {
     if (o->present & MPO_FAIL)
         return sf->conn->falling.fails_left != 0;
-    if (o->present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR | MPO_PRIO))
+    if (o->present & MPO_SIGNALS)
         return true;
     if (o->present & MPO_JOIN_ACK)
         return sf->join_ack_us <= now_us;
@@ -251,10 +248,8 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
         sf->join_ack_us = now_us + (wait << doublings);
         sf->join_ack_attempts++;
     }
-    if (o->present & MPO_PRIO) {
-        sf->prio_pending = false;
-        n->MPPrioTx++;
-    }
+    if (o->present & MPO_PRIO)
+        priority_sent(sf, o, now_us);
     fallback_sent(sf, plan, now_us);
     if (o->present & MPO_TCPRST)
         n->MPRstTx++;
@@ -268,5 +263,7 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
         c->fin_sent = true;
     }
     if (o->present & (MPO_ADD_ADDR | MPO_REMOVE_ADDR))
-        addresses_sent(sf, o, now_us);
+        announce_sent(sf, o, now_us);
+    if (plan->kind != TCP_PLAN_SYN && plan->kind != TCP_PLAN_RST)
+        signal_sent(sf, plan, now_us);
 }

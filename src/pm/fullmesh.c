@@ -1,26 +1,182 @@
 /* SPDX-License-Identifier: MIT
  *
- * Full mesh: the client opens a subflow from each of its addresses to each of
- * the peer's, within the limit. The server opens none: it announces, and
- * clients behind NAT could not be reached anyway.
+ * Full mesh: an end that may open subflows (the client, unless configured
+ * otherwise) opens one from each of its addresses to each of the peer's,
+ * within the limit.
  *
  * Two addresses are a pair unless it is plain that packets would have to
  * leave by another interface: the remote one is on the network of another
  * local address and not on this one's. An interface that carries a subflow of
- * one family gets none of the other: both would share its bottleneck. A pair
- * that failed is tried again after a pause that doubles from 1 s to 1 min
- * while nothing succeeds.
+ * one family gets none of the other: both would share its bottleneck.
+ *
+ * A pair whose subflow failed is tried again after a pause that depends on why
+ * (RFC 8684 3.6 leaves it to us whether, when and how often): see `pauses`.
+ * News of either address end the pause. A subflow that has been silent for a
+ * while may have lost its state in a NAT: another one is opened beside it, and
+ * whichever answers stays.
+ *
+ * Pauses are kept for MEMORY pairs at most. When more fail the one whose pause
+ * ends first is forgotten, and nothing that is not remembered is tried before
+ * that: there are never more attempts than the pauses allow.
  */
 #include "pm/pm.h"
 
 #include "base/addr.h"
+#include "base/seq.h"
 
-enum { RETRY_FIRST_US = 1000 * 1000, RETRY_MAX_US = 60 * 1000 * 1000 };
+enum {
+    MEMORY = 9,
+    SILENT_US = 3000 * 1000,
+    PATIENCE = 64, /* attempts, then only every SELDOM_MS */
+    SELDOM_MS = 60 * 1000,
+    RST_MPTCP = 1, /* RFC 8684 7.4 */
+    RST_POLICY = 3,
+    RST_OUTSTANDING = 4,
+    RST_MIDDLEBOX = 6
+};
+
+/* A pair that failed, and when it may be tried again (milliseconds, wrapping). */
+struct failed {
+    uint8_t local_id, remote_id;
+    uint8_t times; /* in a row; 0: the slot is free */
+    bool never;    /* only after news */
+    uint32_t at_ms;
+};
 
 struct fullmesh {
-    uint64_t retry_at_us; /* no attempts before */
-    uint32_t pause_us;
+    struct failed failed[MEMORY];
+    bool forgot;
+    uint32_t forgot_ms; /* unknown pairs are not tried before */
 };
+
+/* ---- pauses ---------------------------------------------------------------------- */
+
+struct pause {
+    uint32_t first_ms, most_ms; /* doubling; first 0: never */
+};
+
+/* Soon: the path may be back within seconds. Later: somebody decided so, and
+ * might decide again. Never: it would be refused again. */
+static const struct pause soon = {500, 4000}, later = {15000, 300000}, never = {0, 0};
+
+static struct pause pause_after(const struct plait_pm_news *news)
+{
+    switch (news->failure) {
+    case PLAIT_PM_FAIL_TIMEOUT:
+    case PLAIT_PM_FAIL_UNREACHABLE:
+    case PLAIT_PM_FAIL_CLOSED:
+    case PLAIT_PM_FAIL_LOCAL:
+        return soon;
+    case PLAIT_PM_FAIL_REMOVED:
+        return never;
+    case PLAIT_PM_FAIL_RESET:
+    case PLAIT_PM_FAIL_REFUSED:
+        if (!news->told) /* by a NAT that lost its state, as likely as by the peer */
+            return soon;
+        break;
+    case PLAIT_PM_FAIL_PROTOCOL:
+        break;
+    }
+    if (news->transient)
+        return soon;
+    return news->reset_reason == RST_MPTCP || news->reset_reason == RST_POLICY ||
+                   news->reset_reason == RST_MIDDLEBOX
+               ? never
+               : later;
+}
+
+static uint32_t pause_ms(const struct pause *p, unsigned times)
+{
+    uint32_t ms = p->first_ms;
+    while (--times && ms < p->most_ms)
+        ms *= 2;
+    return ms < p->most_ms ? ms : p->most_ms;
+}
+
+static uint32_t now_ms(const struct plait_pm_view *v)
+{
+    return (uint32_t)(v->now_us / 1000);
+}
+
+/* ---- memory of failures ------------------------------------------------------------- */
+
+static struct failed *recall(struct fullmesh *m, uint8_t local_id, uint8_t remote_id)
+{
+    for (unsigned i = 0; i < MEMORY; i++) {
+        struct failed *f = &m->failed[i];
+        if (f->times && f->local_id == local_id && f->remote_id == remote_id)
+            return f;
+    }
+    return NULL;
+}
+
+static bool sooner(const struct failed *a, const struct failed *b)
+{
+    return a->never == b->never ? seq_lt(a->at_ms, b->at_ms) : b->never;
+}
+
+/* A free slot, or that of the pair that may be tried first. */
+static struct failed *slot(struct fullmesh *m)
+{
+    struct failed *best = &m->failed[0];
+    for (unsigned i = 0; i < MEMORY; i++) {
+        struct failed *f = &m->failed[i];
+        if (f->times == 0)
+            return f;
+        if (sooner(f, best))
+            best = f;
+    }
+    if (!m->forgot || seq_lt(m->forgot_ms, best->at_ms))
+        m->forgot_ms = best->at_ms;
+    m->forgot = true;
+    *best = (struct failed){0};
+    return best;
+}
+
+static void remember(struct fullmesh *m, const struct plait_pm_view *v)
+{
+    const struct plait_pm_subflow *s = &v->news->subflow;
+    const struct pause p = pause_after(v->news);
+    struct failed *f = recall(m, s->local_id, s->remote_id);
+    if (!f)
+        f = slot(m);
+    f->local_id = s->local_id;
+    f->remote_id = s->remote_id;
+    f->times = (uint8_t)(f->times < UINT8_MAX ? f->times + 1 : UINT8_MAX);
+    f->never = p.first_ms == 0;
+    uint32_t ms = f->times > PATIENCE && p.most_ms < SELDOM_MS ? SELDOM_MS : pause_ms(&p, f->times);
+    f->at_ms = now_ms(v) + (f->never ? SELDOM_MS : ms);
+}
+
+static void forget(struct fullmesh *m, const struct plait_pm_view *v, enum plait_pm_event event)
+{
+    const struct plait_pm_news *n = v->news;
+    for (unsigned i = 0; i < MEMORY; i++) {
+        struct failed *f = &m->failed[i];
+        bool local = event == PLAIT_PM_LOCAL_ADDED || event == PLAIT_PM_LOCAL_REMOVED;
+        bool remote = event == PLAIT_PM_REMOTE_ADDED || event == PLAIT_PM_REMOTE_REMOVED;
+        bool pair = event == PLAIT_PM_SUBFLOW_ESTABLISHED && f->local_id == n->subflow.local_id &&
+                    f->remote_id == n->subflow.remote_id;
+        if (pair || (local && f->local_id == n->id) || (remote && f->remote_id == n->id))
+            *f = (struct failed){0};
+    }
+}
+
+/* The pair has to wait; *wake_us learns until when. */
+static bool paused(struct fullmesh *m, const struct plait_pm_view *v, uint8_t local_id,
+                   uint8_t remote_id, uint64_t *wake_us)
+{
+    const struct failed *f = recall(m, local_id, remote_id);
+    uint32_t at_ms = f ? f->at_ms : m->forgot_ms, now = now_ms(v);
+    if ((!f && !m->forgot) || (!(f && f->never) && seq_leq(at_ms, now)))
+        return false;
+    uint64_t at_us = v->now_us + (uint64_t)(at_ms - now) * 1000;
+    if (!(f && f->never) && at_us < *wake_us)
+        *wake_us = at_us;
+    return true;
+}
+
+/* ---- pairs ---------------------------------------------------------------------------- */
 
 static bool is_pair(const struct plait_pm_view *v, const struct plait_pm_addr *local,
                     const struct plait_pm_addr *remote)
@@ -35,15 +191,34 @@ static bool is_pair(const struct plait_pm_view *v, const struct plait_pm_addr *l
     return true;
 }
 
-static bool connected(const struct plait_pm_view *v, const struct plait_pm_addr *local,
-                      const struct plait_pm_addr *remote)
+static bool silent(const struct plait_pm_view *v, const struct plait_pm_subflow *s)
 {
+    return s->silent_since_us && v->now_us - s->silent_since_us >= SILENT_US;
+}
+
+/* A NAT may show the peer under another address than the one it tells: the ID
+ * is the same. Another port of an address is another place to connect to. */
+static bool connects(const struct plait_pm_subflow *s, const struct plait_pm_addr *local,
+                     const struct plait_pm_addr *remote)
+{
+    bool same = addr_equal(&s->remote.addr, &remote->addr) || s->remote_id == remote->id;
+    return addr_equal(&s->local.addr, &local->addr) && same &&
+           (!s->outgoing || s->remote.port == remote->port);
+}
+
+static bool connected(const struct plait_pm_view *v, const struct plait_pm_addr *local,
+                      const struct plait_pm_addr *remote, uint64_t *wake_us)
+{
+    bool found = false;
     for (unsigned i = 0; i < v->subflow_count; i++) {
         const struct plait_pm_subflow *s = &v->subflows[i];
-        if (addr_equal(&s->local.addr, &local->addr) && addr_equal(&s->remote.addr, &remote->addr))
-            return true;
+        if (!connects(s, local, remote) || silent(v, s))
+            continue;
+        found = true;
+        if (s->silent_since_us && s->silent_since_us + SILENT_US < *wake_us)
+            *wake_us = s->silent_since_us + SILENT_US;
     }
-    return false;
+    return found;
 }
 
 /* `used`, the local address of a subflow, shares the interface of `local` but
@@ -71,47 +246,106 @@ static bool link_taken(const struct plait_pm_view *v, const struct plait_pm_acti
     return false;
 }
 
-/* After a failure wait; anything new to try is tried at once. */
-static bool backing_off(struct fullmesh *m, const struct plait_pm_view *v,
-                        enum plait_pm_event event, uint64_t *wake_us)
+/* ---- decisions --------------------------------------------------------------------------- */
+
+static bool rivals(const struct plait_pm_subflow *a, const struct plait_pm_subflow *b)
 {
-    if (event == PLAIT_PM_SUBFLOW_FAILED) {
-        m->pause_us = m->pause_us ? m->pause_us * 2 : RETRY_FIRST_US;
-        m->pause_us = m->pause_us < RETRY_MAX_US ? m->pause_us : RETRY_MAX_US;
-        m->retry_at_us = v->now_us + m->pause_us;
-    } else if (event != PLAIT_PM_TIMER) {
-        m->pause_us = 0;
-        m->retry_at_us = 0;
+    return a->subflow_id != b->subflow_id && a->outgoing && b->outgoing &&
+           endpoint_equal(&a->remote, &b->remote) && addr_equal(&a->local.addr, &b->local.addr);
+}
+
+/* One that we opened between the same places does not answer, or not yet: the
+ * one that does takes its place. */
+static unsigned close_rivals(const struct plait_pm_view *v, struct plait_pm_action *actions)
+{
+    const struct plait_pm_subflow *good = &v->news->subflow;
+    unsigned n = 0;
+    for (unsigned i = 0; i < v->subflow_count && n < PLAIT_PM_ACTIONS_MAX; i++) {
+        const struct plait_pm_subflow *s = &v->subflows[i];
+        if (!rivals(s, good) || (s->established && !s->silent_since_us))
+            continue;
+        actions[n++] = (struct plait_pm_action){.kind = PLAIT_PM_CLOSE,
+                                                .subflow_id = s->subflow_id,
+                                                .reset_reason = RST_OUTSTANDING};
     }
-    if (v->now_us >= m->retry_at_us)
-        return false;
-    *wake_us = m->retry_at_us;
-    return true;
+    return n;
+}
+
+static unsigned answering(const struct plait_pm_view *v)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < v->subflow_count; i++)
+        n += !silent(v, &v->subflows[i]);
+    return n;
+}
+
+struct pair {
+    const struct plait_pm_addr *local, *remote;
+    unsigned times; /* that it failed in a row */
+};
+
+static bool planned(const struct plait_pm_action *actions, unsigned count,
+                    const struct plait_pm_addr *local, const struct plait_pm_addr *remote)
+{
+    const struct plait_endpoint at = {remote->addr, remote->port};
+    for (unsigned i = 0; i < count; i++)
+        if (actions[i].kind == PLAIT_PM_OPEN && addr_equal(&actions[i].local.addr, &local->addr) &&
+            endpoint_equal(&actions[i].remote, &at))
+            return true;
+    return false;
+}
+
+/* Of those that may be tried now the one that failed least often, so that no
+ * hopeless pair keeps another from its turn. */
+static struct pair next_pair(struct fullmesh *m, const struct plait_pm_view *v,
+                             const struct plait_pm_action *actions, unsigned n, uint64_t *wake_us)
+{
+    struct pair best = {0};
+    for (unsigned l = 0; l < v->local_count; l++)
+        for (unsigned r = 0; r < v->remote_count; r++) {
+            const struct plait_pm_addr *local = &v->locals[l], *remote = &v->remotes[r];
+            if (!is_pair(v, local, remote) || planned(actions, n, local, remote) ||
+                connected(v, local, remote, wake_us) || link_taken(v, actions, n, local) ||
+                paused(m, v, local->id, remote->id, wake_us))
+                continue;
+            const struct failed *f = recall(m, local->id, remote->id);
+            unsigned times = f ? f->times : 0;
+            if (!best.local || times < best.times)
+                best = (struct pair){local, remote, times};
+        }
+    return best;
+}
+
+static unsigned open_pairs(struct fullmesh *m, const struct plait_pm_view *v,
+                           struct plait_pm_action *actions, unsigned n, uint64_t *wake_us)
+{
+    for (unsigned have = answering(v); have < v->subflow_max && n < PLAIT_PM_ACTIONS_MAX; have++) {
+        struct pair p = next_pair(m, v, actions, n, wake_us);
+        if (!p.local)
+            break;
+        actions[n++] = (struct plait_pm_action){.kind = PLAIT_PM_OPEN,
+                                                .local = *p.local,
+                                                .remote = {p.remote->addr, p.remote->port},
+                                                .remote_id = p.remote->id,
+                                                .backup = p.local->backup};
+    }
+    return n;
 }
 
 static unsigned fullmesh_decide(void *state, const struct plait_pm_view *v,
                                 enum plait_pm_event event, struct plait_pm_action *actions,
                                 uint64_t *wake_us)
 {
-    unsigned n = 0, have = v->subflow_count;
-    if (!v->client || backing_off(state, v, event, wake_us))
+    struct fullmesh *m = state;
+    unsigned n = 0;
+    if (!v->opens)
         return 0;
-    for (unsigned l = 0; l < v->local_count; l++)
-        for (unsigned r = 0; r < v->remote_count; r++) {
-            const struct plait_pm_addr *local = &v->locals[l], *remote = &v->remotes[r];
-            if (have >= v->subflow_max || n == PLAIT_PM_ACTIONS_MAX)
-                return n;
-            if (!is_pair(v, local, remote) || connected(v, local, remote) ||
-                link_taken(v, actions, n, local))
-                continue;
-            actions[n++] = (struct plait_pm_action){.kind = PLAIT_PM_OPEN,
-                                                    .local = *local,
-                                                    .remote = {remote->addr, remote->port},
-                                                    .remote_id = remote->id,
-                                                    .backup = local->backup};
-            have++;
-        }
-    return n;
+    if (event == PLAIT_PM_SUBFLOW_FAILED && v->news->subflow.outgoing)
+        remember(m, v);
+    forget(m, v, event);
+    if (event == PLAIT_PM_SUBFLOW_ESTABLISHED || event == PLAIT_PM_SUBFLOW_RECOVERED)
+        n = close_rivals(v, actions);
+    return open_pairs(m, v, actions, n, wake_us);
 }
 
 const struct plait_pm pm_fullmesh = {

@@ -172,6 +172,7 @@ int plait_conn_close_subflow(struct plait_conn *conn, uint32_t subflow_id, uint6
     struct subflow *sf = subflow_by_id(conn, subflow_id);
     if (!sf)
         return PLAIT_E_INVALID;
+    sf->unwanted = true;
     subflow_reset(sf, PLAIT_WHY_LOCAL_CLOSE);
     stack_leave(s);
     return 0;
@@ -186,10 +187,7 @@ int plait_conn_set_backup(struct plait_conn *conn, uint32_t subflow_id, bool bac
         return PLAIT_E_INVALID;
     if (!conn->multipath)
         return PLAIT_E_NOT_MULTIPATH;
-    sf->backup_local = backup;
-    sf->prio_pending = true;
-    conn_event(conn, sf, PLAIT_EV_SUBFLOW_PRIORITY, PLAIT_WHY_NONE, backup, 0, 0, 0);
-    conn_touch(conn);
+    priority_set(sf, backup);
     stack_leave(s);
     return 0;
 }

@@ -36,6 +36,7 @@ void plait_config_default(struct plait_config *config)
         .destinations_max = 256,
         .destination_hold_us = 60 * 1000 * 1000,
         .announce = true,
+        .client_opens = true,
         .joins_accepted = true,
         .nagle = true,
         .timestamps = true,
@@ -51,7 +52,7 @@ void plait_config_default(struct plait_config *config)
         .close_timeout_us = 60 * 1000 * 1000,
         .break_timeout_us = 60 * 1000 * 1000,
         .race_delay_us = 250 * 1000,
-        .add_addr_timeout_us = 1000 * 1000,
+        .add_addr_timeout_us = 120 * 1000 * 1000,
     };
 }
 
@@ -74,6 +75,10 @@ int setup_resolve(const struct mptcp_env *env, const struct plait_options *optio
         .linger_us = o->linger_us,
         .break_timeout_us = o->break_timeout_us ? o->break_timeout_us : config->break_timeout_us,
         .race_delay_us = o->race_delay_us ? o->race_delay_us : config->race_delay_us,
+        .opens = o->opens == PLAIT_OPENS_DEFAULT
+                     ? (client ? config->client_opens : config->server_opens)
+                     : o->opens == PLAIT_OPENS_ON,
+        .no_join_initial = config->no_join_initial || o->no_join_initial,
         .cc = cc ? cc_find(cc) : cc_at(0),
         .sched = sched ? sched_find(sched) : sched_at(0),
         .pm = pm ? pm_find(pm) : pm_at(0),

@@ -8,9 +8,33 @@
 
 static uint8_t id_free(const struct mptcp_env *env)
 {
-    for (unsigned id = 1; id <= LOCAL_ID_MAX; id++)
-        if (!local_by_id(env, (uint8_t)id))
-            return (uint8_t)id;
+    for (unsigned i = 1; i <= LOCAL_ID_MAX; i++) {
+        uint8_t id = (uint8_t)((env->last_local_id + i - 1) % LOCAL_ID_MAX + 1);
+        if (!local_by_id(env, id))
+            return id;
+    }
+    return 0;
+}
+
+/* Room for one more, or an error. */
+static int local_new(struct mptcp_env *env, struct local_addr **out)
+{
+    uint8_t id = id_free(env);
+    if (id == 0)
+        return PLAIT_E_LIMIT;
+    if (env->local_count == env->local_capacity) {
+        unsigned capacity = env->local_capacity ? env->local_capacity * 2 : 4;
+        struct local_addr *grown = mem_alloc(&env->mem, capacity * sizeof *grown);
+        if (!grown)
+            return PLAIT_E_NO_MEMORY;
+        if (env->local_count)
+            memcpy(grown, env->locals, env->local_count * sizeof *grown);
+        mem_free(&env->mem, env->locals, env->local_capacity * sizeof *grown);
+        env->locals = grown;
+        env->local_capacity = capacity;
+    }
+    *out = &env->locals[env->local_count++];
+    (*out)->id = env->last_local_id = id;
     return 0;
 }
 
@@ -29,21 +53,24 @@ int plait_stack_add_addr(struct plait_stack *stack, const struct plait_local *lo
         return PLAIT_E_INVALID;
     now_us = stack_enter(stack, now_us);
     struct local_addr *l = (struct local_addr *)local_find(env, &local->addr);
-    if (!l) {
-        uint8_t id = id_free(env);
-        if (env->local_count == LOCALS_MAX || id == 0)
-            return PLAIT_E_LIMIT;
-        l = &env->locals[env->local_count++];
-        l->id = id;
+    bool known = l != NULL;
+    if (!known) {
+        int error = local_new(env, &l);
+        if (error)
+            return error;
     }
+    bool reprioritised = known && l->local.backup != local->backup;
     l->local = *local;
     struct plait_event ev = {.time_us = env->now_us,
                              .type = PLAIT_EV_ADDR_LOCAL_ADDED,
                              .local = {local->addr, 0},
                              .arg = {l->id, local->mtu}};
     env_event(env, &ev);
-    list_each(c, &env->conns, struct plait_conn, link)
-        addresses_local(c, l, true, now_us);
+    list_each(c, &env->conns, struct plait_conn, link) {
+        if (reprioritised)
+            paths_local_backup(c, l);
+        paths_local(c, l, true, now_us);
+    }
     stack_leave(stack);
     return 0;
 }
@@ -65,7 +92,7 @@ int plait_stack_remove_addr(struct plait_stack *stack, const struct plait_addr *
                              .arg = {gone.id}};
     env_event(env, &ev);
     list_each(c, &env->conns, struct plait_conn, link)
-        addresses_local(c, &gone, false, now_us);
+        paths_local(c, &gone, false, now_us);
     stack_leave(stack);
     return 0;
 }

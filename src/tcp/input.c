@@ -63,6 +63,15 @@ static void reply_reset(struct tcp *t, const struct segment *seg)
 
 /* ---- steps ------------------------------------------------------------------- */
 
+/* A pure ACK whose other options left no room for timestamps: both plait and
+ * Linux send an IPv6 address with a port in this way. */
+static bool timestamp_had_no_room(const struct segment *seg)
+{
+    enum { TIMESTAMP_LEN = 12 };
+    return seg->payload_len == 0 && (seg->mptcp.present & MPO_ADD_ADDR) &&
+           mptcp_options_len(&seg->mptcp) > TCP_OPTIONS_MAX - TIMESTAMP_LEN;
+}
+
 /* RFC 7323 5.3 R1 */
 static bool step_timestamp(struct tcp *t, struct arrival *a)
 {
@@ -71,6 +80,8 @@ static bool step_timestamp(struct tcp *t, struct arrival *a)
     if (!t->timestamps || (a->seg->flags & TCP_RST))
         return true;
     if (!(o->present & OPT_TIMESTAMP)) { /* RFC 7323 3.2: silently */
+        if (timestamp_had_no_room(a->seg))
+            return true;
         t->stats.dropped_paws++;
         return false;
     }

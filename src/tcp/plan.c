@@ -48,10 +48,17 @@ static void put_timestamp(const struct planning *k)
     o->tsecr = k->t->receiver.ts_recent_set ? k->t->receiver.ts_recent : 0;
 }
 
+/* Timestamps give way to an option of the owner that leaves no room for them:
+ * ADD_ADDR with an IPv6 address and a port (RFC 8684 3.4.1) has 30 bytes. */
+static bool timestamp_fits(const struct planning *k, uint8_t owner_len)
+{
+    return k->t->timestamps && owner_len + TIMESTAMP_LEN <= TCP_OPTIONS_MAX;
+}
+
 /* SACK blocks that fit beside the owner's options. */
 static unsigned sack_count(const struct planning *k, uint8_t owner_len)
 {
-    unsigned used = (k->t->timestamps ? TIMESTAMP_LEN : 0) + owner_len;
+    unsigned used = (timestamp_fits(k, owner_len) ? TIMESTAMP_LEN : 0) + owner_len;
     return tcp_sack_count(k->t, used < TCP_OPTIONS_MAX ? TCP_OPTIONS_MAX - used : 0);
 }
 
@@ -74,7 +81,7 @@ static bool start_open(const struct planning *k, enum tcp_plan_kind kind, uint32
     start(k, kind, seq, flags | TCP_ACK);
     k->p->seg.ack = k->t->rcv_nxt;
     k->p->seg.window = window_field(k->t, k->ask);
-    if (k->t->timestamps)
+    if (timestamp_fits(k, owner_len))
         put_timestamp(k);
     if (!(flags & TCP_RST))
         tcp_sack_write(k->t, sack_count(k, owner_len), &k->p->seg.tcp);

@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "mptcp/keys.h"
 #include "plait/plait.h"
+#include "wire/checksum.h"
 #include "wire/offload.h"
 #include "wire/segment.h"
 
@@ -142,6 +143,24 @@ static inline void trace_send(struct trace *t, struct segment seg, const void *p
     segment_encode(&seg, &iov, len ? 1 : 0, 0, &tx);
     struct plait_packet_rx rx = {.data = t->in};
     rx.len = (uint32_t)offload_write(&tx, 0, t->in, sizeof t->in);
+    plait_stack_rx(t->stack, &rx, t->now);
+    plait_stack_check(t->stack);
+}
+
+/* The same with one more option, written as bytes (a multiple of four). */
+static inline void trace_send_raw_option(struct trace *t, const struct segment seg,
+                                         const uint8_t *option, uint32_t len)
+{
+    enum { IPV4_LEN = 20, TCP_OFFSET = 12, TOTAL_LEN = 2, IP_SUM = 10 };
+    struct plait_packet_tx tx;
+    segment_encode(&seg, NULL, 0, 0, &tx);
+    struct plait_packet_rx rx = {.data = t->in, .csum_ok = true};
+    rx.len = (uint32_t)offload_write(&tx, 0, t->in, sizeof t->in) + len;
+    memcpy(t->in + rx.len - len, option, len);
+    t->in[IPV4_LEN + TCP_OFFSET] = (uint8_t)(t->in[IPV4_LEN + TCP_OFFSET] + (len / 4 << 4));
+    put_be16(t->in + TOTAL_LEN, (uint16_t)rx.len);
+    put_be16(t->in + IP_SUM, 0);
+    put_be16(t->in + IP_SUM, (uint16_t)~csum_partial(t->in, IPV4_LEN));
     plait_stack_rx(t->stack, &rx, t->now);
     plait_stack_check(t->stack);
 }

@@ -24,6 +24,7 @@ struct flow {
 
 struct peer {
     struct trace *t;
+    struct plait_endpoint us;   /* the stack's address that the peer talks to */
     uint64_t our_key, our_idsn; /* the stack's */
     uint64_t idsn;              /* the peer's */
     uint8_t version;
@@ -124,7 +125,7 @@ static inline unsigned peer_settle(struct peer *p)
 static inline struct segment peer_segment(const struct peer *p, unsigned flow, uint32_t offset)
 {
     return (struct segment){.src = p->flows[flow].at,
-                            .dst = TRACE_US,
+                            .dst = p->us,
                             .flags = TCP_ACK,
                             .seq = FLOW_ISS + 1 + offset,
                             .ack = p->flows[flow].rcv_nxt,
@@ -243,7 +244,7 @@ static inline void peer_syn(struct peer *p, unsigned flow, struct mptcp_options 
 {
     trace_send(p->t,
                (struct segment){.src = p->flows[flow].at,
-                                .dst = TRACE_US,
+                                .dst = p->us,
                                 .flags = TCP_SYN,
                                 .seq = FLOW_ISS,
                                 .window = 65535,
@@ -261,6 +262,7 @@ static inline struct peer *peer_fresh(const struct plait_config *base, uint8_t v
     config.sink = (struct plait_event_sink){p, peer_event};
     config.burst_max_bytes = 0;
     p->t = trace_new(&config);
+    p->us = TRACE_US;
     p->checksum = checksum;
     p->version = version;
     p->idsn = key_derive(version, TRACE_PEER_KEY).idsn;

@@ -73,6 +73,7 @@ struct mesh {
     struct plait_pm_addr locals[4], remotes[4];
     struct plait_pm_subflow subflows[4];
     struct plait_pm_view view;
+    struct plait_pm_news news;
     uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8];
     struct plait_pm_action actions[PLAIT_PM_ACTIONS_MAX];
     uint64_t wake_us;
@@ -81,6 +82,8 @@ struct mesh {
 static void mesh_init(struct mesh *m, unsigned locals, unsigned remotes, unsigned subflows)
 {
     m->view = (struct plait_pm_view){.client = true,
+                                     .opens = true,
+                                     .news = &m->news,
                                      .confirmed = true,
                                      .locals = m->locals,
                                      .remotes = m->remotes,
@@ -116,7 +119,7 @@ static void fullmesh_opens_every_missing_pair(void **state)
     assert_int_equal(m.actions[0].remote_id, 5);
     m.view.subflow_max = 2;
     assert_int_equal(mesh_decide(&m, PLAIT_PM_CONFIRMED), 1);
-    m.view.client = false;
+    m.view.opens = false;
     assert_int_equal(mesh_decide(&m, PLAIT_PM_CONFIRMED), 0);
 }
 
@@ -148,21 +151,185 @@ static void fullmesh_uses_one_family_an_interface(void **state)
     assert_int_equal(m.actions[0].local.id, 2);
 }
 
-static void fullmesh_backs_off_after_failures(void **state)
+/* ---- after failures ------------------------------------------------------------------ */
+
+static struct mesh mesh_pair(void)
 {
-    struct mesh m = {.locals = {{.addr = V4(10, 0, 0, 1)}},
-                     .remotes = {{.addr = V4(192, 0, 2, 1)}}};
+    return (struct mesh){.locals = {{.addr = V4(10, 0, 0, 1), .id = 3}},
+                         .remotes = {{.addr = V4(192, 0, 2, 1), .port = 80, .id = 4}},
+                         .news = {.subflow = {.local_id = 3, .remote_id = 4, .outgoing = true}}};
+}
+
+static void fullmesh_tries_again_after_a_pause(void **state)
+{
+    struct mesh m = mesh_pair();
     (void)state;
     mesh_init(&m, 1, 1, 0);
-    for (uint64_t pause = 1000000; pause < 60000000; pause *= 2) {
+    m.news.failure = PLAIT_PM_FAIL_TIMEOUT;
+    for (uint64_t pause = 500000; pause <= 4000000; pause *= 2) {
         assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED), 0);
         assert_int_equal(m.wake_us, m.view.now_us + pause);
-        m.view.now_us = m.wake_us;
+        m.view.now_us = m.wake_us - 1000;
+        assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), 0);
+        m.view.now_us += 1000;
         assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), 1);
     }
-    assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED), 0);
+    for (int i = 4; i < 64; i++) { /* a dead path is asked every four seconds for a while, */
+        assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED), 0);
+        assert_int_equal(m.wake_us, m.view.now_us + 4000000);
+        m.view.now_us = m.wake_us;
+    }
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED), 0); /* then seldom */
     assert_int_equal(m.wake_us, m.view.now_us + 60000000);
+    m.news.id = 3;
     assert_int_equal(mesh_decide(&m, PLAIT_PM_LOCAL_ADDED), 1); /* news: at once */
+}
+
+struct failure_row {
+    enum plait_pm_failure failure;
+    bool told, transient;
+    uint8_t reason;
+    uint64_t pause_us; /* 0: never */
+};
+
+/* RFC 8684 3.6: whether and when to try again follows from the reason. */
+static void fullmesh_pauses_by_reason(void **state)
+{
+    static const struct failure_row rows[] = {
+        {PLAIT_PM_FAIL_TIMEOUT, false, true, 0, 500000},
+        {PLAIT_PM_FAIL_UNREACHABLE, false, false, 0, 500000},
+        {PLAIT_PM_FAIL_LOCAL, false, false, 0, 500000},
+        {PLAIT_PM_FAIL_RESET, false, false, 0, 500000}, /* a NAT's, perhaps */
+        {PLAIT_PM_FAIL_REFUSED, false, false, 0, 500000},
+        {PLAIT_PM_FAIL_RESET, true, true, 0, 500000},
+        {PLAIT_PM_FAIL_RESET, true, true, 2, 500000},
+        {PLAIT_PM_FAIL_RESET, true, true, 6, 500000},
+        {PLAIT_PM_FAIL_RESET, true, false, 0, 15000000},
+        {PLAIT_PM_FAIL_RESET, true, false, 2, 15000000},
+        {PLAIT_PM_FAIL_RESET, true, false, 4, 15000000},
+        {PLAIT_PM_FAIL_RESET, true, false, 5, 15000000},
+        {PLAIT_PM_FAIL_REFUSED, true, false, 1, 0},
+        {PLAIT_PM_FAIL_REFUSED, true, false, 3, 0},
+        {PLAIT_PM_FAIL_RESET, true, false, 6, 0},
+        {PLAIT_PM_FAIL_PROTOCOL, false, false, 1, 0}, /* no MPTCP on that path */
+        {PLAIT_PM_FAIL_PROTOCOL, false, true, 6, 500000},
+        {PLAIT_PM_FAIL_REMOVED, false, false, 0, 0},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct mesh m = mesh_pair();
+        mesh_init(&m, 1, 1, 0);
+        m.news.failure = rows[i].failure;
+        m.news.told = rows[i].told;
+        m.news.transient = rows[i].transient;
+        m.news.reset_reason = rows[i].reason;
+        assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED), 0);
+        assert_int_equal(m.wake_us, rows[i].pause_us ? rows[i].pause_us : UINT64_MAX);
+        m.view.now_us += rows[i].pause_us ? rows[i].pause_us : 3600000000;
+        assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), rows[i].pause_us != 0);
+        m.news.id = 4;
+        assert_int_equal(mesh_decide(&m, PLAIT_PM_REMOTE_ADDED), 1); /* told again */
+    }
+}
+
+/* More pairs fail than it remembers: none is tried too soon. */
+static void fullmesh_forgets_no_pause(void **state)
+{
+    struct plait_pm_addr remotes[40];
+    struct mesh m = mesh_pair();
+    (void)state;
+    mesh_init(&m, 1, 1, 0);
+    for (uint8_t i = 0; i < 40; i++)
+        remotes[i] =
+            (struct plait_pm_addr){.addr = V4(192, 0, 2, i), .port = 80, .id = i, .usable = true};
+    m.view.remotes = remotes;
+    m.view.remote_count = 40;
+    m.view.subflow_max = 100;
+    m.news.failure = PLAIT_PM_FAIL_TIMEOUT;
+    for (uint8_t i = 0; i < 40; i++) {
+        m.news.subflow.remote_id = i;
+        mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED);
+    }
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), 0);
+    assert_int_equal(m.wake_us, 500000);
+    m.view.now_us = 499000;
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), 0);
+    m.view.now_us = 500000;
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), PLAIT_PM_ACTIONS_MAX);
+}
+
+/* A hopeless pair does not keep another from its turn. */
+static void fullmesh_tries_the_least_hopeless_first(void **state)
+{
+    struct mesh m = {.locals = {{.addr = V4(10, 0, 0, 1), .id = 1},
+                                {.addr = V4(10, 0, 1, 1), .id = 2}},
+                     .remotes = {{.addr = V4(192, 0, 2, 1), .port = 80}},
+                     .news = {.subflow = {.local_id = 1, .outgoing = true}}};
+    (void)state;
+    mesh_init(&m, 2, 1, 0);
+    m.view.subflow_max = 1;
+    mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED);
+    m.view.now_us += 10000000;
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), 1);
+    assert_int_equal(m.actions[0].local.id, 2);
+}
+
+static void fullmesh_opens_beside_a_silent_subflow(void **state)
+{
+    struct mesh m = mesh_pair();
+    (void)state;
+    m.view.now_us = 0;
+    m.subflows[0] = (struct plait_pm_subflow){.subflow_id = 1,
+                                              .local_id = 3,
+                                              .remote_id = 4,
+                                              .local = {m.locals[0].addr, 5000},
+                                              .remote = {m.remotes[0].addr, 80},
+                                              .established = true,
+                                              .outgoing = true,
+                                              .silent_since_us = 1000000};
+    mesh_init(&m, 1, 1, 1);
+    m.view.now_us = 1000000;
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_STALE), 0);
+    assert_int_equal(m.wake_us, 4000000);
+    m.view.now_us = m.wake_us;
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), 1);
+    assert_int_equal(m.actions[0].kind, PLAIT_PM_OPEN);
+
+    /* The new one is established: the silent one goes. */
+    m.subflows[1] = m.subflows[0];
+    m.subflows[1].subflow_id = 2;
+    m.subflows[1].local.port = 5001;
+    m.subflows[1].silent_since_us = 0;
+    m.view.subflow_count = 2;
+    m.news.subflow = m.subflows[1];
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_ESTABLISHED), 1);
+    assert_int_equal(m.actions[0].kind, PLAIT_PM_CLOSE);
+    assert_int_equal(m.actions[0].subflow_id, 1);
+    assert_int_equal(m.actions[0].reset_reason, 4);
+
+    /* Or the old one answers first: the attempt ends. */
+    m.subflows[0].silent_since_us = 0;
+    m.subflows[1].established = false;
+    m.news.subflow = m.subflows[0];
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_RECOVERED), 1);
+    assert_int_equal(m.actions[0].subflow_id, 2);
+}
+
+/* A NAT shows another address than the peer tells; another port is another
+ * place to connect to. */
+static void fullmesh_knows_a_peer_by_its_id(void **state)
+{
+    struct mesh m = mesh_pair();
+    (void)state;
+    m.subflows[0] = (struct plait_pm_subflow){.local_id = 3,
+                                              .remote_id = 4,
+                                              .local = {m.locals[0].addr, 5000},
+                                              .remote = {V4(198, 51, 100, 1), 33000}};
+    mesh_init(&m, 1, 1, 1);
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_REMOTE_ADDED), 0);
+    m.subflows[0].outgoing = true;
+    m.subflows[0].remote = (struct plait_endpoint){m.remotes[0].addr, 8080};
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_REMOTE_ADDED), 1);
 }
 
 int main(void)
@@ -173,7 +340,12 @@ int main(void)
         cmocka_unit_test(fullmesh_opens_every_missing_pair),
         cmocka_unit_test(fullmesh_leaves_foreign_networks_alone),
         cmocka_unit_test(fullmesh_uses_one_family_an_interface),
-        cmocka_unit_test(fullmesh_backs_off_after_failures),
+        cmocka_unit_test(fullmesh_tries_again_after_a_pause),
+        cmocka_unit_test(fullmesh_pauses_by_reason),
+        cmocka_unit_test(fullmesh_forgets_no_pause),
+        cmocka_unit_test(fullmesh_tries_the_least_hopeless_first),
+        cmocka_unit_test(fullmesh_opens_beside_a_silent_subflow),
+        cmocka_unit_test(fullmesh_knows_a_peer_by_its_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
