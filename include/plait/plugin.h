@@ -121,6 +121,7 @@ struct plait_pm_subflow {
     struct plait_endpoint local, remote;
     bool established, backup;
     bool outgoing;            /* opened by this end */
+    bool by_hand;             /* the application wanted it: not for the path manager to close */
     uint64_t silent_since_us; /* when it last timed out first; 0: it answers */
 };
 

@@ -198,10 +198,9 @@ static void remove_addr_in(struct subflow *by, uint8_t id, uint64_t now_us)
     if (id == 0)
         c->peer_initial_removed = true;
     list_each(sf, &c->subflows, struct subflow, link)
-        if (sf->remote_id == id && sf->joined && !sf->gone) {
+        if (sf->remote_id == id && sf->joined && !sf->gone && sf->removal_us == TIMER_NEVER) {
             known = true;
-            if (sf->removal_us == TIMER_NEVER)
-                removal_begin(sf, now_us);
+            removal_begin(sf, now_us);
         }
     if (!known) { /* silently ignored (3.4.2): also a repeat */
         c->env->counters.RmAddrDrop++;

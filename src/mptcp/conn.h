@@ -105,6 +105,7 @@ struct subflow {
     bool backup_local, backup_remote;
     bool quiet;    /* tcp_plan said none and nothing happened since */
     bool gone;     /* over: reaped by conn_finish */
+    bool by_hand;  /* opened by the application */
     bool unwanted; /* closed by the path manager or by hand: no failure */
 
     /* handshake.c */

@@ -73,6 +73,7 @@ static struct plait_pm_subflow view_subflow(const struct subflow *sf)
         .established = sf->joined,
         .outgoing =
             sf->kind == SUBFLOW_JOIN_OUT || (sf->kind == SUBFLOW_INITIAL && sf->conn->client),
+        .by_hand = sf->by_hand,
         .backup = sf->backup_local || sf->backup_remote,
         .silent_since_us = sf->stale ? sf->stale_us : 0,
     };

@@ -250,7 +250,7 @@ static bool link_taken(const struct plait_pm_view *v, const struct plait_pm_acti
 
 static bool rivals(const struct plait_pm_subflow *a, const struct plait_pm_subflow *b)
 {
-    return a->subflow_id != b->subflow_id && a->outgoing && b->outgoing &&
+    return a->subflow_id != b->subflow_id && a->outgoing && b->outgoing && !a->by_hand &&
            endpoint_equal(&a->remote, &b->remote) && addr_equal(&a->local.addr, &b->local.addr);
 }
 

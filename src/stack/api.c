@@ -162,6 +162,8 @@ int plait_conn_open_subflow(struct plait_conn *conn, const struct plait_endpoint
         if (addr_equal(&conn->remotes[i].addr, &remote->addr))
             remote_id = conn->remotes[i].id;
     int error = conn_join(conn, local, remote, remote_id, backup, now_us);
+    if (!error)
+        subflow_by_id(conn, conn->next_subflow_id)->by_hand = true;
     stack_leave(s);
     return error;
 }
