@@ -252,6 +252,40 @@ bool addr_is_private(const struct plait_addr *a)
     return a->family == PLAIT_IPV6 && (a->bytes[0] & 0xfe) == 0xfc;
 }
 
+static bool port_parse(const char *text, uint16_t *out)
+{
+    uint32_t port = 0;
+    for (const char *c = text; *c; c++) {
+        if (*c < '0' || *c > '9' || port > UINT16_MAX)
+            return false;
+        port = port * 10 + (uint32_t)(*c - '0');
+    }
+    *out = (uint16_t)port;
+    return port > 0 && port <= UINT16_MAX;
+}
+
+bool endpoint_parse(const char *text, struct plait_endpoint *out)
+{
+    char copy[ENDPOINT_TEXT_MAX];
+    struct plait_endpoint e = {.port = 0};
+    if (addr_parse(text, &e.addr)) {
+        *out = e;
+        return true;
+    }
+    bool bracket = text[0] == '[';
+    const char *colon = strrchr(text, ':');
+    size_t len = colon ? (size_t)(colon - text) : 0;
+    if (len < 2 || len >= sizeof copy || (bracket && colon[-1] != ']') ||
+        !port_parse(colon + 1, &e.port))
+        return false;
+    memcpy(copy, text + bracket, len - 2 * (size_t)bracket);
+    copy[len - 2 * (size_t)bracket] = '\0';
+    if (!addr_parse(copy, &e.addr) || bracket != (e.addr.family == PLAIT_IPV6))
+        return false;
+    *out = e;
+    return true;
+}
+
 bool addr_same_network(const struct plait_addr *a, const struct plait_addr *b, uint8_t prefix_len)
 {
     if (prefix_len == 0 || a->family != b->family)

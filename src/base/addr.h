@@ -32,6 +32,8 @@ char *addr_format(const struct plait_addr *a, char *buf);
 char *endpoint_format(const struct plait_endpoint *e, char *buf);
 /* False when text is neither an IPv4 nor an IPv6 address. */
 bool addr_parse(const char *text, struct plait_addr *out);
+/* What endpoint_format writes, or an address alone: port 0. */
+bool endpoint_parse(const char *text, struct plait_endpoint *out);
 
 /* Both of one family and equal in their first prefix_len bits; false for
  * prefix_len 0 (not known). */

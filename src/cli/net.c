@@ -17,14 +17,14 @@ static bool set_limits(void *at, char *const *values, char *why)
     char copy[64];
     char *rest = copy;
 
-    snprintf(why, OPTION_WHY_MAX, "write subflows=N,addrs=N with numbers up to 32");
+    snprintf(why, OPTION_WHY_MAX, "write subflows=N,addrs=N with numbers up to 255");
     if (strlen(values[0]) >= sizeof copy)
         return false;
     memcpy(copy, values[0], strlen(values[0]) + 1);
     for (char *item; (item = strsep(&rest, ",")) != NULL;) {
         uint64_t number;
         char *value = strchr(item, '=');
-        if (!value || !parse_count(value + 1, &number) || number > 32)
+        if (!value || !parse_count(value + 1, &number) || number > 255)
             return false;
         *value = 0;
         if (strcmp(item, "subflows") == 0)
@@ -72,6 +72,12 @@ const struct option_row net_rows[] = {
     {0, "limits", "LIST", OPTION_CUSTOM, 0,
      "subflows=N: additional subflows to open;\naddrs=N: announced addresses to use", set_limits,
      0},
+    {0, "announce", "ADDR[:PORT]", OPTION_LIST, AT(announce),
+     "tell peers this one of our addresses and take joins at PORT\n(may be repeated; "
+     "default: a server tells all it has)",
+     NULL, 0},
+    {0, "no-join-initial", NULL, OPTION_FLAG, AT(no_join_initial),
+     "ask peers to join at announced addresses only", NULL, 0},
     {0, "tcp", NULL, OPTION_FLAG, AT(tcp), "plain TCP, no Multipath TCP", NULL, 0},
     {0, "mptcp-version", "VERSION", OPTION_CUSTOM, 0,
      "auto: offer 1, answer each client in its version (default);\n1 (RFC 8684) or 0 (RFC 6824): "
@@ -160,6 +166,22 @@ static int check_names(const struct net_options *o)
     return good ? HOST_OK : HOST_FAIL_USAGE;
 }
 
+static int take_announced(const struct net_options *o, struct host_options *h)
+{
+    if (o->announce.count > HOST_LOCALS_MAX) {
+        cli_error("--announce may be given at most %d times", HOST_LOCALS_MAX);
+        return HOST_FAIL_USAGE;
+    }
+    for (unsigned i = 0; i < o->announce.count; i++)
+        if (!endpoint_parse(o->announce.items[i], &h->announce[h->announce_count++])) {
+            cli_error("'%s' is no address with or without a port: write --announce 192.0.2.1:443 "
+                      "or [2001:db8::1]:443",
+                      o->announce.items[i]);
+            return HOST_FAIL_USAGE;
+        }
+    return HOST_OK;
+}
+
 static int take_locals(const struct net_options *o, struct host_options *h)
 {
     for (unsigned i = 0; i < o->locals.count; i++) {
@@ -196,6 +218,8 @@ static void take_engine(const struct net_options *o, struct plait_config *config
     config->multipath = !o->tcp;
     config->version = o->version;
     config->checksum = o->checksum;
+    config->client_announces = o->announce.count > 0;
+    config->no_join_initial = o->no_join_initial;
     if (o->subflows) {
         config->subflows_wanted = (uint16_t)(o->subflows - 1);
         config->subflows_max = (uint16_t)o->subflows;
@@ -224,6 +248,8 @@ int net_open(const struct net_options *o, struct host **out)
     int failure = check_names(o);
     if (!failure)
         failure = take_locals(o, &h);
+    if (!failure)
+        failure = take_announced(o, &h);
     if (failure)
         return failure;
     take_engine(o, &h.engine);

@@ -11,9 +11,10 @@
 struct net_options {
     const char *driver, *pcap, *events;
     const char *cc, *scheduler, *path_manager;
-    struct option_list locals, tun;
+    struct option_list locals, tun, announce;
     unsigned subflows, addrs; /* --limits, stored plus one; 0: the default */
     enum plait_version version;
+    bool no_join_initial;
     uint64_t break_timeout_us; /* 0: the default */
     bool checksum, tcp, ipv4, ipv6, no_race, verbose;
 };

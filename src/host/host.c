@@ -162,6 +162,8 @@ int host_open(const struct host_options *options, struct host **out, struct host
     if (!failure)
         failure = locals_open(h, options, err);
     if (!failure)
+        failure = ports_announced(h, err);
+    if (!failure)
         failure = ports_add(h, options->ports ? options->ports : PORTS_DEFAULT, err);
     if (failure) {
         host_close(h);

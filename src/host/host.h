@@ -44,14 +44,18 @@ struct host_options {
     const char *driver;                        /* NULL or "auto", "packet", "tun" */
     struct plait_addr locals[HOST_LOCALS_MAX]; /* use only these of the host's addresses */
     unsigned local_count;                      /* 0: all of them */
-    unsigned ports;                            /* held for outgoing subflows; 0: 32 */
-    struct plait_config engine;                /* secret and allocator are filled in when zero;
+    /* Tell peers these addresses only, each with its port, which is held; port
+     * 0: the connection's. A port is told for joins alone: nothing need listen. */
+    struct plait_endpoint announce[HOST_LOCALS_MAX];
+    unsigned announce_count;      /* 0: as the engine's configuration says, without ports */
+    unsigned ports;               /* held for outgoing subflows; 0: 32 */
+    struct plait_config engine;   /* secret and allocator are filled in when zero;
                                     * its sink is called after the events file */
-    const char *pcap_path;                     /* capture everything; NULL: nothing */
-    const char *events_path;                   /* JSON lines; "-": standard error; NULL: nothing */
-    struct io_tun_config tun;                  /* driver "tun" */
-    struct io_fault_config fault;              /* all zero: none */
-    bool signals;                              /* SIGINT and SIGTERM only set host_signal */
+    const char *pcap_path;        /* capture everything; NULL: nothing */
+    const char *events_path;      /* JSON lines; "-": standard error; NULL: nothing */
+    struct io_tun_config tun;     /* driver "tun" */
+    struct io_fault_config fault; /* all zero: none */
+    bool signals;                 /* SIGINT and SIGTERM only set host_signal */
 };
 
 /* Everything at its default, the engine's configuration included. */

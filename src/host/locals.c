@@ -28,9 +28,25 @@ static struct plait_local *find(struct locals *l, const struct plait_addr *addr)
     return NULL;
 }
 
-static void add(struct host *h, const struct plait_local *local)
+/* Where something is announced, it alone is. */
+static void set_announced(const struct locals *l, struct plait_local *local)
+{
+    bool found = false;
+
+    for (unsigned i = 0; i < l->announce_count; i++) {
+        if (!addr_equal(&l->announce[i].addr, &local->addr))
+            continue;
+        found = true;
+        local->port = l->announce[i].port;
+    }
+    local->no_announce = (local->no_announce || l->announce_count > 0) && !found;
+}
+
+static void add(struct host *h, struct plait_local *local)
 {
     struct locals *l = &h->locals;
+
+    set_announced(l, local);
     struct plait_local *known = find(l, &local->addr);
 
     if (!known && l->count == LOCALS_KEPT_MAX)
@@ -98,6 +114,8 @@ int locals_open(struct host *h, const struct host_options *options, struct host_
     struct locals *l = &h->locals;
     int error;
 
+    memcpy(l->announce, options->announce, sizeof l->announce);
+    l->announce_count = options->announce_count;
     if (options->driver && strcmp(options->driver, "tun") == 0)
         return open_tun(h, &options->tun, err);
     if (options->local_count > HOST_LOCALS_MAX)
@@ -114,6 +132,9 @@ int locals_open(struct host *h, const struct host_options *options, struct host_
     for (unsigned i = 0; i < l->only_count; i++)
         if (!find(l, &l->only[i]))
             return fail_address(err, &l->only[i]);
+    for (unsigned i = 0; i < l->announce_count; i++)
+        if (!find(l, &l->announce[i].addr))
+            return fail_address(err, &l->announce[i].addr);
     return HOST_OK;
 }
 

@@ -39,6 +39,17 @@ int ports_add(struct host *h, unsigned count, struct host_error *err)
     return HOST_OK;
 }
 
+int ports_announced(struct host *h, struct host_error *err)
+{
+    for (unsigned i = 0; i < h->locals.announce_count; i++) {
+        uint16_t port = h->locals.announce[i].port;
+        int error = port ? hold(h, &port) : 0;
+        if (error)
+            return fail_port(err, port, error);
+    }
+    return HOST_OK;
+}
+
 int host_listen(struct host *h, const struct plait_endpoint *local,
                 const struct plait_options *options, struct plait_listener **out,
                 struct host_error *err)

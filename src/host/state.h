@@ -25,6 +25,8 @@ enum { LOCALS_KEPT_MAX = 64 };
 struct locals {
     struct plait_addr only[HOST_LOCALS_MAX]; /* when only_count > 0 */
     unsigned only_count;
+    struct plait_endpoint announce[HOST_LOCALS_MAX];
+    unsigned announce_count;
     struct plait_local list[LOCALS_KEPT_MAX]; /* those the engine has now */
     unsigned count;
     struct io_watch *watch; /* NULL: the driver brings its own addresses */
@@ -62,6 +64,8 @@ bool locals_leads(const struct host *h, const struct plait_addr *local,
 bool locals_pick(const struct host *h, const struct plait_addr *remote, struct plait_addr *out);
 
 /* ports.c */
+/* Hold the ports that are announced. */
+int ports_announced(struct host *h, struct host_error *err);
 /* Hold `count` more ports for outgoing subflows. */
 int ports_add(struct host *h, unsigned count, struct host_error *err);
 /* Connect between one of these pairs, whose local ports are open. */

@@ -252,9 +252,45 @@ static void test_events_and_reasons_have_names(void **state)
     assert_string_equal(plait_reason_name(PLAIT_WHY_COUNT), "unknown");
 }
 
+static void endpoints_are_read_as_written(void **state)
+{
+    static const struct {
+        const char *text, *addr;
+        uint16_t port;
+    } rows[] = {{"192.0.2.1", "192.0.2.1", 0},
+                {"192.0.2.1:80", "192.0.2.1", 80},
+                {"2001:db8::1", "2001:db8::1", 0},
+                {"[2001:db8::1]:65535", "2001:db8::1", 65535}};
+    static const char *const bad[] = {"",
+                                      ":80",
+                                      "192.0.2.1:",
+                                      "192.0.2.1:0",
+                                      "192.0.2.1:65536",
+                                      "192.0.2.1:99999999999",
+                                      "192.0.2.1:8x",
+                                      "[192.0.2.1]:80",
+                                      "[2001:db8::1]",
+                                      "[2001:db8::1]80",
+                                      "[]:80",
+                                      "host:80"};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct plait_endpoint e;
+        char text[ADDR_TEXT_MAX];
+        assert_true(endpoint_parse(rows[i].text, &e));
+        assert_string_equal(addr_format(&e.addr, text), rows[i].addr);
+        assert_int_equal(e.port, rows[i].port);
+    }
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct plait_endpoint e;
+        assert_false(endpoint_parse(bad[i], &e));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(endpoints_are_read_as_written),
         cmocka_unit_test(test_text_is_rfc5952),
         cmocka_unit_test(test_parsing_is_strict),
         cmocka_unit_test(test_text_agrees_with_the_library),
