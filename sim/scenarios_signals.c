@@ -10,6 +10,9 @@
 
 #define WIFI "rate=20mbit,delay=10ms,queue=100kB"
 #define LTE "rate=10mbit,delay=30ms,queue=100kB"
+/* Slower ones, where it is time that passes and not bytes. */
+#define SLOW_WIFI "rate=2mbit,delay=10ms,queue=30kB"
+#define SLOW_LTE "rate=1mbit,delay=30ms,queue=30kB"
 #define KB 1000u
 #define MB 1000000u
 #define SECOND UINT64_C(1000000)
@@ -106,7 +109,7 @@ static void many_addresses(struct run *r)
     enum { MANY = 8 };
     struct lab lab;
     struct iface *more[MANY];
-    const char *spec = WIFI;
+    const char *spec = SLOW_WIFI;
     lab_init(&lab, r);
     lab.client_config.subflows_wanted = 1 + MANY;
     lab_open(&lab, 1, &spec);
@@ -114,7 +117,7 @@ static void many_addresses(struct run *r)
         char text[ADDR_TEXT_MAX];
         snprintf(text, sizeof text, "10.0.%u.2", 20 + i);
         more[i] = add_iface(lab.server, text, 0, false);
-        sim_path_spec(lab.sim, lab.client_if[0], more[i], LTE);
+        sim_path_spec(lab.sim, lab.client_if[0], more[i], SLOW_LTE);
         sim_at_iface(lab.sim, lab_at(&lab, SECOND), more[i], true);
     }
     for (unsigned i = 0; i < MANY / 2; i++)
@@ -140,13 +143,13 @@ static void private_address(struct run *r)
     lab.server = sim_host(lab.sim, "server", &lab.server_config);
     lab.client_if[0] = add_iface(lab.client, "192.168.5.7", 0, true);
     lab.server_if[0] = add_iface(lab.server, "203.0.113.2", 0, true);
-    lab.path[0] = sim_path_spec(lab.sim, lab.client_if[0], lab.server_if[0], WIFI);
+    lab.path[0] = sim_path_spec(lab.sim, lab.client_if[0], lab.server_if[0], SLOW_WIFI);
     lab.paths = 1;
     lab.server_if[1] = add_iface(lab.server, "10.9.8.2", 0, true);
     addr_parse("10.9.8.1", &home.addr);
     lab.client_if[1] = host_iface_local(lab.client, &home);
     iface_set_present(lab.client_if[1], false);
-    sim_path_spec(lab.sim, lab.client_if[1], lab.server_if[1], WIFI);
+    sim_path_spec(lab.sim, lab.client_if[1], lab.server_if[1], SLOW_WIFI);
     upload_until(&lab, 6 * SECOND);
     sim_advance(lab.sim, lab_at(&lab, 3 * SECOND));
     EXPECT_EQ(r, COUNT(lab.client, MPJoinSynTx), 0);
@@ -261,7 +264,7 @@ static void flap_100(struct run *r)
     struct lab lab;
     uint64_t worst_us = 0;
     lab_init(&lab, r);
-    lab_open_two(&lab, WIFI, LTE);
+    lab_open_two(&lab, SLOW_WIFI, SLOW_LTE);
     struct stream *s = upload_until(&lab, 1100 * SECOND);
     sim_advance(lab.sim, lab_at(&lab, SECOND));
     for (unsigned i = 0; i < 100; i++) {
@@ -283,7 +286,7 @@ static void path_reset(struct run *r)
 {
     struct lab lab;
     lab_init(&lab, r);
-    lab_open_two(&lab, WIFI, LTE);
+    lab_open_two(&lab, SLOW_WIFI, SLOW_LTE);
     sim_box(lab.sim, &lab.path[1], "reset:how=both,on=data,after=100,count=1");
     struct stream *s = upload_until(&lab, 10 * SECOND);
     sim_advance(lab.sim, lab_at(&lab, 2 * SECOND));
@@ -297,7 +300,7 @@ static void nat_forgets(struct run *r, const char *box)
 {
     struct lab lab;
     lab_init(&lab, r);
-    lab_open_two(&lab, WIFI, LTE);
+    lab_open_two(&lab, SLOW_WIFI, SLOW_LTE);
     sim_box(lab.sim, &lab.path[1], box);
     struct stream *s = upload_until(&lab, 12 * SECOND);
     sim_advance(lab.sim, lab_at(&lab, 2500000));
@@ -316,7 +319,7 @@ static void nat_flush_silent(struct run *r)
 {
     struct lab lab;
     lab_init(&lab, r);
-    lab_open_two(&lab, WIFI, LTE);
+    lab_open_two(&lab, SLOW_WIFI, SLOW_LTE);
     sim_box(lab.sim, &lab.path[1], "nat:flush=2s");
     sim_box(lab.sim, &lab.path[1], "drop:on=rst,dir=back");
     struct stream *s = upload_until(&lab, 12 * SECOND);
@@ -331,7 +334,7 @@ static void nat_flush_silent(struct run *r)
 static void nat_flush_only_path(struct run *r)
 {
     struct lab lab;
-    const char *spec = WIFI;
+    const char *spec = SLOW_WIFI;
     lab_init(&lab, r);
     lab_open(&lab, 1, &spec);
     sim_box(lab.sim, &lab.path[0], "nat:flush=2s");
@@ -434,7 +437,7 @@ static void open_to_the_limit(struct run *r, unsigned client_max, unsigned serve
                               unsigned more, unsigned opened, unsigned accepted)
 {
     struct lab lab;
-    const char *spec = "rate=50mbit,delay=10ms,queue=1MB";
+    const char *spec = "rate=40mbit,delay=10ms,queue=1MB";
     lab_init(&lab, r);
     lab.client_config.subflows_max = (uint16_t)client_max;
     lab.server_config.subflows_max = (uint16_t)server_max;

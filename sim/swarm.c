@@ -129,6 +129,10 @@ static struct plait_config random_config(struct world *w)
     c.dsn64 = percent(w, 20);
     c.data_ack64 = percent(w, 20);
     c.announce = percent(w, 50);
+    c.client_announces = percent(w, 25);
+    c.client_opens = !percent(w, 10);
+    c.server_opens = percent(w, 20);
+    c.no_join_initial = percent(w, 10);
     c.nagle = percent(w, 50);
     c.timestamps = !percent(w, 15);
     c.sack = !percent(w, 15);
@@ -182,6 +186,8 @@ static struct iface *random_iface(struct world *w, struct host *h, unsigned path
 {
     char text[ADDR_TEXT_MAX];
     struct plait_local local = {.mtu = w->mtu, .backup = percent(w, 10)};
+    if (percent(w, 10))
+        local.port = (uint16_t)between(w, 6000, 6003);
     snprintf(text, sizeof text, w->ipv6 ? "fd00:%u::%u" : "10.0.%u.%u", path + 1, end);
     addr_parse(text, &local.addr);
     return host_iface_local(h, &local);

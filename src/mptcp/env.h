@@ -32,6 +32,7 @@ struct mptcp_env {
     struct timers timers;
     struct secure secure;
     struct hash_key hash_key;
+    uint64_t idsn; /* for tests: where both ends' data sequence numbers begin; 0: the keys say */
     struct hash_table flows;  /* struct subflow by 4-tuple */
     struct hash_table tokens; /* struct plait_conn by local token */
     struct destinations destinations;

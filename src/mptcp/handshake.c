@@ -19,13 +19,21 @@
 
 enum { KEY_DRAWS_MAX = 64 };
 
+static struct key_derived derive(const struct plait_conn *c, uint64_t key)
+{
+    struct key_derived d = key_derive(c->version, key);
+    if (c->env->idsn)
+        d.idsn = c->env->idsn;
+    return d;
+}
+
 bool conn_draw_key(struct plait_conn *c)
 {
     struct mptcp_env *env = c->env;
     struct key_derived d;
     for (int i = 0;; i++) {
         c->local_key = secure_u64(&env->secure);
-        d = key_derive(c->version, c->local_key);
+        d = derive(c, c->local_key);
         if (!token_find(env, d.token))
             break;
         env->counters.MPFallbackTokenInit++;
@@ -41,7 +49,7 @@ bool conn_draw_key(struct plait_conn *c)
 
 void conn_learn_key(struct plait_conn *c, uint64_t key)
 {
-    struct key_derived d = key_derive(c->version, key);
+    struct key_derived d = derive(c, key);
     c->remote_key = key;
     c->key_known = true;
     c->remote_token = d.token;
