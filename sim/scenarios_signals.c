@@ -357,7 +357,12 @@ static void no_join_initial(struct run *r)
     lab_open_two(&lab, WIFI, LTE);
     lab.server_if[1] = add_iface(lab.server, "10.0.9.2", 0, true);
     sim_path_spec(lab.sim, lab.client_if[1], lab.server_if[1], LTE);
-    upload(&lab, 5 * MB);
+    struct stream *s = upload(&lab, 5 * MB);
+    sim_advance(lab.sim, lab_at(&lab, SECOND / 2));
+    const struct plait_endpoint from = {.addr = lab.client_if[1]->local.addr};
+    EXPECT_EQ(r,
+              plait_conn_open_subflow(s->side[0].conn, &from, &s->remote, false, lab.sim->now_us),
+              PLAIT_E_REFUSED); /* nor by hand */
     lab_finish(&lab, 30);
     EXPECT_EQ(r, EVENTS(lab.client, SUBFLOW_ESTABLISHED), 2);
     EXPECT_EQ(r, lab.path[1].there->link.stats.offered, 0); /* to the first address */

@@ -48,6 +48,8 @@ static bool announced_usable(const struct plait_conn *c, const struct plait_addr
 {
     if (addr_is_loopback(a) && !addr_is_loopback(&c->remote.addr))
         return false;
+    if (local_find(c->env, a) && !local_find(c->env, &c->remote.addr))
+        return false; /* that is us */
     return !addr_is_multicast(a) && !addr_is_unspecified(a) && !addr_is_link_local(a);
 }
 

@@ -217,6 +217,8 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
         return PLAIT_E_NOT_MULTIPATH;
     if (!conn_may_join(c))
         return PLAIT_E_NOT_CONNECTED;
+    if (c->peer_no_join_initial && endpoint_equal(remote, &c->remote))
+        return PLAIT_E_REFUSED; /* RFC 8684 3.1: MUST NOT */
     if (!l)
         return PLAIT_E_NO_ADDRESS;
     struct plait_endpoint own = *local;
@@ -283,6 +285,7 @@ enum plait_reason conn_join_passive(struct plait_conn *c, const struct segment *
     sf->backup_local = l && l->local.backup;
     sf->nonce_remote = syn->mptcp.join.nonce;
     sf->nonce_local = secure_u32(&env->secure);
+    announce_used(c, sf->local_id);
     tcp_accept(&sf->tcp, syn, isn_choose(env, &syn->dst, &syn->src, now_us), now_us);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, sf->local_id, sf->remote_id,
                sf->backup_local || sf->backup_remote, 0);

@@ -245,6 +245,7 @@ void paths_local(struct plait_conn *c, const struct local_addr *l, bool added, u
 {
     bool uses_it = c->multipath && c->state == CONN_ESTABLISHED && !c->closing;
     if (uses_it && added) {
+        announce_used(c, conn_local_id(c, l)); /* it is back */
         announce_local(c, l);
         paths_decide(c, PLAIT_PM_LOCAL_ADDED, &(struct plait_pm_news){.id = conn_local_id(c, l)},
                      now_us);

@@ -10,10 +10,15 @@
  * one family gets none of the other: both would share its bottleneck.
  *
  * A pair whose subflow failed is tried again after a pause that depends on why
- * (RFC 8684 3.6 leaves it to us whether, when and how often): see `pauses`.
+ * (RFC 8684 3.6 leaves it to us whether, when and how often): see pause_after.
  * News of either address end the pause. A subflow that has been silent for a
  * while may have lost its state in a NAT: another one is opened beside it, and
- * whichever answers stays.
+ * whichever answers stays. An announced address that never answered is left
+ * alone after ATTEMPTS, until it is announced again (RFC 8684 3.4.1): it may be
+ * somebody else's.
+ *
+ * The server waits a little before it opens, so that not both ends open the
+ * same pair (RFC 8684 3.9.2 recommends a random delay; the roles are enough).
  *
  * Pauses are kept for MEMORY pairs at most. When more fail the one whose pause
  * ends first is forgotten, and nothing that is not remembered is tried before
@@ -26,9 +31,13 @@
 
 enum {
     MEMORY = 9,
+    ATTEMPTS = 3,
+    SERVER_WAIT_MS = 1000,
     SILENT_US = 3000 * 1000,
     PATIENCE = 64, /* attempts, then only every SELDOM_MS */
     SELDOM_MS = 60 * 1000,
+    PROVEN_MS = 30 * 1000, /* a subflow that lived so long did not fail in a row */
+    LONGEST_MS = 300 * 1000,
     RST_MPTCP = 1, /* RFC 8684 7.4 */
     RST_POLICY = 3,
     RST_OUTSTANDING = 4,
@@ -38,8 +47,9 @@ enum {
 /* A pair that failed, and when it may be tried again (milliseconds, wrapping). */
 struct failed {
     uint8_t local_id, remote_id;
-    uint8_t times; /* in a row; 0: the slot is free */
-    bool never;    /* only after news */
+    uint8_t times;   /* in a row; 0: the slot is free */
+    bool never : 1;  /* only after news */
+    bool worked : 1; /* it was established once */
     uint32_t at_ms;
 };
 
@@ -47,6 +57,8 @@ struct fullmesh {
     struct failed failed[MEMORY];
     bool forgot;
     uint32_t forgot_ms; /* unknown pairs are not tried before */
+    bool waits;
+    uint32_t wait_ms; /* the server opens nothing before */
 };
 
 /* ---- pauses ---------------------------------------------------------------------- */
@@ -55,9 +67,11 @@ struct pause {
     uint32_t first_ms, most_ms; /* doubling; first 0: never */
 };
 
-/* Soon: the path may be back within seconds. Later: somebody decided so, and
- * might decide again. Never: it would be refused again. */
-static const struct pause soon = {500, 4000}, later = {15000, 300000}, never = {0, 0};
+/* Soon: the path may be back within seconds. Scarce: memory is short, and others
+ * need it more. Later: somebody decided so, and might decide again. Never: it
+ * would be refused again. */
+static const struct pause soon = {500, 4000}, scarce = {1000, 60000}, later = {15000, LONGEST_MS},
+                          never = {0, 0};
 
 static struct pause pause_after(const struct plait_pm_news *news)
 {
@@ -65,8 +79,9 @@ static struct pause pause_after(const struct plait_pm_news *news)
     case PLAIT_PM_FAIL_TIMEOUT:
     case PLAIT_PM_FAIL_UNREACHABLE:
     case PLAIT_PM_FAIL_CLOSED:
-    case PLAIT_PM_FAIL_LOCAL:
         return soon;
+    case PLAIT_PM_FAIL_LOCAL:
+        return scarce;
     case PLAIT_PM_FAIL_REMOVED:
         return never;
     case PLAIT_PM_FAIL_RESET:
@@ -142,37 +157,42 @@ static void remember(struct fullmesh *m, const struct plait_pm_view *v)
         f = slot(m);
     f->local_id = s->local_id;
     f->remote_id = s->remote_id;
+    if (f->times && seq_gt(now_ms(v), f->at_ms + PROVEN_MS))
+        f->times = 0;
     f->times = (uint8_t)(f->times < UINT8_MAX ? f->times + 1 : UINT8_MAX);
-    f->never = p.first_ms == 0;
+    f->worked = f->worked || s->established;
+    f->never = p.first_ms == 0 || (v->news->failure != PLAIT_PM_FAIL_LOCAL && s->remote_id != 0 &&
+                                   !f->worked && f->times >= ATTEMPTS);
     uint32_t ms = f->times > PATIENCE && p.most_ms < SELDOM_MS ? SELDOM_MS : pause_ms(&p, f->times);
     f->at_ms = now_ms(v) + (f->never ? SELDOM_MS : ms);
 }
 
 static void forget(struct fullmesh *m, const struct plait_pm_view *v, enum plait_pm_event event)
 {
-    const struct plait_pm_news *n = v->news;
+    bool local = event == PLAIT_PM_LOCAL_ADDED || event == PLAIT_PM_LOCAL_REMOVED;
+    bool remote = event == PLAIT_PM_REMOTE_ADDED || event == PLAIT_PM_REMOTE_REMOVED;
     for (unsigned i = 0; i < MEMORY; i++) {
         struct failed *f = &m->failed[i];
-        bool local = event == PLAIT_PM_LOCAL_ADDED || event == PLAIT_PM_LOCAL_REMOVED;
-        bool remote = event == PLAIT_PM_REMOTE_ADDED || event == PLAIT_PM_REMOTE_REMOVED;
-        bool pair = event == PLAIT_PM_SUBFLOW_ESTABLISHED && f->local_id == n->subflow.local_id &&
-                    f->remote_id == n->subflow.remote_id;
-        if (pair || (local && f->local_id == n->id) || (remote && f->remote_id == n->id))
+        if ((local && f->local_id == v->news->id) || (remote && f->remote_id == v->news->id))
             *f = (struct failed){0};
     }
 }
 
-/* The pair has to wait; *wake_us learns until when. */
+/* The pair has to wait; *wake_us learns until when. No pause is longer than
+ * LONGEST_MS: what seems so is long over. */
 static bool paused(struct fullmesh *m, const struct plait_pm_view *v, uint8_t local_id,
                    uint8_t remote_id, uint64_t *wake_us)
 {
     const struct failed *f = recall(m, local_id, remote_id);
-    uint32_t at_ms = f ? f->at_ms : m->forgot_ms, now = now_ms(v);
-    if ((!f && !m->forgot) || (!(f && f->never) && seq_leq(at_ms, now)))
+    if (f && f->never)
+        return true;
+    if (!f && !m->forgot)
         return false;
-    uint64_t at_us = v->now_us + (uint64_t)(at_ms - now) * 1000;
-    if (!(f && f->never) && at_us < *wake_us)
-        *wake_us = at_us;
+    uint32_t rest_ms = (f ? f->at_ms : m->forgot_ms) - now_ms(v);
+    if (rest_ms == 0 || rest_ms > LONGEST_MS)
+        return false;
+    uint64_t at_us = v->now_us + (uint64_t)rest_ms * 1000;
+    *wake_us = at_us < *wake_us ? at_us : *wake_us;
     return true;
 }
 
@@ -316,6 +336,22 @@ static struct pair next_pair(struct fullmesh *m, const struct plait_pm_view *v,
     return best;
 }
 
+/* The server leaves it to the client to open a pair first. */
+static bool waiting(struct fullmesh *m, const struct plait_pm_view *v, enum plait_pm_event event,
+                    uint64_t *wake_us)
+{
+    if (event == PLAIT_PM_CONFIRMED || event == PLAIT_PM_REMOTE_ADDED ||
+        event == PLAIT_PM_LOCAL_ADDED) {
+        m->waits = !v->client;
+        m->wait_ms = now_ms(v) + SERVER_WAIT_MS;
+    }
+    uint32_t rest_ms = m->wait_ms - now_ms(v);
+    m->waits = m->waits && rest_ms != 0 && rest_ms <= SERVER_WAIT_MS;
+    if (m->waits)
+        *wake_us = v->now_us + (uint64_t)rest_ms * 1000;
+    return m->waits;
+}
+
 static unsigned open_pairs(struct fullmesh *m, const struct plait_pm_view *v,
                            struct plait_pm_action *actions, unsigned n, uint64_t *wake_us)
 {
@@ -345,7 +381,7 @@ static unsigned fullmesh_decide(void *state, const struct plait_pm_view *v,
     forget(m, v, event);
     if (event == PLAIT_PM_SUBFLOW_ESTABLISHED || event == PLAIT_PM_SUBFLOW_RECOVERED)
         n = close_rivals(v, actions);
-    return open_pairs(m, v, actions, n, wake_us);
+    return waiting(m, v, event, wake_us) ? n : open_pairs(m, v, actions, n, wake_us);
 }
 
 const struct plait_pm pm_fullmesh = {

@@ -413,6 +413,34 @@ static void the_only_subflow_s_address_is_withdrawn_later(void **state)
     peer_free(p);
 }
 
+/* It is back before the peer heard that it went: there is nothing to tell, and
+ * the subflow that comes over it then must not be what the peer closes. */
+static void an_address_that_is_back_is_not_withdrawn(void **state)
+{
+    const struct plait_local first = {.addr = TRACE_US.addr, .mtu = 1500};
+    struct peer *p = peer_quiet_default();
+    (void)state;
+    plait_stack_remove_addr(p->t->stack, &TRACE_US.addr, p->t->now);
+    assert_int_equal(peer_wait(p, MS(1000)), 0);
+    plait_stack_add_addr(p->t->stack, &first, p->t->now);
+    peer_join(p, 1);
+    peer_wait(p, MS(10000));
+    assert_int_equal(peer_counters(p)->RmAddrTx, 0);
+    peer_free(p);
+}
+
+/* Our own address as the peer's would send our SYNs to ourselves. */
+static void an_address_of_ours_is_not_the_peer_s(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    trace_send(p->t, add_addr(p, 5, &TRACE_US.addr, 8080), NULL, 0);
+    trace_silent(p->t);
+    assert_int_equal(peer_counters(p)->AddAddrDrop, 1);
+    assert_int_equal(p->event[PLAIT_EV_ADDR_DROPPED].why, PLAIT_WHY_BAD_ADDRESS);
+    peer_free(p);
+}
+
 /* ---- REMOVE_ADDR from the peer ----------------------------------------------------------- */
 
 static void peer_removes(struct peer *p, uint8_t id)
@@ -813,6 +841,8 @@ int main(void)
         cmocka_unit_test(what_was_not_told_is_not_withdrawn),
         cmocka_unit_test(an_id_is_not_given_away_again_soon),
         cmocka_unit_test(the_only_subflow_s_address_is_withdrawn_later),
+        cmocka_unit_test(an_address_that_is_back_is_not_withdrawn),
+        cmocka_unit_test(an_address_of_ours_is_not_the_peer_s),
         cmocka_unit_test(remove_addr_closes_what_does_not_answer),
         cmocka_unit_test(remove_addr_leaves_what_answers),
         cmocka_unit_test(remove_addr_is_not_answered_by_old_data),

@@ -166,6 +166,7 @@ static void fullmesh_tries_again_after_a_pause(void **state)
     (void)state;
     mesh_init(&m, 1, 1, 0);
     m.news.failure = PLAIT_PM_FAIL_TIMEOUT;
+    m.news.subflow.established = true;
     for (uint64_t pause = 500000; pause <= 4000000; pause *= 2) {
         assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED), 0);
         assert_int_equal(m.wake_us, m.view.now_us + pause);
@@ -198,7 +199,7 @@ static void fullmesh_pauses_by_reason(void **state)
     static const struct failure_row rows[] = {
         {PLAIT_PM_FAIL_TIMEOUT, false, true, 0, 500000},
         {PLAIT_PM_FAIL_UNREACHABLE, false, false, 0, 500000},
-        {PLAIT_PM_FAIL_LOCAL, false, false, 0, 500000},
+        {PLAIT_PM_FAIL_LOCAL, false, false, 0, 1000000},
         {PLAIT_PM_FAIL_RESET, false, false, 0, 500000}, /* a NAT's, perhaps */
         {PLAIT_PM_FAIL_REFUSED, false, false, 0, 500000},
         {PLAIT_PM_FAIL_RESET, true, true, 0, 500000},
@@ -256,6 +257,37 @@ static void fullmesh_forgets_no_pause(void **state)
     assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), 0);
     m.view.now_us = 500000;
     assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), PLAIT_PM_ACTIONS_MAX);
+}
+
+/* An announced address that never answered may be somebody else's. */
+static void fullmesh_gives_up_what_never_worked(void **state)
+{
+    struct mesh m = mesh_pair();
+    (void)state;
+    mesh_init(&m, 1, 1, 0);
+    m.news.failure = PLAIT_PM_FAIL_TIMEOUT;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED), 0);
+        m.view.now_us = m.wake_us;
+        assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), 1);
+    }
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_SUBFLOW_FAILED), 0);
+    assert_int_equal(m.wake_us, UINT64_MAX);
+    m.news.id = 4;
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_REMOTE_ADDED), 1); /* told again */
+}
+
+/* The client opens first. */
+static void fullmesh_waits_as_a_server(void **state)
+{
+    struct mesh m = mesh_pair();
+    (void)state;
+    mesh_init(&m, 1, 1, 0);
+    m.view.client = false;
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_REMOTE_ADDED), 0);
+    assert_int_equal(m.wake_us, m.view.now_us + 1000000);
+    m.view.now_us = m.wake_us;
+    assert_int_equal(mesh_decide(&m, PLAIT_PM_TIMER), 1);
 }
 
 /* A hopeless pair does not keep another from its turn. */
@@ -343,6 +375,8 @@ int main(void)
         cmocka_unit_test(fullmesh_tries_again_after_a_pause),
         cmocka_unit_test(fullmesh_pauses_by_reason),
         cmocka_unit_test(fullmesh_forgets_no_pause),
+        cmocka_unit_test(fullmesh_gives_up_what_never_worked),
+        cmocka_unit_test(fullmesh_waits_as_a_server),
         cmocka_unit_test(fullmesh_tries_the_least_hopeless_first),
         cmocka_unit_test(fullmesh_opens_beside_a_silent_subflow),
         cmocka_unit_test(fullmesh_knows_a_peer_by_its_id),
