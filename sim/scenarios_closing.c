@@ -127,6 +127,36 @@ static void break_before_make(struct run *r)
     run_require(r, s->side[1].pause_us < 33 * SECOND);
 }
 
+static void server_opens(struct sim *sim, void *ctx)
+{
+    struct stream *s = ctx;
+    struct plait_conn_info info;
+    plait_conn_info(s->side[1].conn, &info);
+    struct plait_endpoint from = {info.local.addr, 0}, to = info.remote;
+    int error = plait_conn_open_subflow(s->side[1].conn, &from, &to, false, sim->now_us);
+    if (error)
+        sim_fail(sim, "open_subflow: %s", plait_error_text(error));
+    host_service(s->side[1].host);
+}
+
+/* The client, without a path manager, waits; the server opens the subflow. */
+static void resumed_by_server(struct run *r)
+{
+    struct lab lab;
+    const char *spec = WIFI;
+    const struct side_config both = {.send_bytes = 5000 * KB};
+    lab_init(&lab, r);
+    lab.client_config.path_manager = "none";
+    lab_open(&lab, 1, &spec);
+    struct stream *s = lab_stream(&lab, &both, &both);
+    addresses_at(&lab, SECOND / 2, false);
+    addresses_at(&lab, 10 * SECOND, true);
+    sim_at(lab.sim, lab_at(&lab, 20 * SECOND), server_opens, s);
+    lab_finish(&lab, 60);
+    EXPECT_EQ(r, COUNT(lab.client, MPJoinAckRx), 1);
+    EXPECT_EQ(r, s->side[1].received, 5000 * KB);
+}
+
 /* Nothing comes back: both ends say so, each after its own time. */
 static void nobody_resumes(struct run *r)
 {
@@ -233,6 +263,7 @@ const struct scenario scenarios_closing[] = {
     {"half-close-minutes", "half-closed for five minutes, an idle path lost meanwhile",
      half_close_for_minutes},
     {"break-before-make", "no path for half a minute, then all goes on", break_before_make},
+    {"resumed-by-server", "no path; the server opens the next subflow", resumed_by_server},
     {"nobody-resumes", "no path and none comes: an error at both ends", nobody_resumes},
     {"closed-meanwhile", "both ends close while there is no path", both_close_meanwhile},
     {"abort-both", "both ends abort at once", abort_both},
