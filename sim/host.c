@@ -265,6 +265,8 @@ void host_service(struct host *h)
             sim_fail(h->sim, "%s: readiness without end", h->name);
     }
     h->servicing = false;
+    if (!h->sim->failure[0]) /* a host is idle whenever it has been served: in every run alike */
+        plait_stack_idle(h->stack);
     rearm(h);
 }
 

@@ -164,9 +164,21 @@ static struct plait_config random_config(struct world *w)
     return c;
 }
 
+static void random_handshakes(struct world *w, struct plait_config *c)
+{
+    c->syn_cookies =
+        PICK(w, PLAIT_SYN_COOKIES_AUTO, PLAIT_SYN_COOKIES_NEVER, PLAIT_SYN_COOKIES_ALWAYS);
+    c->key_pool_max = PICK(w, 0, 1, 64);
+    c->half_open_max = PICK(w, 1, 2, 256);
+    c->joins_half_open_max = (uint16_t)PICK(w, 1, 3, 8);
+    note(w, "cookies %d pool %u half-open %u joins half-open %u\n", c->syn_cookies, c->key_pool_max,
+         c->half_open_max, c->joins_half_open_max);
+}
+
 static struct host *random_host(struct world *w, const char *name)
 {
     struct plait_config c = random_config(w);
+    random_handshakes(w, &c);
     note(w,
          "%s: multipath %d version %d checksum %d dsn64 %d send %u/%u recv %u/%u burst %u mss %u "
          "nagle %d "

@@ -57,6 +57,8 @@ enum plait_event_type {
     X(DESTINATION_WORKS, "the destination answered with MP_CAPABLE")                               \
     X(DESTINATION_DECAYED, "nothing renewed the verdict on the destination for too long")          \
     X(THIRD_ACK_PLAIN, "the client's third ACK and first data carried no MP_CAPABLE")              \
+    X(TOKEN_TAKEN, "the token of every key that was tried belongs to another connection")          \
+    X(COOKIE_KEYS_LOST, "the SYN was answered with a cookie, and the ACK with the keys got lost")  \
     X(FIRST_DATA_PLAIN, "the first data carried no DSS")                                           \
     X(FIRST_ACK_PLAIN, "data was acknowledged on the first subflow without a DATA_ACK")            \
     X(FIRST_ACK_WRONG, "the first DATA_ACK is of nothing that was sent")                           \
@@ -101,7 +103,8 @@ enum plait_event_type {
     X(SIMULTANEOUS_OPEN, "both ends sent a SYN at once: MPTCP has no answer to that")              \
     X(NO_SUBFLOW, "the last subflow was lost and no other came in time")                           \
     X(RACE_DELAY, "the attempts before had not been answered within the delay")                    \
-    X(RACE_LOST, "another attempt was answered first")
+    X(RACE_LOST, "another attempt was answered first")                                             \
+    X(HALF_OPEN, "too many handshakes waited for their last ACK")
 
 enum plait_reason {
 #define X(id, text) PLAIT_WHY_##id,

@@ -72,6 +72,15 @@ enum plait_version {
     PLAIT_VERSION_0        /* RFC 6824 only */
 };
 
+/* When a server answers a SYN and forgets it (RFC 4987 3.6). What survives:
+ * MSS and MPTCP; with timestamps also window scale and SACK. AUTO: while as
+ * many handshakes are under way as half_open_max and its like allow. */
+enum plait_syn_cookies {
+    PLAIT_SYN_COOKIES_AUTO,
+    PLAIT_SYN_COOKIES_NEVER, /* then the oldest half-open connection makes room */
+    PLAIT_SYN_COOKIES_ALWAYS
+};
+
 /* Every field has a default (plait_config_default); limits are tested at the
  * limit and one above. */
 struct plait_config {
@@ -79,15 +88,22 @@ struct plait_config {
     uint8_t secret[32];           /* all randomness comes from it; must be secret in real use */
     struct plait_event_sink sink; /* emit NULL: none */
 
-    uint64_t memory_max_bytes;   /* whole stack; 0: no limit */
-    uint32_t conns_max;          /* connections, half-open ones included */
-    uint32_t backlog_max;        /* not yet accepted, a listener */
-    uint16_t subflows_max;       /* a connection */
-    uint16_t subflows_wanted;    /* additional subflows the path manager may open */
-    uint16_t addrs_accepted_max; /* peer's announced addresses kept, a connection */
+    uint64_t memory_max_bytes;    /* whole stack; 0: no limit */
+    uint32_t conns_max;           /* connections, half-open ones included */
+    uint32_t backlog_max;         /* established and not yet accepted, a listener */
+    uint32_t half_open_max;       /* connections that only a SYN has asked for, a listener */
+    uint32_t half_open_stack_max; /* the same, all listeners together */
+    enum plait_syn_cookies syn_cookies;
+    uint16_t joins_half_open_max;       /* subflows that only a SYN has asked for, a connection */
+    uint32_t joins_half_open_stack_max; /* the same, all connections together */
+    uint16_t subflows_max;              /* a connection */
+    uint16_t subflows_wanted;           /* additional subflows the path manager may open */
+    uint16_t addrs_accepted_max;        /* peer's announced addresses kept, a connection */
     uint32_t send_buffer_bytes, send_buffer_max_bytes; /* initial; autotuned up to max */
     uint32_t recv_buffer_bytes, recv_buffer_max_bytes;
     uint32_t burst_max_bytes; /* payload of a super-segment; 0: one MSS a packet */
+
+    uint32_t key_pool_max; /* keys prepared by plait_stack_idle; 0: none */
 
     bool multipath; /* offer and accept MPTCP */
     enum plait_version version;
@@ -112,7 +128,7 @@ struct plait_config {
     bool dsn64, data_ack64; /* the 8-byte forms from the start, not by need */
     bool nagle, timestamps, sack, pacing;
     uint8_t capable_syn_retries; /* SYNs with MP_CAPABLE before a plain one */
-    uint8_t syn_retries, data_retries;
+    uint8_t syn_retries, synack_retries, data_retries;
     uint8_t stale_timeouts; /* consecutive RTOs after which a path is last resort */
     uint16_t mss_max;       /* 0: from the MTU */
     uint32_t rto_min_us, delack_us, time_wait_us;
@@ -156,6 +172,11 @@ PLAIT_API bool plait_stack_tx(struct plait_stack *stack, uint64_t now_us,
  * UINT64_MAX: not before something happens. */
 PLAIT_API uint64_t plait_stack_deadline(const struct plait_stack *stack);
 PLAIT_API void plait_stack_tick(struct plait_stack *stack, uint64_t now_us);
+/* Something useful while there is nothing to do: keys are prepared, a few a
+ * call. True: there is more. Never needed, and it changes nothing that is sent
+ * but the keys' values: who wants two runs to be the same calls it at the same
+ * points of both. */
+PLAIT_API bool plait_stack_idle(struct plait_stack *stack);
 /* A connection or listener whose readiness changed since it was last given
  * out; false: no more. Exactly one of *conn and *listener is set. */
 PLAIT_API bool plait_stack_ready(struct plait_stack *stack, struct plait_conn **conn,
@@ -205,7 +226,10 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(RmSubflow) X(MPPrioTx) X(MPPrioRx) X(MPFailTx) X(MPFailRx) X(MPFastcloseTx)                  \
     X(MPFastcloseRx) X(MPRstTx) X(MPRstRx) X(SubflowStale) X(SubflowRecover) X(MPCurrEstab)        \
     X(DssFallback) X(DssReset) X(DSSCorruptionFallback) X(DSSCorruptionReset) X(FallbackFailed)    \
-    X(SimultConnectFallback) X(WinProbe)
+    X(SimultConnectFallback) X(WinProbe)\
+    X(TokenCollision)                                                                             \
+    X(HalfOpenDropped) X(HalfOpenRefused) X(JoinHalfOpenDropped) X(JoinHalfOpenRefused)    \
+    X(SyncookiesSent) X(SyncookiesRecv) X(SyncookiesFailed)
 /* clang-format on */
 
 struct plait_counters {

@@ -36,6 +36,8 @@ static const char *const reason_names[PLAIT_WHY_COUNT] = {
     [PLAIT_WHY_DESTINATION_WORKS] = "destination_works",
     [PLAIT_WHY_DESTINATION_DECAYED] = "destination_decayed",
     [PLAIT_WHY_THIRD_ACK_PLAIN] = "third_ack_plain",
+    [PLAIT_WHY_TOKEN_TAKEN] = "token_taken",
+    [PLAIT_WHY_COOKIE_KEYS_LOST] = "cookie_keys_lost",
     [PLAIT_WHY_FIRST_DATA_PLAIN] = "first_data_plain",
     [PLAIT_WHY_FIRST_ACK_PLAIN] = "first_ack_plain",
     [PLAIT_WHY_FIRST_ACK_WRONG] = "first_ack_wrong",
@@ -81,6 +83,7 @@ static const char *const reason_names[PLAIT_WHY_COUNT] = {
     [PLAIT_WHY_NO_SUBFLOW] = "no_subflow",
     [PLAIT_WHY_RACE_DELAY] = "race_delay",
     [PLAIT_WHY_RACE_LOST] = "race_lost",
+    [PLAIT_WHY_HALF_OPEN] = "half_open",
 };
 
 const char *plait_event_name(enum plait_event_type type)

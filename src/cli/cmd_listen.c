@@ -128,6 +128,7 @@ int cmd_listen(int argc, char **argv)
                                 .closing = closing,
                                 .groups = {{"Options", transfer_rows, &o},
                                            {"Listening", listen_rows, &l},
+                                           {"Serving", net_server_rows, &net},
                                            {"Network", net_rows, &net}},
                                 .operands_min = 1,
                                 .operands_max = 1};

@@ -117,6 +117,7 @@ static int run_server(int argc, char **argv)
                                 .about = server_about,
                                 .closing = server_closing,
                                 .groups = {{"Options", server_rows, &o},
+                                           {"Serving", net_server_rows, &net},
                                            {"Network", net_rows, &net}}};
 
     int end = options_parse(&usage, argc, argv, &operand);

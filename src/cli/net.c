@@ -53,6 +53,23 @@ static bool set_version(void *at, char *const *values, char *why)
     return false;
 }
 
+static bool set_syn_cookies(void *at, char *const *values, char *why)
+{
+    static const char *const names[] = {[PLAIT_SYN_COOKIES_AUTO] = "auto",
+                                        [PLAIT_SYN_COOKIES_NEVER] = "never",
+                                        [PLAIT_SYN_COOKIES_ALWAYS] = "always"};
+    struct net_options *o = at;
+
+    snprintf(why, OPTION_WHY_MAX, "write never, auto or always");
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(values[0], names[i]) == 0) {
+            o->syn_cookies = (enum plait_syn_cookies)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 #define AT(field) offsetof(struct net_options, field)
 const struct option_row net_rows[] = {
     {'4', "ipv4", NULL, OPTION_FLAG, AT(ipv4), "of the names' addresses, IPv4 ones only", NULL, 0},
@@ -93,6 +110,13 @@ const struct option_row net_rows[] = {
     {0, "events", "FILE", OPTION_TEXT, AT(events),
      "write what happens as lines of JSON; -: standard error", NULL, 0},
     {'v', "verbose", NULL, OPTION_FLAG, AT(verbose), "say what happens on standard error", NULL, 0},
+    {0},
+};
+
+const struct option_row net_server_rows[] = {
+    {0, "syn-cookies", "WHEN", OPTION_CUSTOM, 0,
+     "answer SYNs and forget them: never, auto (under a flood,\nthe default), always",
+     set_syn_cookies, 0},
     {0},
 };
 
@@ -220,6 +244,7 @@ static void take_engine(const struct net_options *o, struct plait_config *config
     config->checksum = o->checksum;
     config->client_announces = o->announce.count > 0;
     config->no_join_initial = o->no_join_initial;
+    config->syn_cookies = o->syn_cookies;
     if (o->subflows) {
         config->subflows_wanted = (uint16_t)(o->subflows - 1);
         config->subflows_max = (uint16_t)o->subflows;

@@ -15,12 +15,13 @@ struct net_options {
     unsigned subflows, addrs; /* --limits, stored plus one; 0: the default */
     enum plait_version version;
     bool no_join_initial;
-    uint64_t break_timeout_us; /* 0: the default */
+    enum plait_syn_cookies syn_cookies; /* net_server_rows */
+    uint64_t break_timeout_us;          /* 0: the default */
     bool checksum, tcp, ipv4, ipv6, no_race, verbose;
 };
 
-/* Rows for struct net_options. */
-extern const struct option_row net_rows[];
+/* Rows for struct net_options: everybody's, and those of servers. */
+extern const struct option_row net_rows[], net_server_rows[];
 
 /* The host these options ask for. HOST_OK, or a failure that was said. */
 int net_open(const struct net_options *o, struct host **out);

@@ -284,10 +284,14 @@ static uint64_t idle_us(struct host *h, uint64_t max_us)
 
 int host_step(struct host *h, uint64_t max_wait_us)
 {
+    uint64_t wait_us;
     int error;
 
     settle(h); /* what was asked for since the last turn */
-    error = loop_wait(&h->loop, idle_us(h, max_wait_us), &h->now_us);
+    wait_us = idle_us(h, max_wait_us);
+    if (wait_us && plait_stack_idle(h->stack))
+        wait_us = 0; /* a little at a time: packets come first */
+    error = loop_wait(&h->loop, wait_us, &h->now_us);
     if (error)
         return error;
     if (h->packets_waiting) {

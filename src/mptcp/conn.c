@@ -165,7 +165,7 @@ bool conn_regroup(struct plait_conn *c)
     return true;
 }
 
-static uint16_t local_mtu(const struct mptcp_env *env, const struct plait_addr *addr)
+uint16_t local_mtu(const struct mptcp_env *env, const struct plait_addr *addr)
 {
     const struct local_addr *l = local_find(env, addr);
     return l && l->local.mtu ? l->local.mtu : 1500;
@@ -175,6 +175,7 @@ static void subflow_release(struct subflow *sf)
 {
     struct mptcp_env *env = sf->conn->env;
     receive_free_subflow(sf);
+    half_open_done(sf);
     hash_remove(&env->flows, &sf->flow);
     tcp_free(&sf->tcp);
     list_remove(&sf->link);
@@ -200,6 +201,8 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
     sf->join_ack_us = sf->plain_us = sf->unmapped_us = TIMER_NEVER;
     sf->signal_us = sf->removal_us = sf->prio_us = TIMER_NEVER;
     sf->taken_ssn = 1;
+    sf->created_us = now_us;
+    list_init(&sf->half_open_link);
     list_init(&sf->mappings);
     list_init(&sf->held);
     tcp_init(&sf->tcp, &env->tcp, &env->tcp_config, c->cc, local, remote,

@@ -16,6 +16,7 @@
 #define MPTCP_CONN_H
 
 #include "base/addr.h"
+#include "mptcp/cookie.h"
 #include "mptcp/env.h"
 #include "mptcp/keys.h"
 
@@ -110,8 +111,10 @@ struct subflow {
 
     /* handshake.c */
     uint32_t nonce_local, nonce_remote;
-    bool joined;             /* MP_JOIN complete: may carry data */
-    bool join_ack_confirmed; /* JOIN_OUT: the peer reacted to our third ACK */
+    bool joined; /* MP_JOIN complete: may carry data */
+    uint64_t created_us;
+    struct list half_open_link; /* JOIN_IN, not joined: env->joins_half_open */
+    bool join_ack_confirmed;    /* JOIN_OUT: the peer reacted to our third ACK */
     uint8_t syn_attempts, join_ack_attempts;
     uint64_t join_ack_us; /* when to repeat it; TIMER_NEVER: not */
 
@@ -239,6 +242,7 @@ struct plait_conn {
     /* stack/listen.c */
     struct plait_listener *listener; /* not accepted yet */
     struct list accept_link;
+    bool half_open; /* only its SYN has come; counted in env */
 
     struct list subflows; /* struct subflow */
     unsigned subflow_count, subflow_total;
@@ -434,7 +438,7 @@ void reset_out(enum plait_reason why, struct mptcp_options *out);
 
 /* ---- handshake.c ------------------------------------------------------------ */
 
-/* Draw key, token and IDSN and list the token. False: no memory. */
+/* Take a key from the pool and list its token. False: the tokens tried are taken. */
 bool conn_draw_key(struct plait_conn *c);
 void conn_learn_key(struct plait_conn *c, uint64_t key);
 /* This is the first subflow; without MPTCP it carries everything. */
@@ -443,15 +447,24 @@ void conn_set_initial(struct plait_conn *c, struct subflow *sf);
  * answers. */
 int conn_open(struct plait_conn *c, const struct plait_candidate *candidates, unsigned count,
               uint32_t delay_us, uint64_t now_us);
-/* First subflow of a server, from the SYN. */
-int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us);
 /* Further subflows are allowed: a DSS came, or the first subflow is gone. */
 bool conn_may_join(const struct plait_conn *c);
+/* First subflow of a server, from the SYN; or from a cookie, with the SYN as
+ * cookie_syn made it and the ACK still to be taken in. */
+int conn_open_passive(struct plait_conn *c, const struct segment *syn, const struct cookie *cookie,
+                      uint64_t now_us);
+/* What a SYN's MP_CAPABLE comes to if the SYN is answered with a cookie. */
+enum cookie_form handshake_form(struct mptcp_env *env, const struct conn_setup *setup,
+                                const struct segment *syn, uint64_t now_us);
+/* The window that a SYN/ACK of ours offers when there is no connection yet. */
+uint16_t conn_syn_window(const struct mptcp_env *env);
+/* The MTU of the interface that has this address. */
+uint16_t local_mtu(const struct mptcp_env *env, const struct plait_addr *addr);
 /* Client side of MP_JOIN. */
 int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
               const struct plait_endpoint *remote, uint8_t remote_id, bool backup, uint64_t now_us);
 /* The other side: a SYN with MP_JOIN for this connection. Why it is refused;
- * NONE: it is not. */
+ * NONE: it is not. HALF_OPEN is for now only, so let the SYN be repeated. */
 enum plait_reason conn_join_passive(struct plait_conn *c, const struct segment *syn,
                                     uint64_t now_us);
 /* Handshake options of a segment. False: the subflow ended, stop here. */
@@ -536,6 +549,16 @@ void stripped_data(struct subflow *sf);
 bool stripped_shift(const struct subflow *sf, const struct segment *seg);
 uint64_t stripped_deadline(const struct subflow *sf);
 void stripped_tick(struct subflow *sf, uint64_t now_us);
+
+/* ---- half_open.c: MP_JOIN handshakes under way ------------------------------------ */
+
+/* Room for one more, made if need be. False: meet the SYN with silence. */
+bool half_open_admit(struct plait_conn *c, uint64_t now_us);
+/* It is under way; it is established or over. */
+void half_open_join(struct subflow *sf);
+void half_open_done(struct subflow *sf);
+/* Its SYN/ACK has been without an answer for a whole timeout. */
+bool half_open_stale(const struct subflow *sf, uint64_t now_us);
 
 /* ---- input.c ------------------------------------------------------------------ */
 

@@ -23,6 +23,7 @@ static void env_tcp_config(struct mptcp_env *env)
     t->time_wait_us = c->time_wait_us;
     t->keepalive_idle_us = c->keepalive_idle_us;
     t->syn_retries = c->syn_retries;
+    t->synack_retries = c->synack_retries;
     t->data_retries = c->data_retries;
     t->timestamps = c->timestamps;
     t->sack = c->sack;
@@ -50,6 +51,7 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
     list_init(&env->sending);
     list_init(&env->ready);
     list_init(&env->finished);
+    list_init(&env->joins_half_open);
     pool_init(&env->subflows, &env->mem, sizeof(struct subflow));
     pool_init(&env->ranges, &env->mem, sizeof(struct recv_piece));
     if (hash_init(&env->flows, &env->mem) && hash_init(&env->tokens, &env->mem) &&
@@ -64,6 +66,7 @@ void env_free(struct mptcp_env *env)
 {
     list_each(c, &env->conns, struct plait_conn, link)
         conn_free(c);
+    key_pool_free(env);
     chunk_unref(env->small);
     mem_free(&env->mem, env->ports, env->port_capacity * sizeof *env->ports);
     mem_free(&env->mem, env->locals, env->local_capacity * sizeof *env->locals);
@@ -90,13 +93,19 @@ static size_t endpoint_bytes(const struct plait_endpoint *e, uint8_t out[19])
     return 19;
 }
 
+void flow_bytes(const struct plait_endpoint *local, const struct plait_endpoint *remote,
+                uint8_t out[FLOW_BYTES])
+{
+    size_t len = endpoint_bytes(local, out);
+    endpoint_bytes(remote, out + len);
+}
+
 uint64_t flow_hash(const struct mptcp_env *env, const struct plait_endpoint *local,
                    const struct plait_endpoint *remote)
 {
-    uint8_t key[38];
-    size_t len = endpoint_bytes(local, key);
-    len += endpoint_bytes(remote, key + len);
-    return siphash(&env->hash_key, key, len);
+    uint8_t key[FLOW_BYTES];
+    flow_bytes(local, remote, key);
+    return siphash(&env->hash_key, key, sizeof key);
 }
 
 struct subflow *flow_find(const struct mptcp_env *env, const struct plait_endpoint *local,

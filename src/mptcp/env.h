@@ -11,8 +11,10 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/prng.h"
+#include "base/rotating.h"
 #include "base/timers.h"
 #include "mptcp/destinations.h"
+#include "mptcp/keypool.h"
 #include "plait/plait.h"
 #include "tcp/tcp.h"
 
@@ -31,6 +33,8 @@ struct mptcp_env {
     struct tcp_env tcp;
     struct timers timers;
     struct secure secure;
+    struct key_pool key_pool;
+    struct rotating cookie_secret; /* cookie.c */
     struct hash_key hash_key;
     uint64_t idsn; /* for tests: where both ends' data sequence numbers begin; 0: the keys say */
     struct hash_table flows;  /* struct subflow by 4-tuple */
@@ -50,6 +54,8 @@ struct mptcp_env {
     struct list ready;    /* those whose readiness changed */
     struct list finished; /* those to be looked at before the entry returns */
     uint32_t conn_count, subflow_count, next_conn_id;
+    struct list joins_half_open; /* struct subflow.half_open_link, oldest first */
+    uint32_t half_open_count, joins_half_open_count;
     struct pool subflows;
     struct pool ranges;        /* struct dsn_range, struct rx_mapping, struct recv_piece */
     struct plait_chunk *small; /* where small received payload is gathered */
@@ -73,6 +79,11 @@ uint64_t flow_hash(const struct mptcp_env *env, const struct plait_endpoint *loc
                    const struct plait_endpoint *remote);
 struct subflow *flow_find(const struct mptcp_env *env, const struct plait_endpoint *local,
                           const struct plait_endpoint *remote);
+
+/* The bytes by which a flow is hashed. */
+enum { FLOW_BYTES = 38 };
+void flow_bytes(const struct plait_endpoint *local, const struct plait_endpoint *remote,
+                uint8_t out[FLOW_BYTES]);
 
 /* The connection with this local token, or NULL. */
 struct plait_conn *token_find(const struct mptcp_env *env, uint32_t token);

@@ -17,45 +17,42 @@
 
 #include <string.h>
 
-enum { KEY_DRAWS_MAX = 64 };
-
-static struct key_derived derive(const struct plait_conn *c, uint64_t key)
+/* Where a key's data sequence numbers begin: as it says, unless a test says else. */
+static uint64_t idsn_of(const struct mptcp_env *env, const struct key_derived *d)
 {
-    struct key_derived d = key_derive(c->version, key);
-    if (c->env->idsn)
-        d.idsn = c->env->idsn;
-    return d;
+    return env->idsn ? env->idsn : d->idsn;
+}
+
+/* The connection's own key, whose token is nobody's yet. */
+static void own_key(struct plait_conn *c, uint64_t key, const struct key_derived *d)
+{
+    struct mptcp_env *env = c->env;
+    c->local_key = key;
+    c->local_token = d->token;
+    c->local_idsn = idsn_of(env, d);
+    hash_insert(&env->tokens, &c->token_node, siphash(&env->hash_key, &d->token, sizeof d->token));
+    c->token_listed = true;
 }
 
 bool conn_draw_key(struct plait_conn *c)
 {
-    struct mptcp_env *env = c->env;
     struct key_derived d;
-    for (int i = 0;; i++) {
-        c->local_key = secure_u64(&env->secure);
-        d = derive(c, c->local_key);
-        if (!token_find(env, d.token))
-            break;
-        env->counters.MPFallbackTokenInit++;
-        if (i == KEY_DRAWS_MAX)
-            return false;
-    }
-    c->local_token = d.token;
-    c->local_idsn = d.idsn;
-    hash_insert(&env->tokens, &c->token_node, siphash(&env->hash_key, &d.token, sizeof d.token));
-    c->token_listed = true;
+    uint64_t key;
+    if (!key_pool_take(c->env, c->version, &key, &d))
+        return false;
+    own_key(c, key, &d);
     return true;
 }
 
 void conn_learn_key(struct plait_conn *c, uint64_t key)
 {
-    struct key_derived d = derive(c, key);
+    struct key_derived d = key_derive(c->version, key);
     c->remote_key = key;
     c->key_known = true;
     c->remote_token = d.token;
-    c->remote_idsn = d.idsn;
+    c->remote_idsn = idsn_of(c->env, &d);
     uint64_t window = c->rcv_edge - c->rcv_nxt;
-    c->rcv_nxt = c->rcv_read = d.idsn + 1;
+    c->rcv_nxt = c->rcv_read = c->remote_idsn + 1;
     c->rcv_edge = c->rcv_nxt + window;
 }
 
@@ -86,6 +83,7 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
     struct plait_conn *c = sf->conn;
     sf->joined = true;
     sf->quiet = false;
+    half_open_done(sf);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_ESTABLISHED, PLAIT_WHY_NONE, sf->local_id, sf->remote_id,
                sf->backup_local || sf->backup_remote, 0);
     if (sf->kind == SUBFLOW_INITIAL && c->state == CONN_OPENING) {
@@ -128,8 +126,10 @@ int conn_open(struct plait_conn *c, const struct plait_candidate *candidates, un
     race_first(c, &candidates[0]);
     c->opened_us = now_us;
     destinations_choose(c);
-    if (c->multipath && !conn_draw_key(c))
+    if (c->multipath && !conn_draw_key(c)) {
         c->multipath = false;
+        c->fallback_why = PLAIT_WHY_TOKEN_TAKEN;
+    }
     conn_start_sequences(c);
     c->checksum = c->multipath && env->config.checksum;
     int error = race_begin(c, candidates, count, delay_us, now_us);
@@ -148,37 +148,74 @@ static bool capable_flags_ok(const struct mptcp_capable *m)
 /* The version in which to answer a SYN's MP_CAPABLE, or -1: as plain TCP. The
  * form and the version field must agree; a client of a later version takes
  * version 1 for an answer (RFC 8684 3.1). */
-static int capable_syn_version(const struct plait_conn *c, const struct mptcp_options *o)
+static int capable_syn_version(enum plait_version choice, const struct mptcp_options *o)
 {
     uint8_t offered = o->capable.version;
     if (!(o->present & MPO_CAPABLE_ANY) || !capable_flags_ok(&o->capable))
         return -1;
-    if ((o->present & MPO_CAPABLE_KEY) && offered == 0 && c->version_choice != PLAIT_VERSION_1)
+    if ((o->present & MPO_CAPABLE_KEY) && offered == 0 && choice != PLAIT_VERSION_1)
         return 0;
-    if ((o->present & MPO_CAPABLE_SYN) && offered >= 1 && c->version_choice != PLAIT_VERSION_0)
+    if ((o->present & MPO_CAPABLE_SYN) && offered >= 1 && choice != PLAIT_VERSION_0)
         return 1;
     return -1;
 }
 
-int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t now_us)
+enum cookie_form handshake_form(struct mptcp_env *env, const struct conn_setup *setup,
+                                const struct segment *syn, uint64_t now_us)
+{
+    static const enum cookie_form forms[2][2] = {{COOKIE_V0, COOKIE_V0_NO_JOIN},
+                                                 {COOKIE_V1, COOKIE_V1_NO_JOIN}};
+    const struct mptcp_options *o = &syn->mptcp;
+    if (!setup->multipath || !(o->present & MPO_CAPABLE_ANY))
+        return COOKIE_PLAIN;
+    int version = capable_syn_version(setup->version, o);
+    if (version < 0)
+        return COOKIE_OTHER;
+    if (token_find(env, key_derive((uint8_t)version, cookie_key(env, syn, now_us)).token))
+        return COOKIE_TOKEN_TAKEN; /* the cookie allows no other key (RFC 8684 3.1) */
+    return forms[version][(o->capable.flags & MPC_NO_JOIN) != 0];
+}
+
+/* The key that the cookie stands for, unless a connection made since then has
+ * its token. */
+static bool conn_cookie_key(struct plait_conn *c, const struct cookie *cookie)
+{
+    struct key_derived d = key_derive(c->version, cookie->key);
+    if (cookie->form == COOKIE_TOKEN_TAKEN || token_find(c->env, d.token)) {
+        c->env->counters.MPFallbackTokenInit++;
+        return false;
+    }
+    own_key(c, cookie->key, &d);
+    return true;
+}
+
+/* Why a server is plain TCP from the SYN on. */
+static enum plait_reason passive_plain_why(const struct mptcp_options *o,
+                                           const struct cookie *cookie)
+{
+    if (o->present & MPO_CAPABLE_ANY)
+        return PLAIT_WHY_PEER_VERSION;
+    return cookie && cookie->form != COOKIE_PLAIN ? PLAIT_WHY_COOKIE_KEYS_LOST
+                                                  : PLAIT_WHY_PEER_PLAIN_SYN;
+}
+
+int conn_open_passive(struct plait_conn *c, const struct segment *syn, const struct cookie *cookie,
+                      uint64_t now_us)
 {
     struct mptcp_env *env = c->env;
     const struct mptcp_options *o = &syn->mptcp;
     c->local = syn->dst;
     c->remote = syn->src;
-    if (o->present & MPO_CAPABLE_ANY)
-        env->counters.MPCapableSYNRX++;
-    int version = capable_syn_version(c, o);
+    int version = capable_syn_version(c->version_choice, o);
     if (version >= 0) {
         c->version = (uint8_t)version;
     } else if (c->multipath) {
         c->multipath = false;
-        c->fallback_why =
-            (o->present & MPO_CAPABLE_ANY) ? PLAIT_WHY_PEER_VERSION : PLAIT_WHY_PEER_PLAIN_SYN;
+        c->fallback_why = passive_plain_why(o, cookie);
     }
-    if (c->multipath && !conn_draw_key(c)) {
+    if (c->multipath && !(cookie ? conn_cookie_key(c, cookie) : conn_draw_key(c))) {
         c->multipath = false;
-        c->fallback_why = PLAIT_WHY_NO_MEMORY;
+        c->fallback_why = PLAIT_WHY_TOKEN_TAKEN;
     }
     conn_start_sequences(c);
     if (c->multipath) {
@@ -194,7 +231,13 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, uint64_t 
     const struct local_addr *l = local_find(env, &c->local.addr);
     sf->backup_local = l && l->local.backup;
     env->counters.PassiveOpens++;
-    tcp_accept(&sf->tcp, syn, isn_choose(env, &c->local, &c->remote, now_us), now_us);
+    uint32_t isn = cookie ? cookie->isn : isn_choose(env, &c->local, &c->remote, now_us);
+    tcp_accept(&sf->tcp, syn, isn, now_us);
+    if (cookie) {
+        uint16_t window = conn_syn_window(env);
+        tcp_synack_left(&sf->tcp, window, now_us);
+        conn_window_sent(c, window);
+    }
     conn_event(c, sf, PLAIT_EV_CONN_CREATED, PLAIT_WHY_NONE, c->local_token, 0, 0, 0);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, 0, 0, sf->backup_local, 0);
     return 0;
@@ -267,6 +310,8 @@ enum plait_reason conn_join_passive(struct plait_conn *c, const struct segment *
     struct mptcp_env *env = c->env;
     enum plait_reason why = join_refusal(c);
     struct subflow *sf = NULL;
+    if (why == PLAIT_WHY_NONE && !half_open_admit(c, now_us))
+        why = PLAIT_WHY_HALF_OPEN;
     if (why == PLAIT_WHY_NONE) {
         sf = subflow_new(c, SUBFLOW_JOIN_IN, &syn->dst, &syn->src, now_us);
         why = sf ? why : PLAIT_WHY_NO_MEMORY;
@@ -286,6 +331,7 @@ enum plait_reason conn_join_passive(struct plait_conn *c, const struct segment *
     sf->nonce_remote = syn->mptcp.join.nonce;
     sf->nonce_local = secure_u32(&env->secure);
     announce_used(c, sf->local_id);
+    half_open_join(sf);
     tcp_accept(&sf->tcp, syn, isn_choose(env, &syn->dst, &syn->src, now_us), now_us);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, sf->local_id, sf->remote_id,
                sf->backup_local || sf->backup_remote, 0);

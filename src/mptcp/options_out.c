@@ -150,7 +150,10 @@ static void options_none(struct mptcp_options *o)
 static void probe_out(const struct subflow *sf, struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
-    if (!fallback_options_out(sf, true, ack_room(sf), o) && !c->plain_in && c->key_known)
+    if (fallback_options_out(sf, true, ack_room(sf), o))
+        return;
+    handshake_out(sf, TCP_PLAN_ACK, NULL, o); /* the keys again: they may have been lost */
+    if (!o->present && !c->plain_in && c->key_known)
         dss_ack_out(c, o);
 }
 

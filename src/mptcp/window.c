@@ -31,6 +31,12 @@ uint32_t conn_recv_window(const struct plait_conn *c)
     return dsn_gt(edge, c->rcv_nxt) ? (uint32_t)(edge - c->rcv_nxt) : 0;
 }
 
+uint16_t conn_syn_window(const struct mptcp_env *env)
+{
+    uint32_t window = env->config.recv_buffer_bytes;
+    return window < UINT16_MAX ? (uint16_t)window : UINT16_MAX;
+}
+
 void conn_window_sent(struct plait_conn *c, uint32_t window)
 {
     c->rcv_edge = dsn_max(c->rcv_edge, c->rcv_nxt + window);

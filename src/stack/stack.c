@@ -141,7 +141,7 @@ static void stack_syn(struct plait_stack *s, const struct segment *seg)
             why = conn_join_passive(c, seg, now_us);
         else
             s->env.counters.MPJoinNoTokenFound++;
-        if (why) /* RFC 6824 has no MP_TCPRST */
+        if (why != PLAIT_WHY_NONE && why != PLAIT_WHY_HALF_OPEN) /* RFC 6824 has no MP_TCPRST */
             stray_answer(s, seg, c && c->version == 0 ? PLAIT_WHY_NONE : why);
         return;
     }
@@ -164,7 +164,7 @@ static void stack_segment(struct plait_stack *s, const struct segment *seg)
         subflow_input(sf, seg, s->env.now_us);
     else if ((seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
         stack_syn(s, seg);
-    else
+    else if (!cookies_ack(s, seg, s->env.now_us))
         stray_answer(s, seg, PLAIT_WHY_NONE);
 }
 
@@ -195,7 +195,7 @@ bool plait_stack_tx(struct plait_stack *stack, uint64_t now_us, struct plait_pac
 {
     struct mptcp_env *env = &stack->env;
     stack_enter(stack, now_us);
-    bool sent = stray_output(stack, p);
+    bool sent = stray_output(stack, p) || cookies_output(stack, p);
     while (!sent && !list_empty(&env->sending)) {
         struct plait_conn *c = list_first(&env->sending, struct plait_conn, sending_link);
         sent = conn_output(c, env->now_us, p);
@@ -228,6 +228,12 @@ void plait_stack_tick(struct plait_stack *stack, uint64_t now_us)
     while ((t = timers_expire(&stack->env.timers, stack->env.now_us)) != NULL)
         conn_tick(list_entry(t, struct plait_conn, timer), stack->env.now_us);
     stack_leave(stack);
+}
+
+bool plait_stack_idle(struct plait_stack *stack)
+{
+    enum { KEYS_A_CALL = 4 }; /* a few microseconds' worth of hashing */
+    return key_pool_fill(&stack->env, KEYS_A_CALL) == KEYS_A_CALL;
 }
 
 /* ---- readiness --------------------------------------------------------------------- */

@@ -25,9 +25,14 @@ static bool is_v6(const struct tcp *t)
     return t->local.addr.family == PLAIT_IPV6;
 }
 
+static uint32_t headers_of(bool v6)
+{
+    return (v6 ? IPV6_HEADER : IPV4_HEADER) + TCP_HEADER;
+}
+
 static uint32_t headers_len(const struct tcp *t)
 {
-    return (is_v6(t) ? IPV6_HEADER : IPV4_HEADER) + TCP_HEADER;
+    return headers_of(is_v6(t));
 }
 
 void tcp_mtu_init(struct tcp *t, uint16_t mtu)
@@ -38,13 +43,18 @@ void tcp_mtu_init(struct tcp *t, uint16_t mtu)
     t->control.mtu_raise_us = TCP_NEVER;
 }
 
-/* The MSS option of our SYN: what we can receive. */
+/* What we can receive. */
+uint16_t tcp_mss_of(const struct tcp_config *config, bool v6, uint16_t mtu)
+{
+    uint32_t mss = mtu - headers_of(v6);
+    if (config->mss_max)
+        mss = min_u32(mss, config->mss_max);
+    return (uint16_t)mss;
+}
+
 uint16_t tcp_mss_offer(const struct tcp *t)
 {
-    uint32_t mss = t->control.mtu - headers_len(t);
-    if (t->config->mss_max)
-        mss = min_u32(mss, t->config->mss_max);
-    return (uint16_t)mss;
+    return tcp_mss_of(t->config, is_v6(t), t->control.mtu);
 }
 
 uint32_t tcp_segment_payload(const struct tcp *t, uint8_t owner_option_len)

@@ -22,6 +22,7 @@ const struct tcp_config tcp_config_default = {
     .keepalive_interval_us = 75 * 1000 * 1000,
     .keepalive_probes = 9,
     .syn_retries = 6,
+    .synack_retries = 5,
     .data_retries = 15,
     .initial_window = 10,
     .reordering = 3,
@@ -118,6 +119,19 @@ void tcp_accept(struct tcp *t, const struct segment *syn, uint32_t iss, uint64_t
     tcp_settle(t);
 }
 
+void tcp_synack_left(struct tcp *t, uint16_t window, uint64_t now_us)
+{
+    assert(t->state == TCP_SYN_RECEIVED && !t->wants.syn_sent);
+    tcp_enter(t, now_us, NULL);
+    t->wants.syn = false;
+    t->wants.syn_sent = true; /* but not counted: nobody knows when, so it is no sample */
+    t->snd_nxt = t->iss + 1;
+    t->receiver.syn_window = window;
+    t->rcv_adv = t->rcv_nxt + window;
+    tcp_rto_arm(t);
+    tcp_settle(t);
+}
+
 /* Take over what the peer's SYN or SYN/ACK says; everything both ends must
  * agree on is what both have said. */
 void tcp_take_syn(struct tcp *t, const struct segment *syn)
@@ -163,8 +177,7 @@ void tcp_established(struct tcp *t, struct tcp_result *r)
         tcp_rtt_sample(t, (uint32_t)min_u64(t->now_us - t->wants.syn_us, UINT32_MAX));
     t->rtt.backoff = 0;
     t->recovery.timeouts = 0;
-    /* RFC 6298 5.7: no sample, since the SYN was repeated. */
-    if (t->rtt.srtt_us == 0)
+    if (t->wants.syn_count > 1) /* RFC 6298 5.7: no sample, since the SYN was repeated */
         t->rtt.rto_us = max_u32(t->rtt.rto_us, min_u32(3 * 1000 * 1000, t->config->rto_max_us));
     tcp_control_start(t);
     tcp_keepalive_arm(t);

@@ -54,6 +54,7 @@ struct tcp_config {
     uint32_t keepalive_interval_us; /* 75 s */
     uint8_t keepalive_probes;       /* 9 */
     uint8_t syn_retries;            /* 6 */
+    uint8_t synack_retries;         /* 5: a half-open connection lasts a minute */
     uint8_t data_retries;           /* 15: RFC 1122 4.2.3.5 R2 */
     uint8_t initial_window;         /* segments; RFC 6928: 10 */
     uint8_t reordering;             /* duplicate ACK threshold: 3 */
@@ -254,6 +255,12 @@ void tcp_connect(struct tcp *t, uint32_t iss, uint64_t now_us);
 /* Passive open with the SYN that asked for it: SYN_RECEIVED. Options of the
  * SYN are taken over. */
 void tcp_accept(struct tcp *t, const struct segment *syn, uint32_t iss, uint64_t now_us);
+
+/* After tcp_accept, instead of sending: the SYN/ACK left before there was a
+ * struct tcp, with this window, and its ACK is about to come in. */
+void tcp_synack_left(struct tcp *t, uint16_t window, uint64_t now_us);
+/* The MSS option that SYNs from an interface with this MTU carry. */
+uint16_t tcp_mss_of(const struct tcp_config *config, bool v6, uint16_t mtu);
 
 /* Take a segment that is for this 4-tuple. seg->chunk is set where there is
  * payload; tcp/ takes references of its own. */

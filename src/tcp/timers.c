@@ -69,7 +69,8 @@ void tcp_persist_update(struct tcp *t)
 static void syn_timeout(struct tcp *t, struct tcp_result *r)
 {
     r->flags |= TCP_R_TIMEOUT;
-    if (t->wants.syn_count > t->config->syn_retries) {
+    bool passive = t->state == TCP_SYN_RECEIVED;
+    if (t->wants.syn_count > (passive ? t->config->synack_retries : t->config->syn_retries)) {
         tcp_enter_closed(t, TCP_TIMED_OUT, r);
         return;
     }

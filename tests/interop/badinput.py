@@ -49,6 +49,8 @@ ANYWHERE = (
     ("connect --limits subflows=256 127.0.0.1 80", USAGE, r"up to 255"),
     ("connect --local elsewhere 127.0.0.1 80", (USAGE, ADDRESS), r"elsewhere"),
     ("listen", USAGE, r"missing"),
+    ("listen --syn-cookies sometimes 4711", USAGE, r"never, auto or always"),
+    ("perf server --syn-cookies sometimes", USAGE, r"never, auto or always"),
     ("listen http-like", USAGE, r"http-like"),
     ("perf", USAGE, r"server|client"),
     ("perf nosuch", USAGE, r"server.*client"),

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The bits of SYN cookies; see cookie.h.
+ */
+#include "mptcp/cookie.h"
+
+#include "base/bytes.h"
+
+enum {
+    PERIOD_SHIFT = 26, /* 2^26 us: 67 seconds */
+    FLOW_BITS = 12,    /* of the hash of the endpoints */
+    HASH_BITS = 25,
+    FORM_SHIFT = 25,
+    MSS_SHIFT = 28,
+    PARITY_SHIFT = 31,
+    INDEX_MASK = 7,
+    TS_BITS = 5,
+    TS_WSCALE = 15,
+    TS_SACK = 16
+};
+#define HASH_MASK ((UINT32_C(1) << HASH_BITS) - 1)
+#define FLOW_MASK ((UINT32_C(1) << FLOW_BITS) - 1)
+#define TS_MASK ((UINT32_C(1) << TS_BITS) - 1)
+
+static const uint16_t mss_table[INDEX_MASK + 1] = {64, 256, 536, 1220, 1360, 1440, 1460, 8960};
+
+/* What is hashed beside the endpoints. */
+enum cookie_use { USE_FLOW, USE_COOKIE, USE_KEY };
+
+static uint64_t period_of(uint64_t now_us)
+{
+    return now_us >> PERIOD_SHIFT;
+}
+
+static uint64_t cookie_hash(const struct hash_key *secret, const struct segment *in,
+                            uint32_t client_isn, enum cookie_use use, uint8_t bits, uint8_t options)
+{
+    uint8_t msg[FLOW_BYTES + 4 + 3];
+    flow_bytes(&in->dst, &in->src, msg);
+    put_be32(msg + FLOW_BYTES, client_isn);
+    msg[FLOW_BYTES + 4] = (uint8_t)use;
+    msg[FLOW_BYTES + 5] = bits;
+    msg[FLOW_BYTES + 6] = options;
+    return siphash(secret, msg, sizeof msg);
+}
+
+static uint64_t key_of(const struct hash_key *secret, const struct segment *in, uint32_t client_isn)
+{
+    return cookie_hash(secret, in, client_isn, USE_KEY, 0, 0);
+}
+
+/* MSS and form as one byte, options as another: what the hash protects. */
+static uint8_t cookie_bits(unsigned mss_index, enum cookie_form form)
+{
+    return (uint8_t)(mss_index << 3 | form);
+}
+
+static uint8_t timestamp_bits(const struct cookie *c)
+{
+    return (uint8_t)(c->wscale | (c->sack ? TS_SACK : 0));
+}
+
+static uint8_t option_bits(const struct cookie *c)
+{
+    return c->timestamps ? (uint8_t)(0x80 | timestamp_bits(c)) : 0;
+}
+
+static unsigned mss_index_of(const struct segment *syn)
+{
+    bool v6 = syn->dst.addr.family == PLAIT_IPV6;
+    uint16_t mss = v6 ? 1220 : 536; /* RFC 9293 3.7.1 */
+    if (syn->tcp.present & OPT_MSS)
+        mss = syn->tcp.mss;
+    unsigned i = INDEX_MASK;
+    while (i > 0 && mss_table[i] > mss)
+        i--;
+    return i;
+}
+
+/* The 25 bits of hash in a cookie. */
+static uint32_t hash_bits(const struct hash_key *secret, const struct segment *in,
+                          uint32_t client_isn, uint8_t bits, uint8_t options)
+{
+    uint64_t flow = cookie_hash(secret, in, 0, USE_FLOW, 0, 0);
+    uint64_t whole = cookie_hash(secret, in, client_isn, USE_COOKIE, bits, options);
+    return ((uint32_t)flow & FLOW_MASK) | ((uint32_t)whole & HASH_MASK & ~FLOW_MASK);
+}
+
+uint64_t cookie_key(struct mptcp_env *env, const struct segment *syn, uint64_t now_us)
+{
+    return key_of(rotating_now(&env->cookie_secret, &env->secure, period_of(now_us)), syn,
+                  syn->seq);
+}
+
+void cookie_make(struct mptcp_env *env, const struct segment *syn, enum cookie_form form,
+                 uint64_t now_us, struct cookie *out)
+{
+    uint64_t period = period_of(now_us);
+    const struct hash_key *secret = rotating_now(&env->cookie_secret, &env->secure, period);
+    const struct tcp_options *o = &syn->tcp;
+    unsigned mss_index = mss_index_of(syn);
+    *out = (struct cookie){.client_isn = syn->seq,
+                           .key = key_of(secret, syn, syn->seq),
+                           .form = form,
+                           .mss = mss_table[mss_index],
+                           .wscale = COOKIE_NO_WSCALE,
+                           .timestamps = env->config.timestamps && (o->present & OPT_TIMESTAMP)};
+    if (out->timestamps) {
+        if (o->present & OPT_WSCALE)
+            out->wscale = o->wscale < 14 ? o->wscale : 14; /* RFC 7323 2.3 */
+        out->sack = env->config.sack && (o->present & OPT_SACK_OK);
+    }
+    uint32_t hash =
+        hash_bits(secret, syn, syn->seq, cookie_bits(mss_index, form), option_bits(out));
+    out->isn = (uint32_t)(period & 1) << PARITY_SHIFT | (uint32_t)mss_index << MSS_SHIFT |
+               (uint32_t)form << FORM_SHIFT | hash;
+}
+
+uint32_t cookie_tsval(const struct cookie *c, uint64_t now_us)
+{
+    uint32_t now = c->isn + (uint32_t)(now_us / 1000);
+    uint32_t ts = (now & ~TS_MASK) | timestamp_bits(c);
+    return seq_gt(ts, now) ? ts - TS_MASK - 1 : ts;
+}
+
+static bool check_isn(const struct hash_key *secret, const struct segment *ack, uint32_t client_isn,
+                      struct cookie *c)
+{
+    unsigned mss_index = c->isn >> MSS_SHIFT & INDEX_MASK;
+    uint32_t hash =
+        hash_bits(secret, ack, client_isn, cookie_bits(mss_index, c->form), option_bits(c));
+    c->client_isn = client_isn;
+    c->mss = mss_table[mss_index];
+    c->key = key_of(secret, ack, client_isn);
+    return hash == (c->isn & HASH_MASK);
+}
+
+enum cookie_verdict cookie_check(struct mptcp_env *env, const struct segment *ack, uint64_t now_us,
+                                 struct cookie *out)
+{
+    uint32_t isn = ack->ack - 1, form = isn >> FORM_SHIFT & INDEX_MASK;
+    uint64_t period = period_of(now_us);
+    if ((period & 1) != isn >> PARITY_SHIFT)
+        period--; /* the one before */
+    const struct hash_key *secret = rotating_of(&env->cookie_secret, period);
+    if (!secret || form >= COOKIE_FORMS)
+        return COOKIE_BAD;
+    *out = (struct cookie){.isn = isn,
+                           .form = (enum cookie_form)form,
+                           .wscale = COOKIE_NO_WSCALE,
+                           .timestamps = ack->tcp.present & OPT_TIMESTAMP};
+    if (out->timestamps) {
+        out->wscale = ack->tcp.tsecr & TS_WSCALE;
+        out->sack = ack->tcp.tsecr & TS_SACK;
+    }
+    if (check_isn(secret, ack, ack->seq - 1, out) ||
+        (ack->payload_len == 0 && check_isn(secret, ack, ack->seq, out)))
+        return COOKIE_GOOD;
+    uint64_t flow = cookie_hash(secret, ack, 0, USE_FLOW, 0, 0);
+    return (((uint32_t)flow ^ isn) & FLOW_MASK) == 0 ? COOKIE_LATER : COOKIE_BAD;
+}
+
+/* A version 0 client's key is in the third ACK and in no other segment: without
+ * it the connection is plain TCP (RFC 8041 3.11). */
+static void capable_again(enum cookie_form form, const struct mptcp_options *ack,
+                          struct mptcp_options *o)
+{
+    const uint32_t with_key = MPO_CAPABLE_KEYS | MPO_CAPABLE_DATA;
+    bool v0 = form == COOKIE_V0 || form == COOKIE_V0_NO_JOIN;
+    bool no_join = form == COOKIE_V1_NO_JOIN || form == COOKIE_V0_NO_JOIN;
+    if (form == COOKIE_PLAIN || (v0 && !(ack->present & with_key)))
+        return;
+    o->present = v0 ? MPO_CAPABLE_KEY : MPO_CAPABLE_SYN;
+    o->capable.version = v0 || form == COOKIE_OTHER ? 0 : 1;
+    o->capable.flags = (uint8_t)(MPC_HMAC | (no_join ? MPC_NO_JOIN : 0));
+    o->capable.sender_key = (ack->present & with_key) ? ack->capable.sender_key : 0;
+}
+
+void cookie_syn(const struct cookie *c, const struct segment *ack, struct segment *syn)
+{
+    segment_clear(syn);
+    syn->src = ack->src;
+    syn->dst = ack->dst;
+    syn->seq = c->client_isn;
+    syn->flags = TCP_SYN;
+    syn->window = ack->window;
+    syn->tcp.present = OPT_MSS | (c->timestamps ? OPT_TIMESTAMP : 0) | (c->sack ? OPT_SACK_OK : 0) |
+                       (c->wscale != COOKIE_NO_WSCALE ? OPT_WSCALE : 0);
+    syn->tcp.mss = c->mss;
+    syn->tcp.wscale = c->wscale;
+    syn->tcp.tsval = ack->tcp.tsval;
+    syn->tcp.tsecr = 0;
+    capable_again(c->form, &ack->mptcp, &syn->mptcp);
+}
