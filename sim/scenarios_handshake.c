@@ -168,12 +168,122 @@ static void syn_flood(struct run *r)
     EXPECT_EQ(r, EVENTS(lab.server, CONN_ESTABLISHED), 1);
 }
 
+/* ---- fast open ---------------------------------------------------------------------------- */
+
+/* A request of 100 bytes, a response of 1000. */
+static const struct side_config request = {.send_bytes = 100};
+static const struct side_config response = {.respond_to = 100, .respond_bytes = 1000};
+
+static void fastopen_lab(struct lab *lab, struct run *r, bool multipath)
+{
+    lab_init(lab, r);
+    lab->client_config.fastopen = lab->server_config.fastopen = true;
+    lab->client_config.multipath = multipath;
+    lab_open_two(lab, WIFI, LTE);
+}
+
+static struct stream *ask_at(struct lab *lab, uint64_t us)
+{
+    return stream_new(lab->sim, lab->client, lab->client_if[0], lab->server_if[0], lab_at(lab, us),
+                      &request, &response, NULL, NULL);
+}
+
+/* From connecting to the first byte of the response. */
+static int64_t waited_us(const struct lab *lab, const struct stream *s, uint64_t us)
+{
+    return (int64_t)(s->side[0].first_read_us - lab_at(lab, us));
+}
+
+/* The first connection brings the cookie and two round trips of 20 ms, the
+ * second one needs one (RFC 7413 2); both are what they would be without. */
+static void fastopen(struct run *r)
+{
+    for (unsigned multipath = 0; multipath < 2; multipath++) {
+        struct lab lab;
+        fastopen_lab(&lab, r, multipath);
+        struct stream *first = ask_at(&lab, 0), *second = ask_at(&lab, MB);
+        lab_finish(&lab, 20);
+        EXPECT_RANGE(r, waited_us(&lab, first, 0), 40000, 45000);
+        EXPECT_RANGE(r, waited_us(&lab, second, MB), 20000, 25000);
+        EXPECT_EQ(r, second->side[0].multipath, multipath);
+        EXPECT_EQ(r, second->side[1].multipath, multipath);
+        EXPECT_EQ(r, COUNT(lab.client, TCPFastOpenActive), 1);
+        EXPECT_EQ(r, COUNT(lab.server, TCPFastOpenCookieReqd), 1);
+        EXPECT_EQ(r, COUNT(lab.server, TCPFastOpenPassive), 1);
+    }
+}
+
+/* Much data behind the SYN's, on two subflows and with checksums. */
+static void fastopen_bulk(struct run *r)
+{
+    struct lab lab;
+    const struct side_config c = {.send_bytes = 5 * MB}, s = {.send_bytes = 1 * MB};
+    lab_init(&lab, r);
+    lab.client_config.fastopen = lab.server_config.fastopen = true;
+    lab.client_config.checksum = true;
+    lab_open_two(&lab, WIFI, LTE);
+    ask_at(&lab, 0);
+    struct stream *st = stream_new(lab.sim, lab.client, lab.client_if[0], lab.server_if[0],
+                                   lab_at(&lab, MB), &c, &s, NULL, NULL);
+    lab_finish(&lab, 30);
+    EXPECT_EQ(r, COUNT(lab.server, TCPFastOpenPassive), 1);
+    EXPECT_EQ(r, COUNT(lab.server, DataCsumErr), 0);
+    EXPECT_EQ(r, st->side[1].info.subflows_total, 2);
+    EXPECT_EQ(r, st->side[1].info.bytes_received, 5 * MB);
+    EXPECT_EQ(r, st->side[0].info.bytes_acked, 5 * MB);
+}
+
+/* SYNs with data disappear: one timeout, and no more of them for a while
+ * (RFC 7413 4.1.3.1). */
+static void fastopen_swallowed(struct run *r)
+{
+    struct lab lab;
+    struct rule_box drop = {.action = RULE_DROP,
+                            .flags_mask = TCP_SYN | TCP_ACK,
+                            .flags = TCP_SYN,
+                            .payload = PAYLOAD_SOME};
+    fastopen_lab(&lab, r, true);
+    rule_add(lab.path[0].there, &drop);
+    ask_at(&lab, 0);
+    struct stream *second = ask_at(&lab, MB);
+    lab_finish(&lab, 20);
+    EXPECT_EQ(r, drop.hits, 1);
+    EXPECT_EQ(r, COUNT(lab.client, TCPFastOpenActiveFail), 1);
+    EXPECT_EQ(r, second->side[0].multipath, 1);
+    EXPECT_RANGE(r, waited_us(&lab, second, MB), 1040000, 1045000);
+}
+
+/* The SYN/ACK is lost, and what the server said behind it is of no use to a
+ * client that has not seen it: both come again. */
+static void fastopen_synack_lost(struct run *r)
+{
+    struct lab lab;
+    struct rule_box drop = {.action = RULE_DROP,
+                            .flags_mask = TCP_SYN | TCP_ACK,
+                            .flags = TCP_SYN | TCP_ACK,
+                            .skip = 1,
+                            .count = 1};
+    fastopen_lab(&lab, r, true);
+    rule_add(lab.path[0].back, &drop);
+    ask_at(&lab, 0);
+    struct stream *second = ask_at(&lab, MB);
+    lab_finish(&lab, 20);
+    EXPECT_EQ(r, drop.hits, 1);
+    EXPECT_EQ(r, second->side[0].received, 1000);
+    EXPECT_EQ(r, second->side[0].multipath, 1);
+    EXPECT_EQ(r, COUNT(lab.server, TCPFastOpenPassive), 1);
+}
+
 const struct scenario scenarios_handshake[] = {
     {"cookies-always", "every SYN is answered with a cookie: nothing is missing", cookies_always},
     {"cookies-ack-lost", "the ACK of a cookie is lost: the keys come with the data",
      cookies_ack_lost},
     {"cookies-server-first", "the ACK of a cookie is lost and the client says nothing",
      cookies_server_first},
+    {"fastopen", "data on the SYN saves a round trip, with MPTCP and without", fastopen},
+    {"fastopen-bulk", "the stream goes on behind the SYN's data, on two subflows", fastopen_bulk},
+    {"fastopen-swallowed", "SYNs with data disappear", fastopen_swallowed},
+    {"fastopen-synack-lost", "the SYN/ACK of a SYN with data is lost", fastopen_synack_lost},
     {"syn-flood", "100,000 forged SYNs, and a client gets through", syn_flood},
     {NULL, NULL, NULL},
 };

@@ -331,6 +331,8 @@ static void side_step(struct side *s)
     if (!s->connected) {
         if (poll & PLAIT_POLL_ERROR)
             side_close(s, plait_conn_error(s->conn));
+        else if ((poll & PLAIT_POLL_WRITABLE) && !s->config.requests)
+            side_write(s); /* the SYN takes it along */
         return;
     }
     if (!side_read(s))

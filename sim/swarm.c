@@ -28,7 +28,7 @@ struct world {
     struct path path[PATHS_MAX];
     struct link_config healed[PATHS_MAX][2];
     struct rule_box rule[PATHS_MAX];
-    bool ipv6, one_server_address, may_fail;
+    bool ipv6, one_server_address, may_fail, fastopen;
     uint16_t mtu;
 };
 
@@ -152,7 +152,7 @@ static struct plait_config random_config(struct world *w)
     c.subflows_wanted = (uint16_t)between(w, 0, 4);
     c.data_retries = (uint8_t)between(w, 10, 15);
     c.stale_timeouts = (uint8_t)between(w, 1, 4);
-    c.keepalive_idle_us = (uint32_t)(between(w, 30, 90) * SECOND);
+    c.keepalive_idle_us = (uint32_t)(between(w, 30, 60) * SECOND); /* a SYN cookie lasts longer */
     c.time_wait_us = (uint32_t)(between(w, 1, 60) * SECOND);
     c.delack_us = PICK(w, 5000, 40000, 200000);
     c.break_timeout_us = (uint32_t)(between(w, 40, 90) * SECOND);
@@ -171,8 +171,12 @@ static void random_handshakes(struct world *w, struct plait_config *c)
     c->key_pool_max = PICK(w, 0, 1, 64);
     c->half_open_max = PICK(w, 1, 2, 256);
     c->joins_half_open_max = (uint16_t)PICK(w, 1, 3, 8);
-    note(w, "cookies %d pool %u half-open %u joins half-open %u\n", c->syn_cookies, c->key_pool_max,
-         c->half_open_max, c->joins_half_open_max);
+    c->fastopen = w->fastopen || percent(w, 10);
+    c->fastopen_pending_max = PICK(w, 0, 1, 256);
+    c->fastopen_cookies_max = PICK(w, 0, 1, 2, 64);
+    note(w, "cookies %d pool %u half-open %u/%u fastopen %d pending %u kept %u\n", c->syn_cookies,
+         c->key_pool_max, c->half_open_max, c->joins_half_open_max, c->fastopen,
+         c->fastopen_pending_max, c->fastopen_cookies_max);
 }
 
 static struct host *random_host(struct world *w, const char *name)
@@ -381,6 +385,7 @@ static void build(struct world *w)
     w->mtu = (uint16_t)(w->ipv6 ? PICK(w, 1280, 1500, 1500, 9000)
                                 : PICK(w, 576, 1500, 1500, 1500, 9000));
     w->paths = (unsigned)between(w, 1, PATHS_MAX);
+    w->fastopen = percent(w, 40);
     w->client = random_host(w, "client");
     w->server = random_host(w, "server");
     build_paths(w);

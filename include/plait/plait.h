@@ -126,6 +126,15 @@ struct plait_config {
      * knows no other way than ACKs. */
     bool fastclose_ack;
     bool dsn64, data_ack64; /* the 8-byte forms from the start, not by need */
+    /* TCP Fast Open (RFC 7413, RFC 8684 appendix B): data goes with the SYN
+     * where the server gave a cookie before. A client may write as soon as
+     * plait_connect returned, and what it wrote before the next plait_stack_tx
+     * is on the SYN. A server gets a connection that can be read and written
+     * before the handshake is over; the same SYN data may reach it twice, as
+     * two connections (RFC 7413 2.1), so its application has to allow this. */
+    bool fastopen;
+    uint32_t fastopen_pending_max; /* a server's, of which the third ACK has not come */
+    uint32_t fastopen_cookies_max; /* a client's memory, entries; 0: none */
     bool nagle, timestamps, sack, pacing;
     uint8_t capable_syn_retries; /* SYNs with MP_CAPABLE before a plain one */
     uint8_t syn_retries, synack_retries, data_retries;
@@ -229,7 +238,9 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(SimultConnectFallback) X(WinProbe)\
     X(TokenCollision)                                                                             \
     X(HalfOpenDropped) X(HalfOpenRefused) X(JoinHalfOpenDropped) X(JoinHalfOpenRefused)    \
-    X(SyncookiesSent) X(SyncookiesRecv) X(SyncookiesFailed)
+    X(SyncookiesSent) X(SyncookiesRecv) X(SyncookiesFailed)                                        \
+    X(TCPFastOpenActive) X(TCPFastOpenActiveFail) X(TCPFastOpenPassive) X(TCPFastOpenPassiveFail)  \
+    X(TCPFastOpenListenOverflow) X(TCPFastOpenCookieReqd) X(FastOpenNoRoom)
 /* clang-format on */
 
 struct plait_counters {
@@ -278,6 +289,7 @@ struct plait_options {
     enum { PLAIT_MULTIPATH_DEFAULT, PLAIT_MULTIPATH_ON, PLAIT_MULTIPATH_OFF } multipath;
     enum { PLAIT_OPENS_DEFAULT, PLAIT_OPENS_ON, PLAIT_OPENS_OFF } opens; /* client_, server_opens */
     bool no_join_initial; /* true: the C flag, whatever the stack says */
+    enum { PLAIT_FASTOPEN_DEFAULT, PLAIT_FASTOPEN_ON, PLAIT_FASTOPEN_OFF } fastopen;
     enum plait_version version;
     const char *cc, *scheduler, *path_manager;
     uint32_t backlog;

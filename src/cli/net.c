@@ -103,6 +103,10 @@ const struct option_row net_rows[] = {
     {0, "checksum", NULL, OPTION_FLAG, AT(checksum), "require DSS checksums", NULL, 0},
     {0, "break-timeout", "TIME", OPTION_DURATION, AT(break_timeout_us),
      "with no path left, wait so long for one (default 60s)", NULL, 0},
+    {0, "fastopen", NULL, OPTION_FLAG, AT(fastopen),
+     "TCP Fast Open: data on the SYN where the server gave a\ncookie before; give cookies and take "
+     "such data",
+     NULL, 0},
     {0, "cc", "NAME", OPTION_TEXT, AT(cc), "congestion control", NULL, 0},
     {0, "scheduler", "NAME", OPTION_TEXT, AT(scheduler), "packet scheduler", NULL, 0},
     {0, "path-manager", "NAME", OPTION_TEXT, AT(path_manager), "path manager", NULL, 0},
@@ -245,6 +249,7 @@ static void take_engine(const struct net_options *o, struct plait_config *config
     config->client_announces = o->announce.count > 0;
     config->no_join_initial = o->no_join_initial;
     config->syn_cookies = o->syn_cookies;
+    config->fastopen = o->fastopen;
     if (o->subflows) {
         config->subflows_wanted = (uint16_t)(o->subflows - 1);
         config->subflows_max = (uint16_t)o->subflows;

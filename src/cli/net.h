@@ -17,7 +17,7 @@ struct net_options {
     bool no_join_initial;
     enum plait_syn_cookies syn_cookies; /* net_server_rows */
     uint64_t break_timeout_us;          /* 0: the default */
-    bool checksum, tcp, ipv4, ipv6, no_race, verbose;
+    bool checksum, tcp, fastopen, ipv4, ipv6, no_race, verbose;
 };
 
 /* Rows for struct net_options: everybody's, and those of servers. */

@@ -42,6 +42,7 @@ struct transfer {
     struct plait_conn *conn;
     const struct transfer_options *o;
     struct end in, out;
+    bool may_write; /* connected, or the SYN may take data along */
     bool connected, shut, peer_done, finished;
     int failure;
     uint64_t start_us, sent_bytes;
@@ -247,7 +248,7 @@ static void pump_in(struct transfer *t, bool ready)
 {
     struct end *in = &t->in;
 
-    if (!t->connected || in->done || t->failure)
+    if (!t->may_write || in->done || t->failure)
         return;
     ready = ready || in->plain || in->greedy;
     for (;;) {
@@ -363,7 +364,9 @@ void transfer_ready(struct transfer *t, struct plait_conn *conn)
     }
     if (t->connected)
         pump_out(t);
-    pump_in(t, false);
+    bool early = !t->connected && (poll & PLAIT_POLL_WRITABLE); /* --fastopen: for the SYN */
+    t->may_write = t->connected || early;
+    pump_in(t, early);
     if (plait_conn_poll(conn) & PLAIT_POLL_ERROR && !t->peer_done && !t->failure)
         fail_conn(t, plait_conn_error(conn));
     t->finished = t->shut && (plait_conn_poll(conn) & PLAIT_POLL_FINISHED) != 0;

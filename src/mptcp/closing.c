@@ -22,7 +22,7 @@ int conn_shutdown(struct plait_conn *c, unsigned how)
         return PLAIT_E_INVALID;
     if (c->error)
         return c->error;
-    if (c->state != CONN_ESTABLISHED)
+    if (c->state == CONN_CLOSED || !conn_may_write(c))
         return PLAIT_E_NOT_CONNECTED;
     c->rd_shut = c->rd_shut || (how & PLAIT_SHUT_RD);
     c->fin_queued = c->fin_queued || (how & PLAIT_SHUT_WR);
@@ -183,8 +183,8 @@ static void conn_over(struct plait_conn *c)
 {
     c->state = CONN_CLOSED;
     conn_uncount(c);
-    conn_event(c, NULL, PLAIT_EV_CONN_CLOSED, PLAIT_WHY_NONE, c->rcv_nxt - c->remote_idsn - 2,
-               c->snd_una - c->local_idsn - 1, 0, 0);
+    conn_event(c, NULL, PLAIT_EV_CONN_CLOSED, PLAIT_WHY_NONE, conn_bytes_received(c),
+               conn_bytes_acked(c), 0, 0);
     conn_notify(c);
 }
 

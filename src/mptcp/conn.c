@@ -70,6 +70,7 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->client = setup->client;
     c->multipath = setup->multipath;
     c->nagle = setup->nagle;
+    c->fastopen = setup->fastopen;
     c->linger = setup->linger;
     c->linger_us = setup->linger_us;
     c->break_timeout_us = setup->break_timeout_us;
@@ -109,7 +110,7 @@ bool conn_has_joined(const struct plait_conn *c)
 
 bool subflow_usable(const struct subflow *sf)
 {
-    return !sf->gone && sf->joined && tcp_can_send(&sf->tcp);
+    return !sf->gone && (sf->joined || sf->tcp.early) && tcp_can_send(&sf->tcp);
 }
 
 bool subflow_alone(const struct subflow *sf)
@@ -298,13 +299,16 @@ void subflow_failed(struct subflow *sf, enum tcp_error error)
     enum plait_reason why = sf->why ? sf->why : tcp_error_reason(error);
     bool forgotten = error == TCP_REFUSED && peer_forgot(sf);
     int public = forgotten ? PLAIT_E_RESET : tcp_error_public(error);
+    bool opening = c->state == CONN_OPENING || c->early;
+    if (opening)
+        fastopen_failed(sf, c->env->now_us);
     if (race_goes_on(sf, &public, &why))
         return;
-    if (c->state == CONN_OPENING)
+    if (opening)
         c->env->counters.AttemptFails++;
     else
         c->env->counters.EstabResets++;
-    if (c->state == CONN_OPENING || conn_is_tcp(c) || forgotten)
+    if (opening || conn_is_tcp(c) || forgotten)
         conn_fail(c, public, why);
 }
 
@@ -364,6 +368,7 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why)
         return;
     c->state = CONN_CLOSED;
     conn_uncount(c);
+    fastopen_done(c);
     if (error == PLAIT_E_RESET && c->fin_received)
         error = PLAIT_E_PEER_CLOSED; /* as Linux tells one from the other */
     if (!c->error)
@@ -372,8 +377,8 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why)
     list_each(sf, &c->subflows, struct subflow, link)
         if (sf != c->fastclose_on)
             subflow_reset(sf, why);
-    conn_event(c, NULL, PLAIT_EV_CONN_CLOSED, why, c->rcv_nxt - c->remote_idsn - 1,
-               c->snd_una - c->local_idsn - 1, (uint64_t)(uint32_t)-c->error, 0);
+    conn_event(c, NULL, PLAIT_EV_CONN_CLOSED, why, conn_bytes_received(c), conn_bytes_acked(c),
+               (uint64_t)(uint32_t)-c->error, 0);
     conn_notify(c);
     conn_touch(c);
 }
@@ -389,6 +394,7 @@ void conn_free(struct plait_conn *c)
     struct mptcp_env *env = c->env;
     conn_uncount(c);
     destinations_gone(c);
+    fastopen_done(c);
     list_each(sf, &c->subflows, struct subflow, link) {
         tcp_set_group(&sf->tcp, NULL, NULL);
         subflow_release(sf);
@@ -479,7 +485,7 @@ unsigned conn_poll(const struct plait_conn *c)
         p |= PLAIT_POLL_READABLE;
     if (c->state == CONN_ESTABLISHED)
         p |= PLAIT_POLL_CONNECTED;
-    if (over || c->fin_queued || (c->state == CONN_ESTABLISHED && conn_send_room(c) > 0))
+    if (over || c->fin_queued || (conn_may_write(c) && conn_send_room(c) > 0))
         p |= PLAIT_POLL_WRITABLE;
     if (reading_ended)
         p |= PLAIT_POLL_EOF;

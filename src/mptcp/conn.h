@@ -116,6 +116,12 @@ struct subflow {
     struct list half_open_link; /* JOIN_IN, not joined: env->joins_half_open */
     bool join_ack_confirmed;    /* JOIN_OUT: the peer reacted to our third ACK */
     uint8_t syn_attempts, join_ack_attempts;
+    /* fastopen.c: what the first SYN asked or the first SYN/ACK gives */
+    enum fastopen_try fastopen;
+    uint16_t fastopen_mss; /* the peer's, when the cookie came */
+    uint8_t fastopen_len;
+    uint8_t fastopen_cookie[FASTOPEN_COOKIE_MAX];
+
     uint64_t join_ack_us; /* when to repeat it; TIMER_NEVER: not */
 
     /* fallback.c: where the bytes that it carries last, in one run, belong */
@@ -279,6 +285,11 @@ struct plait_conn {
     struct hash_node token_node;
     bool token_listed;
 
+    /* fastopen.c */
+    bool fastopen; /* wanted */
+    bool early;    /* server: the application has it, the third ACK has not come */
+    uint32_t fastopen_out, fastopen_in; /* bytes that went with a SYN, outside the DSNs */
+
     /* send.c */
     struct list send_queue;             /* struct send_chunk, from snd_una on */
     uint64_t snd_una, snd_nxt, snd_end; /* DATA_ACKed; next to bind; written */
@@ -352,8 +363,7 @@ struct plait_conn {
 /* ---- conn.c: life ---------------------------------------------------------- */
 
 struct conn_setup {
-    bool client, multipath, nagle, linger;
-    bool opens, no_join_initial;
+    bool client, multipath, nagle, linger, fastopen, opens, no_join_initial;
     uint32_t linger_us, break_timeout_us, race_delay_us;
     enum plait_version version;
     const struct plait_cc *cc;
@@ -584,6 +594,8 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
 
 /* ---- send.c, reinject.c, output.c -------------------------------------------------- */
 
+/* Established; or a client whose SYN takes data along. */
+bool conn_may_write(const struct plait_conn *c);
 /* Bytes the application may queue now. */
 uint64_t conn_send_room(const struct plait_conn *c);
 int64_t conn_write(struct plait_conn *c, const void *data, size_t len);
@@ -596,6 +608,9 @@ void conn_window(struct plait_conn *c, uint64_t edge);
 uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint32_t len,
                    uint8_t map_kind);
 void conn_tune_send_buffer(struct plait_conn *c);
+/* The peer took the first `len` bytes of the queue with our SYN: what follows
+ * them begins the data sequence space. */
+void send_taken(struct plait_conn *c, uint32_t len);
 void send_free(struct plait_conn *c);
 /* All that sf still holds without DATA_ACK is to go over other subflows. */
 void subflow_reinject(struct subflow *sf, enum plait_reason why);
@@ -760,6 +775,9 @@ uint64_t fastclose_deadline(const struct plait_conn *c);
 
 /* ---- info.c --------------------------------------------------------------------------- */
 
+/* Bytes of the two streams, those that went with a SYN included. */
+uint64_t conn_bytes_received(const struct plait_conn *c);
+uint64_t conn_bytes_acked(const struct plait_conn *c);
 void conn_info(const struct plait_conn *c, struct plait_conn_info *out);
 void subflow_info(const struct subflow *sf, struct plait_subflow_info *out);
 

@@ -67,6 +67,7 @@ void env_free(struct mptcp_env *env)
     list_each(c, &env->conns, struct plait_conn, link)
         conn_free(c);
     key_pool_free(env);
+    fastopen_free(env);
     chunk_unref(env->small);
     mem_free(&env->mem, env->ports, env->port_capacity * sizeof *env->ports);
     mem_free(&env->mem, env->locals, env->local_capacity * sizeof *env->locals);

@@ -14,6 +14,7 @@
 #include "base/rotating.h"
 #include "base/timers.h"
 #include "mptcp/destinations.h"
+#include "mptcp/fastopen.h"
 #include "mptcp/keypool.h"
 #include "plait/plait.h"
 #include "tcp/tcp.h"
@@ -35,6 +36,7 @@ struct mptcp_env {
     struct secure secure;
     struct key_pool key_pool;
     struct rotating cookie_secret; /* cookie.c */
+    struct fastopen fastopen;
     struct hash_key hash_key;
     uint64_t idsn; /* for tests: where both ends' data sequence numbers begin; 0: the keys say */
     struct hash_table flows;  /* struct subflow by 4-tuple */

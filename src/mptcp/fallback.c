@@ -135,7 +135,7 @@ static void fall(struct subflow *sf, enum plait_reason why)
 static void in_begin(struct subflow *sf, struct linear m)
 {
     struct plait_conn *c = sf->conn;
-    uint32_t edge = sf->tcp.rcv_adv - sf->tcp.irs;
+    uint32_t edge = tcp_ssn_in(&sf->tcp, sf->tcp.rcv_adv);
     c->plain_in = true;
     c->in = m;
     c->rcv_edge = dsn_max(c->rcv_edge, linear_dsn(&c->in, c->rcv_nxt, edge));
@@ -147,7 +147,7 @@ static void in_begin(struct subflow *sf, struct linear m)
         c->fin_known = false;
     receive_unmapped(sf);
     /* Its FIN may have come when it still was the subflow's own affair. */
-    if (tcp_peer_finished(&sf->tcp) && sf->tcp.rcv_nxt - sf->tcp.irs == sf->taken_ssn + 1)
+    if (tcp_peer_finished(&sf->tcp) && tcp_ssn_in(&sf->tcp, sf->tcp.rcv_nxt) == sf->taken_ssn + 1)
         receive_data_fin(c, c->rcv_nxt);
     tcp_want_ack(&sf->tcp);
 }
@@ -220,7 +220,7 @@ uint64_t fallback_acked(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     const struct tcp *t = &sf->tcp;
-    uint32_t ssn = t->snd_una - t->iss;
+    uint32_t ssn = tcp_ssn_out(t, t->snd_una);
     if (ssn == 0)
         ssn = 1; /* our SYN is not acknowledged yet */
     uint64_t dsn = linear_dsn(&c->out, c->snd_una, ssn);
@@ -340,7 +340,7 @@ static void infinite_check(struct subflow *sf, const struct linear *m)
 void fallback_distrusted(struct subflow *sf, const struct segment *seg)
 {
     const struct mptcp_dss *d = &seg->mptcp.dss;
-    uint32_t off = seg->seq - sf->tcp.irs - d->ssn, len = d->data_len - d->data_fin;
+    uint32_t off = tcp_ssn_in(&sf->tcp, seg->seq) - d->ssn, len = d->data_len - d->data_fin;
     if (!seg->payload_len)
         return;
     bool aligned = off == 0 || off + seg->payload_len == len; /* cut or joined since */
@@ -359,7 +359,7 @@ static bool in_again(const struct subflow *sf, const struct segment *seg, uint64
 {
     begin->dsn = dsn;
     begin->ssn = sf->shift_known ? seg->mptcp.dss.ssn + sf->shift : sf->taken_ssn;
-    return sf->shift_known || (seg->payload_len && seg->seq - sf->tcp.irs == sf->taken_ssn);
+    return sf->shift_known || (seg->payload_len && tcp_ssn_in(&sf->tcp, seg->seq) == sf->taken_ssn);
 }
 
 void fallback_infinite_in(struct subflow *sf, const struct segment *seg, uint64_t dsn)

@@ -51,9 +51,13 @@ void conn_learn_key(struct plait_conn *c, uint64_t key)
     c->key_known = true;
     c->remote_token = d.token;
     c->remote_idsn = idsn_of(c->env, &d);
-    uint64_t window = c->rcv_edge - c->rcv_nxt;
-    c->rcv_nxt = c->rcv_read = c->remote_idsn + 1;
-    c->rcv_edge = c->rcv_nxt + window;
+    uint64_t moved = c->remote_idsn + 1 - c->rcv_nxt; /* what came with the SYN stays in front */
+    c->rcv_nxt += moved;
+    c->rcv_read += moved;
+    c->rcv_edge += moved;
+    c->tune_read += moved;
+    list_each(p, &c->recv_queue, struct recv_piece, link)
+        p->dsn += moved;
 }
 
 static void conn_start_sequences(struct plait_conn *c)
@@ -86,7 +90,8 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
     half_open_done(sf);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_ESTABLISHED, PLAIT_WHY_NONE, sf->local_id, sf->remote_id,
                sf->backup_local || sf->backup_remote, 0);
-    if (sf->kind == SUBFLOW_INITIAL && c->state == CONN_OPENING) {
+    if (sf->kind == SUBFLOW_INITIAL && (c->state == CONN_OPENING || c->early)) {
+        fastopen_done(c);
         c->state = CONN_ESTABLISHED;
         c->tune_start_us = now_us;
         c->tune_read = c->rcv_read;
@@ -237,6 +242,8 @@ int conn_open_passive(struct plait_conn *c, const struct segment *syn, const str
         uint16_t window = conn_syn_window(env);
         tcp_synack_left(&sf->tcp, window, now_us);
         conn_window_sent(c, window);
+    } else if (!fastopen_accept(sf, syn, now_us)) {
+        return PLAIT_E_NO_MEMORY;
     }
     conn_event(c, sf, PLAIT_EV_CONN_CREATED, PLAIT_WHY_NONE, c->local_token, 0, 0, 0);
     conn_event(c, sf, PLAIT_EV_SUBFLOW_CREATED, PLAIT_WHY_NONE, 0, 0, sf->backup_local, 0);
@@ -409,6 +416,7 @@ static bool initial_in(struct subflow *sf, const struct segment *seg, const stru
     if (sf->joined || sf->tcp.state < TCP_ESTABLISHED || (r->flags & TCP_R_CLOSED))
         return true;
     if (c->client) {
+        fastopen_synack_in(sf, seg, now_us);
         capable_synack_in(c, &seg->mptcp);
         c->keys_again = c->multipath;
     } else if (!capable_ack_in(c, &seg->mptcp)) {

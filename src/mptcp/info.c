@@ -46,6 +46,16 @@ void subflow_info(const struct subflow *sf, struct plait_subflow_info *out)
     };
 }
 
+uint64_t conn_bytes_received(const struct plait_conn *c)
+{
+    return c->rcv_nxt - c->remote_idsn - 1 - c->fin_received + c->fastopen_in;
+}
+
+uint64_t conn_bytes_acked(const struct plait_conn *c)
+{
+    return c->snd_una - c->local_idsn - 1 + c->fastopen_out;
+}
+
 void conn_info(const struct plait_conn *c, struct plait_conn_info *out)
 {
     *out = (struct plait_conn_info){
@@ -61,10 +71,10 @@ void conn_info(const struct plait_conn *c, struct plait_conn_info *out)
         .destination_why = c->destination_why,
         .subflows = c->subflow_count,
         .subflows_total = c->subflow_total,
-        .bytes_written = c->snd_end - c->local_idsn - 1,
-        .bytes_acked = c->snd_una - c->local_idsn - 1,
-        .bytes_received = c->rcv_nxt - c->remote_idsn - 1 - c->fin_received,
-        .bytes_read = c->rcv_read - c->remote_idsn - 1,
+        .bytes_written = c->snd_end - c->local_idsn - 1 + c->fastopen_out,
+        .bytes_acked = conn_bytes_acked(c),
+        .bytes_received = conn_bytes_received(c),
+        .bytes_read = c->rcv_read - c->remote_idsn - 1 + c->fastopen_in,
         .bytes_reinjected = c->bytes_reinjected,
         .send_queued_bytes = c->snd_end - c->snd_una,
         .recv_queued_bytes = c->recv_bytes,

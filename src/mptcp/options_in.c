@@ -96,7 +96,8 @@ static void dss_in(struct subflow *sf, const struct segment *seg, uint64_t now_u
 {
     struct plait_conn *c = sf->conn;
     const struct mptcp_dss *d = &seg->mptcp.dss;
-    conn_confirm(c, now_us);
+    if (!c->client || d->has_ack) /* without, the server may not have the keys yet */
+        conn_confirm(c, now_us);
     if (d->has_ack && !c->plain_out)
         dss_ack_in(sf, seg);
     if (seg->mptcp.present & MPO_FAIL)

@@ -36,8 +36,10 @@ static uint8_t dss_len(const struct plait_conn *c, bool map)
 static void dss_ack_out(const struct plait_conn *c, struct mptcp_options *o)
 {
     o->present |= MPO_DSS;
-    o->dss =
-        (struct mptcp_dss){.has_ack = !c->plain_in, .ack64 = ack_is_64(c), .data_ack = c->rcv_nxt};
+    /* Before the third ACK a server of version 1 cannot know what to acknowledge. */
+    o->dss = (struct mptcp_dss){.has_ack = !c->plain_in && c->key_known,
+                                .ack64 = ack_is_64(c),
+                                .data_ack = c->rcv_nxt};
 }
 
 static void dss_map_out(const struct plait_conn *c, const struct tcp_map *m,
@@ -169,6 +171,7 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
         options_none(&o);
         handshake_out(sf, TCP_PLAN_SYN, NULL, &o);
         ask->syn_option_len = (uint8_t)mptcp_options_len(&o);
+        fastopen_ask(sf, ask);
     }
     if (c->plain_in && c->plain_out && !c->falling.sf)
         return;
@@ -187,7 +190,7 @@ static void data_out(const struct subflow *sf, const struct tcp_plan *plan, stru
 {
     const struct plait_conn *c = sf->conn;
     if (c->plain_out) {
-        if (c->falling.announce && seq_geq(plan->record->seq - sf->tcp.iss, c->out.ssn))
+        if (c->falling.announce && seq_geq(tcp_ssn_out(&sf->tcp, plan->record->seq), c->out.ssn))
             fallback_infinite_out(c, o);
         else if (!c->plain_in && c->key_known)
             dss_ack_out(c, o);

@@ -81,6 +81,18 @@ static bool queue_append(struct plait_conn *c, struct plait_chunk *chunk, const 
     return true;
 }
 
+bool place_before(struct plait_conn *c, struct plait_chunk *chunk, const uint8_t *data,
+                  uint32_t len)
+{
+    struct recv_piece *p = piece_new(c, chunk, data, len, c->rcv_nxt - len);
+    if (!p)
+        return false;
+    list_append(&c->recv_queue, &p->link);
+    c->recv_bytes += len;
+    c->rcv_read -= len;
+    return true;
+}
+
 /* Move what has become in order. */
 static void ooo_drain(struct plait_conn *c)
 {

@@ -79,6 +79,8 @@ static int attempt(struct plait_conn *c, const struct plait_candidate *k, enum p
     if (sf->id == 1)
         take_place(sf);
     sf->backup_local = local_find(env, &local.addr)->local.backup;
+    if (sf->id == 1) /* data on a later SYN would reach the server twice */
+        fastopen_choose(sf, now_us);
     tcp_connect(&sf->tcp, isn_choose(env, &local, &k->remote, now_us), now_us);
     if (sf->id == 1)
         conn_event(c, sf, PLAIT_EV_CONN_CREATED, PLAIT_WHY_NONE, c->local_token, 0, 0, 0);

@@ -310,7 +310,7 @@ static void held_append(struct subflow *sf, const struct tcp_piece *piece)
     *p = (struct recv_piece){.chunk = piece->chunk,
                              .data = piece->data,
                              .len = piece->len,
-                             .dsn = (uint32_t)(piece->seq - sf->tcp.irs)};
+                             .dsn = tcp_ssn_in(&sf->tcp, piece->seq)};
     list_append(&sf->held, &p->link);
     sf->held_bytes += piece->len;
 }
@@ -318,7 +318,7 @@ static void held_append(struct subflow *sf, const struct tcp_piece *piece)
 /* The usual case: nothing held, no checksum, and one mapping covers it all. */
 static bool receive_direct(struct subflow *sf, const struct tcp_piece *piece)
 {
-    uint32_t ssn = piece->seq - sf->tcp.irs;
+    uint32_t ssn = tcp_ssn_in(&sf->tcp, piece->seq);
     if (sf->conn->checksum || !list_empty(&sf->held))
         return false;
     struct rx_mapping *m = held_mapping(sf, ssn);
@@ -335,7 +335,7 @@ static bool receive_direct(struct subflow *sf, const struct tcp_piece *piece)
 static void receive_linear(struct subflow *sf, const struct tcp_piece *piece)
 {
     struct plait_conn *c = sf->conn;
-    uint32_t ssn = piece->seq - sf->tcp.irs;
+    uint32_t ssn = tcp_ssn_in(&sf->tcp, piece->seq);
     place(sf, piece->chunk, piece->data, piece->len, linear_dsn(&c->in, c->rcv_nxt, ssn));
 }
 
@@ -344,7 +344,7 @@ void conn_receive(struct subflow *sf)
     struct plait_conn *c = sf->conn;
     struct tcp_piece piece;
     while (tcp_next_in_order(&sf->tcp, &piece)) {
-        sf->taken_ssn = piece.seq + piece.len - sf->tcp.irs;
+        sf->taken_ssn = tcp_ssn_in(&sf->tcp, piece.seq + piece.len);
         if (sf->gone || sf->tcp.state == TCP_CLOSED || c->state == CONN_CLOSED || !sf->joined)
             chunk_unref(piece.chunk);
         else if (c->plain_in)

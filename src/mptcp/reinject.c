@@ -68,7 +68,7 @@ static bool range_meets(uint64_t dsn, uint64_t start, uint64_t stop, uint64_t *e
 static bool record_range(const struct plait_conn *c, const struct subflow *sf,
                          const struct tcp_record *rec, uint64_t *dsn, uint32_t *len)
 {
-    uint32_t skip = rec->seq - (sf->tcp.iss + rec->map.ssn);
+    uint32_t skip = tcp_ssn_out(&sf->tcp, rec->seq) - rec->map.ssn;
     uint64_t start = rec->map.dsn + skip, end = start + rec->len;
     if (dsn_leq(end, c->snd_una))
         return false;

@@ -84,13 +84,18 @@ uint64_t conn_send_room(const struct plait_conn *c)
     return room < ahead ? room : ahead;
 }
 
+bool conn_may_write(const struct plait_conn *c)
+{
+    return c->state != CONN_OPENING || (c->client && c->fastopen);
+}
+
 int64_t conn_write(struct plait_conn *c, const void *data, size_t len)
 {
     if (c->error)
         return c->error;
     if (c->fin_queued)
         return PLAIT_E_SHUT_DOWN;
-    if (c->state == CONN_OPENING)
+    if (!conn_may_write(c))
         return PLAIT_E_AGAIN;
     size_t room = (size_t)conn_send_room(c);
     size_t todo = len < room ? len : room, done = 0;
@@ -128,6 +133,17 @@ void conn_acked(struct plait_conn *c, uint64_t dsn)
     reinject_trim(c);
     if (c->write_blocked)
         conn_tune_send_buffer(c);
+    conn_touch(c);
+}
+
+void send_taken(struct plait_conn *c, uint32_t len)
+{
+    c->snd_end -= len;
+    list_each(s, &c->send_queue, struct send_chunk, link) {
+        s->dsn -= len;
+        if (dsn_leq(s->dsn + s->len, c->snd_una))
+            send_chunk_free(c, s);
+    }
     conn_touch(c);
 }
 

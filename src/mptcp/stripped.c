@@ -31,7 +31,7 @@ static void first_missing(struct subflow *sf, bool data)
 static bool ack_lacks(const struct subflow *sf)
 {
     const struct plait_conn *c = sf->conn;
-    uint32_t ssn = sf->tcp.snd_una - sf->tcp.iss;
+    uint32_t ssn = tcp_ssn_out(&sf->tcp, sf->tcp.snd_una);
     return !sf->sent_any || dsn_gt(linear_dsn(&sf->sent, sf->sent_end, ssn), c->snd_una);
 }
 
@@ -98,7 +98,7 @@ void stripped_data(struct subflow *sf)
 bool stripped_shift(const struct subflow *sf, const struct segment *seg)
 {
     const struct mptcp_dss *d = &seg->mptcp.dss;
-    uint32_t ssn = seg->seq - sf->tcp.irs, len = seg->payload_len;
+    uint32_t ssn = tcp_ssn_in(&sf->tcp, seg->seq), len = seg->payload_len;
     return !sf->conn->checksum && len && d->ssn != ssn && d->data_len == len + d->data_fin &&
            seq_gt(ssn + len, receive_wanted(sf));
 }

@@ -36,6 +36,8 @@ void plait_config_default(struct plait_config *config)
         .recv_buffer_max_bytes = 16 * MIB,
         .burst_max_bytes = PLAIT_PAYLOAD_MAX,
         .key_pool_max = 64,
+        .fastopen_pending_max = 256,
+        .fastopen_cookies_max = 64,
         .multipath = true,
         .version = PLAIT_VERSION_AUTO,
         .destinations_max = 256,
@@ -76,6 +78,8 @@ int setup_resolve(const struct mptcp_env *env, const struct plait_options *optio
         .multipath = o->multipath == PLAIT_MULTIPATH_DEFAULT ? config->multipath
                                                              : o->multipath == PLAIT_MULTIPATH_ON,
         .version = o->version ? o->version : config->version,
+        .fastopen = o->fastopen == PLAIT_FASTOPEN_DEFAULT ? config->fastopen
+                                                          : o->fastopen == PLAIT_FASTOPEN_ON,
         .nagle = config->nagle && !o->no_nagle,
         .linger = o->linger,
         .linger_us = o->linger_us,

@@ -250,6 +250,18 @@ static void process_ack(struct tcp *t, struct arrival *a)
     }
 }
 
+/* Our SYN carried payload: what of it is acknowledged was taken by the peer,
+ * the rest never was (RFC 7413 4.2.2). Nothing else was sent yet. */
+static void take_syn_data(struct tcp *t, uint32_t ack, struct tcp_result *r)
+{
+    if (!t->wants.syn_data)
+        return;
+    t->syn_out = min_u32(ack - t->iss - 1, t->wants.syn_data);
+    t->snd_una = t->snd_nxt = t->snd_end = t->iss + 1 + t->syn_out;
+    t->stats.bytes_acked += t->syn_out;
+    r->flags |= t->syn_out ? TCP_R_SYN_DATA : 0;
+}
+
 static bool step_ack(struct tcp *t, struct arrival *a)
 {
     const struct segment *seg = a->seg;
@@ -261,7 +273,9 @@ static bool step_ack(struct tcp *t, struct arrival *a)
             t->stats.dropped_ack++;
             return false;
         }
-        t->snd_una = a->prior_una = t->iss + 1;
+        t->snd_una = t->iss + 1;
+        take_syn_data(t, seg->ack, a->r);
+        a->prior_una = t->snd_una;
         /* Only the SYN's window is not scaled. */
         unsigned shift = seg->flags & TCP_SYN ? 0 : t->snd_wscale;
         t->snd_wnd = t->snd_wnd_max = (uint32_t)seg->window << shift;
@@ -371,6 +385,7 @@ static bool step_syn_sent(struct tcp *t, struct arrival *a)
         return false;
     }
     t->snd_una = seg->ack;
+    take_syn_data(t, seg->ack, a->r);
     tcp_established(t, a->r);
     tcp_ack_now(t);
     return true;

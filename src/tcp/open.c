@@ -119,6 +119,21 @@ void tcp_accept(struct tcp *t, const struct segment *syn, uint32_t iss, uint64_t
     tcp_settle(t);
 }
 
+void tcp_accept_early(struct tcp *t, const struct segment *syn, uint64_t now_us,
+                      struct tcp_result *r)
+{
+    assert(t->state == TCP_SYN_RECEIVED && !t->wants.syn_sent);
+    tcp_enter(t, now_us, r);
+    t->early = true;
+    tcp_control_start(t);
+    if (syn->payload_len) {
+        t->rcv_adv = seq_max(t->rcv_adv, t->rcv_nxt + syn->payload_len);
+        tcp_receive_text(t, syn, r);
+    }
+    t->syn_in = t->rcv_nxt - t->irs - 1; /* 0 where memory was refused */
+    tcp_settle(t);
+}
+
 void tcp_synack_left(struct tcp *t, uint16_t window, uint64_t now_us)
 {
     assert(t->state == TCP_SYN_RECEIVED && !t->wants.syn_sent);
@@ -179,7 +194,10 @@ void tcp_established(struct tcp *t, struct tcp_result *r)
     t->recovery.timeouts = 0;
     if (t->wants.syn_count > 1) /* RFC 6298 5.7: no sample, since the SYN was repeated */
         t->rtt.rto_us = max_u32(t->rtt.rto_us, min_u32(3 * 1000 * 1000, t->config->rto_max_us));
-    tcp_control_start(t);
+    if (tcp_outstanding(t)) /* data went out before */
+        tcp_rto_arm(t);
+    if (!t->early)
+        tcp_control_start(t);
     tcp_keepalive_arm(t);
     r->flags |= TCP_R_ESTABLISHED;
 }

@@ -143,6 +143,7 @@ struct tcp_wants {
     bool syn_sent;
     uint8_t syn_count; /* SYNs sent */
     uint64_t syn_us;   /* first SYN */
+    uint32_t syn_data; /* payload it carried, bytes */
     bool fin, fin_sent, fin_acked, fin_lost;
     bool abort;  /* RST, then CLOSED */
     bool orphan; /* nobody above waits for the peer's FIN */

@@ -149,7 +149,7 @@ static void put_payload(const struct planning *k, const struct tcp_record *rec, 
     bool last = rec->seq + len == k->t->snd_end;
     if (len == rec->len && (rec->push || last))
         p->seg.flags |= TCP_PSH;
-    if (len == rec->len && last && k->t->wants.fin)
+    if (len == rec->len && last && k->t->wants.fin && tcp_synchronized(k->t))
         p->seg.flags |= TCP_FIN;
 }
 
@@ -163,6 +163,24 @@ static bool plan_reset(const struct planning *k)
     if (t->wants.reset)
         return start(k, TCP_PLAN_RST, t->wants.reset_seq, TCP_RST);
     return false;
+}
+
+/* The first SYN may bring data (RFC 7413 4.2.2); a repeated one goes without,
+ * for the sake of middleboxes that drop it otherwise. */
+static void put_syn_data(const struct planning *k)
+{
+    const struct tcp *t = k->t;
+    struct tcp_plan *p = k->p;
+    uint32_t options = segment_options_len(&p->seg) + k->ask->syn_option_len;
+    uint32_t mss = t->control.peer_mss; /* the default: the peer has not spoken yet */
+    if (k->ask->syn_mss)
+        mss = k->ask->syn_mss;
+    mss = min_u32(mss, tcp_mss_offer(t));
+    if (t->wants.syn_sent || !k->ask->syn_data.len || mss <= options || !list_empty(&t->records))
+        return;
+    p->payload_len = p->seg.payload_len = (uint32_t)min_u64(k->ask->syn_data.len, mss - options);
+    p->iov[0] = (struct plait_iov){k->ask->syn_data.data, p->payload_len};
+    p->iov_count = 1;
 }
 
 static bool plan_syn(const struct planning *k)
@@ -185,6 +203,8 @@ static bool plan_syn(const struct planning *k)
         o->present |= OPT_WSCALE;
         o->wscale = t->config->rcv_wscale;
     }
+    if (!reply)
+        put_syn_data(k);
     return true;
 }
 

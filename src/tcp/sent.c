@@ -24,7 +24,10 @@ static void commit_syn(struct tcp *t, const struct tcp_plan *p)
     if (!t->wants.syn_sent) {
         t->wants.syn_sent = true;
         t->wants.syn_us = t->now_us;
-        t->snd_nxt = t->iss + 1;
+        t->wants.syn_data = p->payload_len;
+        t->snd_nxt = t->iss + 1 + p->payload_len;
+        t->snd_end += p->payload_len;
+        t->stats.bytes_sent += p->payload_len;
     }
     if (t->wants.syn_count < UINT8_MAX)
         t->wants.syn_count++;

@@ -138,7 +138,8 @@ enum tcp_result_flag {
     TCP_R_RECOVERED = 1 << 10,  /* first progress after a TIMEOUT */
     TCP_R_LOSS = 1 << 11,       /* fast recovery started */
     TCP_R_DUPLICATE = 1 << 12,  /* payload we had already (all of it) */
-    TCP_R_MTU = 1 << 13         /* the path MTU, so the MSS, changed */
+    TCP_R_MTU = 1 << 13,        /* the path MTU, so the MSS, changed */
+    TCP_R_SYN_DATA = 1 << 14    /* the SYN/ACK acknowledged payload of our SYN: t->syn_out bytes */
 };
 
 struct tcp_result {
@@ -160,15 +161,19 @@ enum tcp_plan_kind {
 
 /* What the owner says when it asks for a plan. Lengths are padded to 4. */
 struct tcp_ask {
-    uint32_t window_bytes;   /* receive window to advertise from rcv_nxt on, sent as it is
+    uint32_t window_bytes;     /* receive window to advertise from rcv_nxt on, sent as it is
                                 (rounded to the scale): the owner keeps its own right edge,
                                 which with several subflows is not this subflow's */
-    uint8_t syn_option_len;  /* its options on SYN and SYN/ACK */
-    uint8_t data_option_len; /* on a segment with payload */
-    uint8_t ack_option_len;  /* on a segment without */
-    bool want_ack;           /* send an ACK now, its options need it */
-    bool shared_window;      /* window_bytes counts from the DATA_ACK and already never
+    uint8_t syn_option_len;    /* its options on SYN and SYN/ACK */
+    uint8_t data_option_len;   /* on a segment with payload */
+    uint8_t ack_option_len;    /* on a segment without */
+    bool want_ack;             /* send an ACK now, its options need it */
+    bool shared_window;        /* window_bytes counts from the DATA_ACK and already never
                               * shrinks there: send it as it is (RFC 8684 3.3.4) */
+    struct plait_iov syn_data; /* payload for the first SYN (RFC 7413), as much as fits; it is
+                                * bound to no record, and what the SYN/ACK does not
+                                * acknowledge is the owner's to send again */
+    uint16_t syn_mss;          /* the peer's MSS as it was last time; 0: not known */
 };
 
 struct tcp_plan {
@@ -213,6 +218,10 @@ struct tcp {
 
     /* RFC 9293 3.3.1 */
     uint32_t iss, irs;
+    uint32_t syn_out, syn_in; /* payload of SYNs that arrived, ours and the peer's: it precedes
+                               * the owner's first byte (RFC 8684 B.2) */
+    bool early;               /* SYN_RECEIVED, and the SYN proved its sender (RFC 7413 4.2.2):
+                               * data may be sent before the third ACK */
     uint32_t snd_una, snd_nxt, snd_wl1, snd_wl2;
     uint32_t snd_end;              /* end of what is bound: snd_nxt .. snd_end waits */
     uint32_t snd_wnd, snd_wnd_max; /* bytes, scaled */
@@ -256,6 +265,10 @@ void tcp_connect(struct tcp *t, uint32_t iss, uint64_t now_us);
  * SYN are taken over. */
 void tcp_accept(struct tcp *t, const struct segment *syn, uint32_t iss, uint64_t now_us);
 
+/* After tcp_accept: the SYN's payload counts, and the answer need not wait for
+ * the third ACK. TCP_R_READABLE when there is some. */
+void tcp_accept_early(struct tcp *t, const struct segment *syn, uint64_t now_us,
+                      struct tcp_result *r);
 /* After tcp_accept, instead of sending: the SYN/ACK left before there was a
  * struct tcp, with this window, and its ACK is about to come in. */
 void tcp_synack_left(struct tcp *t, uint16_t window, uint64_t now_us);
@@ -294,10 +307,20 @@ uint32_t tcp_burst(const struct tcp *t, uint8_t owner_option_len);
  * changed. `push`: set PSH and do not hold it back by Nagle's algorithm. */
 bool tcp_push(struct tcp *t, struct plait_chunk *const chunk[2], uint32_t offset, uint32_t len,
               const struct tcp_map *map, bool push);
-/* The sequence number relative to the ISN that the next tcp_push takes. */
+/* Subflow sequence numbers count the owner's bytes, from 1: relative to the
+ * ISN, but for payload of SYNs. */
+static inline uint32_t tcp_ssn_out(const struct tcp *t, uint32_t seq)
+{
+    return seq - t->iss - t->syn_out;
+}
+static inline uint32_t tcp_ssn_in(const struct tcp *t, uint32_t seq)
+{
+    return seq - t->irs - t->syn_in;
+}
+/* The one that the next tcp_push takes. */
 static inline uint32_t tcp_next_ssn(const struct tcp *t)
 {
-    return t->snd_end - t->iss;
+    return tcp_ssn_out(t, t->snd_end);
 }
 /* The address of a byte range of a record. At most 2 pieces. */
 unsigned tcp_record_iov(const struct tcp_record *rec, uint32_t skip, uint32_t len,
@@ -357,7 +380,8 @@ static inline bool tcp_peer_finished(const struct tcp *t)
 }
 static inline bool tcp_can_send(const struct tcp *t)
 {
-    return t->state == TCP_ESTABLISHED || t->state == TCP_CLOSE_WAIT;
+    return t->state == TCP_ESTABLISHED || t->state == TCP_CLOSE_WAIT ||
+           (t->state == TCP_SYN_RECEIVED && t->early);
 }
 
 #endif
