@@ -26,6 +26,17 @@ struct arrival {
     bool old; /* ends below what we have acknowledged */
 };
 
+/* Say where we stand: with an ACK, or, where only the SYN/ACK can, with that. A
+ * client that has begun anew answers it with RST, and its next SYN finds the
+ * way free (RFC 9293 3.5.1, figure 9 and 10). */
+static void tell(struct tcp *t)
+{
+    if (t->state == TCP_SYN_RECEIVED)
+        t->wants.syn = t->wants.syn || t->wants.syn_sent;
+    else
+        tcp_ack_now(t);
+}
+
 /* RFC 5961 7: limited for the whole stack, so that it cannot be made an
  * amplifier, nor a side channel about one connection. */
 static void challenge(struct tcp *t)
@@ -40,7 +51,7 @@ static void challenge(struct tcp *t)
         return;
     env->challenge_count++;
     t->stats.challenges++;
-    tcp_ack_now(t);
+    tell(t);
 }
 
 /* An ACK for a segment that has no place here. Two confused ends could keep
@@ -50,7 +61,7 @@ static void ack_stray(struct tcp *t)
     if (t->receiver.oow_ack_us != 0 && t->now_us - t->receiver.oow_ack_us < OOW_ACK_EVERY_US)
         return;
     t->receiver.oow_ack_us = t->now_us;
-    tcp_ack_now(t);
+    tell(t);
 }
 
 static void reply_reset(struct tcp *t, const struct segment *seg)
@@ -90,7 +101,7 @@ static bool step_timestamp(struct tcp *t, struct arrival *a)
         return true;
     t->stats.dropped_paws++;
     if (segment_seq_len(a->seg) > 0)
-        tcp_ack_now(t);
+        tell(t);
     return false;
 }
 
