@@ -235,9 +235,9 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(RmSubflow) X(MPPrioTx) X(MPPrioRx) X(MPFailTx) X(MPFailRx) X(MPFastcloseTx)                  \
     X(MPFastcloseRx) X(MPRstTx) X(MPRstRx) X(SubflowStale) X(SubflowRecover) X(MPCurrEstab)        \
     X(DssFallback) X(DssReset) X(DSSCorruptionFallback) X(DSSCorruptionReset) X(FallbackFailed)    \
-    X(SimultConnectFallback) X(WinProbe)\
-    X(TokenCollision)                                                                             \
-    X(HalfOpenDropped) X(HalfOpenRefused) X(JoinHalfOpenDropped) X(JoinHalfOpenRefused)    \
+    X(SimultConnectFallback) X(WinProbe)                                                           \
+    X(TokenCollision)                                                                              \
+    X(HalfOpenDropped) X(HalfOpenRefused) X(JoinHalfOpenDropped) X(JoinHalfOpenRefused)            \
     X(SyncookiesSent) X(SyncookiesRecv) X(SyncookiesFailed)                                        \
     X(TCPFastOpenActive) X(TCPFastOpenActiveFail) X(TCPFastOpenPassive) X(TCPFastOpenPassiveFail)  \
     X(TCPFastOpenListenOverflow) X(TCPFastOpenCookieReqd) X(FastOpenNoRoom)

@@ -207,8 +207,8 @@ static void break_step(struct plait_conn *c, uint64_t now_us)
             conn_fail(c, PLAIT_E_TIMED_OUT, PLAIT_WHY_TIMEOUT);
         return;
     }
-    if (c->detached)
-        return; /* conn_detach's clock runs in any case */
+    if (c->detached || (c->early && c->initial))
+        return; /* conn_detach's clock runs in any case, or the handshake's (half_open.c) */
     if (reachable(c))
         c->give_up_us = TIMER_NEVER;
     else if (c->give_up_us == TIMER_NEVER)

@@ -425,9 +425,11 @@ static uint64_t conn_deadline(const struct plait_conn *c)
     uint64_t closing = closing_deadline(c), announces = announce_deadline(c);
     uint64_t overdue = reinject_overdue_deadline(c), fastclose = fastclose_deadline(c);
     uint64_t race = race_deadline(c), falling = fallback_deadline(c);
+    uint64_t handshake = half_open_deadline(c);
     at = fastclose < at ? fastclose : at;
     at = race < at ? race : at;
     at = falling < at ? falling : at;
+    at = handshake < at ? handshake : at;
     at = overdue < at ? overdue : at;
     at = closing < at ? closing : at;
     at = announces < at ? announces : at;

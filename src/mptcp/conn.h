@@ -567,6 +567,9 @@ bool half_open_admit(struct plait_conn *c, uint64_t now_us);
 /* It is under way; it is established or over. */
 void half_open_join(struct subflow *sf);
 void half_open_done(struct subflow *sf);
+/* When a server gives up waiting for the keys of a new connection. */
+uint64_t half_open_deadline(const struct plait_conn *c);
+void half_open_tick(struct plait_conn *c, uint64_t now_us);
 /* Its SYN/ACK has been without an answer for a whole timeout. */
 bool half_open_stale(const struct subflow *sf, uint64_t now_us);
 

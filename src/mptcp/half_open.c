@@ -11,6 +11,8 @@
  */
 #include "mptcp/conn.h"
 
+enum { BACKOFF_MAX = 16 };
+
 bool half_open_stale(const struct subflow *sf, uint64_t now_us)
 {
     return now_us - sf->created_us >= sf->tcp.config->rto_initial_us;
@@ -66,4 +68,26 @@ bool half_open_admit(struct plait_conn *c, uint64_t now_us)
                make_room(list_first(&env->joins_half_open, struct subflow, half_open_link), now_us);
     env->counters.JoinHalfOpenRefused += !room;
     return room;
+}
+
+/* ---- connections ------------------------------------------------------------------- */
+
+/* A client that speaks MPTCP and never says its keys is past TCP's handshake,
+ * where no timer is left, and not through ours. It gets as long as one that
+ * never answers the SYN/ACK. */
+uint64_t half_open_deadline(const struct plait_conn *c)
+{
+    if (c->client || !c->initial || !(c->early || c->state == CONN_OPENING))
+        return TIMER_NEVER;
+    const struct tcp_config *config = c->initial->tcp.config;
+    unsigned doublings = config->synack_retries + 1U;
+    uint64_t life = (uint64_t)config->rto_initial_us
+                    << (doublings < BACKOFF_MAX ? doublings : BACKOFF_MAX);
+    return c->initial->created_us + life;
+}
+
+void half_open_tick(struct plait_conn *c, uint64_t now_us)
+{
+    if (half_open_deadline(c) <= now_us)
+        conn_fail(c, PLAIT_E_TIMED_OUT, PLAIT_WHY_HALF_OPEN);
 }

@@ -391,9 +391,12 @@ static bool capable_ack_in(struct plait_conn *c, const struct mptcp_options *o)
         return true;
     if ((o->present & MPO_DSS) && !(o->present & MPO_CAPABLE_ANY))
         return c->version == 0;
-    if (!capable_ack_ok(c, o)) {
+    /* Another version or algorithm than was agreed on (RFC 8684 3.1). */
+    bool other =
+        (o->present & MPO_CAPABLE_ANY) && (m->version != c->version || !capable_flags_ok(m));
+    if (other || !capable_ack_ok(c, o)) {
         c->env->counters.MPCapableFallbackACK++;
-        conn_fallback(c->initial, PLAIT_WHY_THIRD_ACK_PLAIN);
+        conn_fallback(c->initial, other ? PLAIT_WHY_PEER_VERSION : PLAIT_WHY_THIRD_ACK_PLAIN);
         return true;
     }
     c->env->counters.MPCapableACKRX++;

@@ -151,6 +151,7 @@ void conn_tick(struct plait_conn *c, uint64_t now_us)
         subflow_tick(sf, now_us);
     race_tick(c, now_us);
     fallback_tick(c, now_us);
+    half_open_tick(c, now_us);
     reinject_tick(c, now_us);
     reinject_overdue_tick(c, now_us);
     announce_tick(c, now_us);

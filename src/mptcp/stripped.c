@@ -77,8 +77,10 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
     if (present && !seg->payload_len)
         return; /* a signal that left no room for the DSS */
     bool seen = sf->dss_seen || (sf->kind == SUBFLOW_INITIAL && c->confirmed);
-    if (!seen && (seg->payload_len || acked))
-        first_missing(sf, seg->payload_len != 0);
+    /* MPTCP ends with a DATA_FIN first: a FIN is news too, if there is no other. */
+    bool data = seg->payload_len || ((seg->flags & TCP_FIN) && c->subflow_total == 1);
+    if (!seen && (data || acked))
+        first_missing(sf, data);
     else if (seen && acked && !present && !c->falling.deciding)
         later_missing(sf, now_us);
 }

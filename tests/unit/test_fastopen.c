@@ -637,6 +637,42 @@ static void an_early_connection_may_come_to_nothing(void **state)
     trace_free(t);
 }
 
+/* The same where TCP is through and the keys do not come. */
+static void an_early_connection_does_not_wait_for_keys_for_ever(void **state)
+{
+    struct trace *t = serving(true);
+    (void)state;
+    struct segment syn = syn_with_cookie(t, 4000);
+    trace_send(t, syn, "hello", 5);
+    t->conn = plait_accept(t->listener);
+    trace_expect(t, TCP_SYN | TCP_ACK);
+    struct segment ack = third_ack(&syn, 0, t->seg.seq, 5);
+    ack.mptcp.present = MPO_DSS;
+    ack.mptcp.dss = (struct mptcp_dss){.has_ack = true};
+    trace_send(t, ack, NULL, 0);
+    trace_wait(t, MS(63900));
+    assert_int_equal(plait_conn_error(t->conn), 0);
+    trace_wait(t, MS(200));
+    assert_int_equal(plait_conn_error(t->conn), PLAIT_E_TIMED_OUT);
+    assert_int_equal(t->stack->env.fastopen.pending, 0);
+    trace_free(t);
+}
+
+/* Its address goes before the third ACK comes: nobody else can take its place. */
+static void an_early_connection_without_its_subflow_ends(void **state)
+{
+    struct trace *t = serving(true);
+    (void)state;
+    trace_send(t, syn_with_cookie(t, 4000), "hello", 5);
+    t->conn = plait_accept(t->listener);
+    trace_expect(t, TCP_SYN | TCP_ACK);
+    assert_int_equal(plait_stack_remove_addr(t->stack, &TRACE_US.addr, t->now), 0);
+    trace_wait(t, MS(60100)); /* the break timeout */
+    assert_int_equal(plait_conn_error(t->conn), PLAIT_E_TIMED_OUT);
+    assert_int_equal(t->stack->env.fastopen.pending, 0);
+    trace_free(t);
+}
+
 static void a_server_that_does_not_want_it_ignores_it(void **state)
 {
     struct trace *t = with(false, true);
@@ -672,6 +708,8 @@ int main(void)
         cmocka_unit_test(cookies_grow_old),
         cmocka_unit_test(so_many_are_accepted_early),
         cmocka_unit_test(an_early_connection_may_come_to_nothing),
+        cmocka_unit_test(an_early_connection_does_not_wait_for_keys_for_ever),
+        cmocka_unit_test(an_early_connection_without_its_subflow_ends),
         cmocka_unit_test(a_server_that_does_not_want_it_ignores_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,6 +168,55 @@ static void the_third_ack_may_come_twice(void **state)
     trace_free(t);
 }
 
+/* Its DSS shows that options pass, and the keys never come. TCP is established,
+ * the connection is not; it does not wait for ever (nor does one of which the
+ * application knows already, test_fastopen.c). */
+static void keys_that_never_come_are_not_waited_for(void **state)
+{
+    struct trace *t = serving(false);
+    struct plait_memory m;
+    (void)state;
+    trace_send(t, syn_at(PEER_ISS, true), NULL, 0);
+    trace_expect(t, TCP_SYN | TCP_ACK);
+    struct segment ack = ack_of(t, PEER_ISS);
+    ack.mptcp.present = MPO_DSS;
+    ack.mptcp.dss = (struct mptcp_dss){.has_ack = true};
+    trace_send(t, ack, NULL, 0);
+    trace_silent(t);
+    trace_wait(t, MS(63900));
+    assert_null(plait_accept(t->listener));
+    plait_stack_memory(t->stack, &m);
+    assert_int_equal(m.conns, 1);
+    trace_timer(t);
+    trace_expect(t, TCP_RST | TCP_ACK);
+    assert_int_equal(t->now, MS(65000));
+    plait_stack_memory(t->stack, &m);
+    assert_int_equal(m.conns, 0);
+    trace_free(t);
+}
+
+/* A third ACK of another version, or without the algorithm agreed on, is none
+ * (RFC 8684 3.1). */
+static void the_third_ack_must_be_of_the_same_kind(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct trace *t = serving(false);
+        trace_send(t, syn_at(PEER_ISS, true), NULL, 0);
+        trace_expect(t, TCP_SYN | TCP_ACK);
+        struct segment ack = ack_of(t, PEER_ISS);
+        if (i == 1)
+            ack.mptcp.capable.version = 0;
+        if (i == 2)
+            ack.mptcp.capable.flags = 0;
+        trace_send(t, ack, NULL, 0);
+        t->conn = plait_accept(t->listener);
+        assert_int_equal(info_of(t).multipath, i == 0);
+        assert_int_equal(info_of(t).fallback_why, i ? PLAIT_WHY_PEER_VERSION : PLAIT_WHY_NONE);
+        trace_free(t);
+    }
+}
+
 /* ---- MP_CAPABLE with data -------------------------------------------------------------- */
 
 /* TCP segmentation offload copies the option to every piece (RFC 8684 3.1). */
@@ -339,6 +388,29 @@ static void keys_and_data_are_repeated_until_acknowledged(void **state)
     trace_free(t);
 }
 
+/* The third ACK lost its option, so the server is plain TCP, and it has nothing
+ * to say: its FIN is all that tells (RFC 8684 3.7). */
+static void a_fin_without_dss_tells_of_plain_tcp(void **state)
+{
+    struct trace *t = trace_default();
+    char buf[8];
+    (void)state;
+    client_connects(t);
+    uint32_t iss = t->seg.seq;
+    trace_send(t, synack_of(iss), NULL, 0);
+    trace_expect(t, TCP_ACK);
+    struct segment fin = from_server(iss, 0);
+    fin.flags |= TCP_FIN;
+    trace_send(t, fin, NULL, 0);
+    assert_int_equal(info_of(t).fallback_why, PLAIT_WHY_FIRST_DATA_PLAIN);
+    assert_int_equal(plait_conn_read(t->conn, buf, sizeof buf, t->now), 0);
+    trace_expect(t, TCP_ACK);
+    assert_int_equal(t->seg.ack, PEER_ISS + 2);
+    plait_conn_close(t->conn, t->now);
+    trace_expect(t, TCP_FIN | TCP_ACK);
+    trace_free(t);
+}
+
 /* A keepalive probe before anything was confirmed brings the keys too: the
  * server may never have got them. */
 static void a_probe_brings_the_keys(void **state)
@@ -449,11 +521,14 @@ int main(void)
         cmocka_unit_test(an_old_timestamp_does_not_hide_a_new_syn),
         cmocka_unit_test(a_syn_after_the_handshake_gets_an_ack),
         cmocka_unit_test(the_third_ack_may_come_twice),
+        cmocka_unit_test(keys_that_never_come_are_not_waited_for),
+        cmocka_unit_test(the_third_ack_must_be_of_the_same_kind),
         cmocka_unit_test(capable_with_data_may_be_split),
         cmocka_unit_test(capable_with_data_may_come_with_more),
         cmocka_unit_test(a_late_synack_with_the_option_still_counts),
         cmocka_unit_test(a_repeated_synack_gets_the_keys_again),
         cmocka_unit_test(keys_and_data_are_repeated_until_acknowledged),
+        cmocka_unit_test(a_fin_without_dss_tells_of_plain_tcp),
         cmocka_unit_test(a_probe_brings_the_keys),
         cmocka_unit_test(both_ends_open_at_once),
     };
