@@ -446,6 +446,7 @@ static void open_to_the_limit(struct run *r, unsigned client_max, unsigned serve
     lab_init(&lab, r);
     lab.client_config.subflows_max = (uint16_t)client_max;
     lab.server_config.subflows_max = (uint16_t)server_max;
+    lab.server_config.joins_half_open_max = (uint16_t)server_max; /* all at once */
     lab_open(&lab, 1, &spec);
     struct stream *s = upload_until(&lab, 4 * SECOND);
     sim_advance(lab.sim, lab_at(&lab, SECOND));

@@ -25,7 +25,7 @@ void plait_config_default(struct plait_config *config)
         .backlog_max = 1024,
         .half_open_max = 256,
         .half_open_stack_max = 4096,
-        .joins_half_open_max = 8,
+        .joins_half_open_max = 32,
         .joins_half_open_stack_max = 1024,
         .subflows_max = 32,
         .subflows_wanted = 7,
