@@ -22,7 +22,7 @@ struct result {
 };
 
 struct matrix_options {
-    bool json, markdown, all;
+    bool json, markdown, list;
     const char *only;
     unsigned rows[ROWS_MAX]; /* of the jobs */
     unsigned count, failed, known;
@@ -237,6 +237,16 @@ static void print_json(const struct matrix_options *o)
     }
 }
 
+/* For programs that run the same rows elsewhere. */
+static void print_rows(const struct matrix_options *o)
+{
+    for (unsigned job = 0; job < o->count; job++) {
+        const struct matrix_row *row = &matrix_rows[o->rows[job]];
+        printf("{\"row\":\"%s\",\"what\":\"%s\",\"boxes\":\"%s\",\"checksum_matters\":%s}\n",
+               row->name, row->what, row->boxes, row->unprotected[0].end ? "true" : "false");
+    }
+}
+
 /* ---- the command ------------------------------------------------------------------------ */
 
 static bool choose(struct matrix_options *o, char **names, unsigned count)
@@ -276,12 +286,13 @@ static int run_rows(struct matrix_options *o)
 int sim_matrix(int argc, char **argv)
 {
     struct matrix_options o = {0};
-    const struct option_row rows[] = {{'j', "json", NULL, OPTION_FLAG,
-                                       offsetof(struct matrix_options, json),
-                                       "one JSON object a cell"},
-                                      {'m', "markdown", NULL, OPTION_FLAG,
-                                       offsetof(struct matrix_options, markdown), "a table"},
-                                      {0}};
+    const struct option_row rows[] = {
+        {'j', "json", NULL, OPTION_FLAG, offsetof(struct matrix_options, json),
+         "one JSON object a cell"},
+        {'l', "list", NULL, OPTION_FLAG, offsetof(struct matrix_options, list),
+         "the rows and their boxes, one JSON object a row; nothing is run"},
+        {'m', "markdown", NULL, OPTION_FLAG, offsetof(struct matrix_options, markdown), "a table"},
+        {0}};
     const struct usage usage = {
         .synopsis = "sim matrix [OPTIONS] [ROW...]",
         .about =
@@ -296,6 +307,10 @@ int sim_matrix(int argc, char **argv)
         return parsed;
     if (!choose(&o, argv + operand, (unsigned)(argc - operand)))
         return HOST_FAIL_USAGE;
+    if (o.list) {
+        print_rows(&o);
+        return HOST_OK;
+    }
     o.results = sim_alloc(o.count * sizeof *o.results);
     int code = run_rows(&o);
     free(o.results);

@@ -298,6 +298,8 @@ struct plait_conn {
     uint64_t rate_dsn, rate_us;         /* where and when the rate was last looked at */
     bool dsn64;                         /* DSNs of 8 bytes: by configuration, or for the rate */
     struct list reinject;               /* struct dsn_range */
+    uint64_t timed_out_una;             /* snd_una when the last subflow timed out */
+    bool timed_out;
     uint64_t bytes_reinjected;
     bool nagle, write_blocked;
     bool fin_queued, fin_bound, fin_sent, fin_acked; /* DATA_FIN takes snd_end */
@@ -552,6 +554,9 @@ static inline uint64_t linear_dsn(const struct linear *m, uint64_t near, uint32_
 /* Look for options that should be there. */
 void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
                  uint64_t now_us);
+/* Nothing that was sent at the data level is answered, and no DSS ever came on
+ * the only subflow: plain TCP. False: not so. */
+bool stripped_always(struct plait_conn *c);
 /* Bytes wait on sf that no mapping covers. */
 void stripped_data(struct subflow *sf);
 /* A mapping that is shifted against the segment it came on: a middlebox

@@ -479,11 +479,12 @@ void fallback_fail_in(struct subflow *sf, const struct segment *seg)
 
 void fallback_infinite_out(const struct plait_conn *c, struct mptcp_options *o)
 {
+    bool beside_fail = (o->present & MPO_FAIL) != 0; /* room for the short form, no more */
     o->present |= MPO_DSS;
-    o->dss = (struct mptcp_dss){.has_ack = !c->plain_in && !(o->present & MPO_FAIL),
+    o->dss = (struct mptcp_dss){.has_ack = !c->plain_in && !beside_fail,
                                 .data_ack = c->rcv_nxt,
                                 .has_map = true,
-                                .dsn64 = c->dsn64,
+                                .dsn64 = c->dsn64 && !beside_fail,
                                 .dsn = c->out.dsn,
                                 .ssn = c->out.ssn,
                                 .has_checksum = c->checksum};

@@ -418,6 +418,8 @@ static bool initial_in(struct subflow *sf, const struct segment *seg, const stru
     }
     if (sf->joined || sf->tcp.state < TCP_ESTABLISHED || (r->flags & TCP_R_CLOSED))
         return true;
+    if (!seg->mptcp.present && seg->payload_len && seq_gt(seg->seq, sf->tcp.rcv_nxt))
+        return false; /* a later piece: the first one may have the option for both */
     if (c->client) {
         fastopen_synack_in(sf, seg, now_us);
         capable_synack_in(c, &seg->mptcp);

@@ -10,6 +10,8 @@
 /* A subflow whose oldest bytes are this late, with more than so many segments
  * in flight (fewer may wait for a delayed ACK), is not trusted for now. */
 enum { OVERDUE_MARGIN_US = 10 * 1000, OVERDUE_FLIGHT_MIN = 2, HEAD_MARGIN_US = 10 * 1000 };
+/* So many data-level timeouts before any DSS came: the peer is plain TCP. */
+enum { DATA_RTO_PLAIN = 5 };
 
 static void range_free(struct plait_conn *c, struct dsn_range *r)
 {
@@ -353,12 +355,20 @@ void reinject_tick(struct plait_conn *c, uint64_t now_us)
     if (c->data_rto_us > now_us)
         return;
     c->data_rto_us = TIMER_NEVER;
+    list_each(sf, &c->subflows, struct subflow, link) {
+        if (sf->plain_us == TIMER_NEVER)
+            continue;
+        c->data_rto_us = sf->plain_us; /* until it is known whether the peer is plain TCP, */
+        return;                        /* which would take the bytes twice */
+    }
     if (records_outstanding(c)) {
         head_again(c);
         return;
     }
     if (c->data_rto_count < 8)
         c->data_rto_count++;
+    if (c->data_rto_count >= DATA_RTO_PLAIN && stripped_always(c))
+        return;
     if (c->snd_una != c->snd_nxt) {
         uint64_t len = c->snd_nxt - c->snd_una;
         reinject_add(c, c->snd_una, len > UINT16_MAX ? UINT16_MAX : (uint32_t)len, 0);

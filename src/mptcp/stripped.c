@@ -76,6 +76,8 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
         return; /* version 0 allows no data beside it (RFC 6824 3.6) */
     if (present && !seg->payload_len)
         return; /* a signal that left no room for the DSS */
+    if (seg->payload_len && seq_gt(seg->seq, sf->tcp.rcv_nxt))
+        return; /* a later piece: what comes before it may have the option for both */
     bool seen = sf->dss_seen || (sf->kind == SUBFLOW_INITIAL && c->confirmed);
     /* MPTCP ends with a DATA_FIN first: a FIN is news too, if there is no other. */
     bool data = seg->payload_len || ((seg->flags & TCP_FIN) && c->subflow_total == 1);
@@ -83,6 +85,15 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
         first_missing(sf, data);
     else if (seen && acked && !present && !c->falling.deciding)
         later_missing(sf, now_us);
+}
+
+bool stripped_always(struct plait_conn *c)
+{
+    struct subflow *sf = c->initial;
+    if (!sf || c->subflow_total != 1 || c->confirmed || sf->dss_seen || !c->multipath)
+        return false;
+    first_missing(sf, false);
+    return true;
 }
 
 void stripped_data(struct subflow *sf)
