@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "sim/spec.h"
+#include "sim/swarm_boxes.h"
 #include "wire/segment.h"
 
 enum { PATHS_MAX = 4, STREAMS_MAX = 3 };
@@ -27,7 +28,6 @@ struct world {
     struct iface *client_if[PATHS_MAX], *server_if[PATHS_MAX];
     struct path path[PATHS_MAX];
     struct link_config healed[PATHS_MAX][2];
-    struct rule_box rule[PATHS_MAX];
     bool ipv6, one_server_address, may_fail, fastopen;
     uint16_t mtu;
 };
@@ -209,6 +209,18 @@ static struct iface *random_iface(struct world *w, struct host *h, unsigned path
     return host_iface_local(h, &local);
 }
 
+/* One box or several, most often none. */
+static void random_boxes(struct world *w, unsigned path)
+{
+    char text[BOX_TEXT_MAX];
+    for (unsigned n = percent(w, 40) ? (unsigned)between(w, 1, 3) : 0; n; n--) {
+        if (swarm_box(&w->prng, HEAL_US, text))
+            w->may_fail = true;
+        sim_box(&w->sim, &w->path[path], text);
+        note(w, "box on path %u: %s\n", path + 1, text);
+    }
+}
+
 static void build_paths(struct world *w)
 {
     w->one_server_address = percent(w, 40);
@@ -224,16 +236,7 @@ static void build_paths(struct world *w)
         w->healed[i][0] = without_faults(there);
         w->healed[i][1] = without_faults(back);
         note(w, "path %u: %s\n", i + 1, link_spec_format(&there, text));
-        if (percent(w, 25)) {
-            snprintf(text, sizeof text, "isn:near=%u", UINT32_MAX - (uint32_t)below(w, 300000));
-            sim_box(&w->sim, &w->path[i], text);
-        }
-        if (percent(w, 10)) {
-            w->rule[i].action = RULE_STRIP;
-            w->rule[i].options = PICK(w, MPO_CAPABLE_SYN, MPO_CAPABLE_KEY, MPO_CAPABLE_KEYS,
-                                      MPO_JOIN_SYN, MPO_JOIN_SYNACK);
-            rule_add(percent(w, 50) ? w->path[i].there : w->path[i].back, &w->rule[i]);
-        }
+        random_boxes(w, i);
     }
 }
 
