@@ -89,6 +89,8 @@ void conn_detach(struct plait_conn *c, uint64_t now_us)
 void closing_subflow_fin(struct subflow *sf, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
+    if (c->state == CONN_CLOSED)
+        return; /* it failed on what came before the FIN: that is no end of the stream */
     if (conn_is_tcp(c)) {
         if (sf == c->plain)
             fallback_fin_in(sf);
