@@ -52,8 +52,8 @@ static void acked_but_lost(struct run *r)
     EXPECT(r, s->side[1].pause_us < 150000);
 }
 
-/* Joins are answered, data is not: two subflows in a row that time out with
- * the same bytes are enough, at both ends. */
+/* Joins are answered, data is not: the timeout for having no subflow is
+ * the limit of that too, and both ends learn. */
 static void joins_in_vain(struct run *r)
 {
     for (unsigned down = 0; down < 2; down++) {

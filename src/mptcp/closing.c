@@ -200,8 +200,8 @@ static bool reachable(const struct plait_conn *c)
     return false;
 }
 
-/* Break before make (RFC 8684 3.3.3): the clock runs while nothing can come.
- * For plain TCP there is no other subflow to wait for. */
+/* Break before make (RFC 8684 3.3.3): the clock runs while nothing can come, or
+ * joins are answered and data is not. For plain TCP there is no other subflow to wait for. */
 static void break_step(struct plait_conn *c, uint64_t now_us)
 {
     if (conn_is_tcp(c)) {
@@ -211,7 +211,7 @@ static void break_step(struct plait_conn *c, uint64_t now_us)
     }
     if (c->detached || (c->early && c->initial))
         return; /* conn_detach's clock runs in any case, or the handshake's (half_open.c) */
-    if (reachable(c))
+    if (reachable(c) && !c->in_vain)
         c->give_up_us = TIMER_NEVER;
     else if (c->give_up_us == TIMER_NEVER)
         c->give_up_us = now_us + c->break_timeout_us;
@@ -220,6 +220,7 @@ static void break_step(struct plait_conn *c, uint64_t now_us)
 void closing_progress(struct plait_conn *c)
 {
     const struct plait_config *config = &c->env->config;
+    c->in_vain = false;
     if (c->give_up_us != TIMER_NEVER) /* nobody is hurried whose peer still takes what is queued */
         c->give_up_us =
             c->env->now_us + (c->detached ? config->close_timeout_us : c->break_timeout_us);

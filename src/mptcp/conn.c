@@ -312,19 +312,6 @@ void subflow_failed(struct subflow *sf, enum tcp_error error)
         conn_fail(c, public, why);
 }
 
-/* The last subflow timed out with bytes on it, and so did the one before it
- * with the same bytes: joins are answered but data is not, and a third would
- * fare no better. */
-static bool in_vain(struct plait_conn *c, const struct subflow *sf)
-{
-    if (sf->why != PLAIT_WHY_TIMEOUT || c->subflow_count != 1 || c->snd_una == c->snd_nxt)
-        return false;
-    bool again = c->timed_out && c->timed_out_una == c->snd_una;
-    c->timed_out = true;
-    c->timed_out_una = c->snd_una;
-    return again;
-}
-
 static void subflow_reap(struct subflow *sf, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
@@ -347,7 +334,9 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
      * is missed like one that broke (RFC 8684 3.3.3). */
     bool failed = !unwanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone || c->subflow_count == 1);
     struct plait_pm_news news = paths_failure(sf);
-    bool vain = in_vain(c, sf);
+    if ((sf->why == PLAIT_WHY_TIMEOUT || sf->why == PLAIT_WHY_SUBFLOW_TIMEOUT) &&
+        c->snd_una != c->snd_nxt)
+        c->in_vain = true;
     if (c->initial == sf)
         c->initial = NULL;
     if (c->plain == sf)
@@ -360,9 +349,7 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
     subflow_release(sf);
     conn_regroup(c);
     closing_fin_again(c); /* it may have gone with this one */
-    if (vain)
-        conn_fail(c, PLAIT_E_TIMED_OUT, PLAIT_WHY_TIMEOUT);
-    else if (failed && !c->closing)
+    if (failed && !c->closing)
         paths_decide(c, PLAIT_PM_SUBFLOW_FAILED, &news, now_us);
 }
 
