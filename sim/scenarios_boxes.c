@@ -74,6 +74,25 @@ static void joins_in_vain(struct run *r)
     }
 }
 
+/* A proxy acknowledges for the server without options and forgets to pass on
+ * what it lets through: only the client's FIN tells the server that it is alone
+ * with MPTCP. */
+static void fallback_untold(struct run *r)
+{
+    struct lab lab;
+    const char *spec = "rate=16mbit,delay=270ms,queue=30kB";
+    lab_init(&lab, r);
+    lab_open(&lab, 1, &spec);
+    sim_box(lab.sim, &lab.path[0], "pep:dir=both,how=forget,until=20s");
+    const struct side_config sends = {.send_bytes = 10 * KB};
+    const struct side_config reads = {.end = END_AFTER_EOF};
+    struct stream *s = lab_stream(&lab, &sends, &reads);
+    lab_finish(&lab, 60);
+    EXPECT_EQ(r, s->side[0].multipath, 0);
+    EXPECT_EQ(r, s->side[1].multipath, 0);
+    EXPECT_EQ(r, WHY(lab.server, CONN_FALLBACK, OPTIONS_STRIPPED), 1);
+}
+
 /* A box that merges segments keeps the options of one: mappings are lost while
  * their bytes arrive. */
 static void mappings_merged_away(struct run *r)
@@ -136,6 +155,8 @@ const struct scenario scenarios_boxes[] = {
     {"acked-but-lost", "bytes that an ended subflow acknowledged are sent again at once",
      acked_but_lost},
     {"joins-in-vain", "joins are answered but data is not: both ends learn", joins_in_vain},
+    {"fallback-untold", "only a FIN without options says that the peer fell back",
+     fallback_untold},
     {"mappings-merged-away", "segments are merged, mappings lost", mappings_merged_away},
     {"portal-second-path", "a captive portal on the joined path", portal_on_the_second_path},
     {"nat-forgets", "a NAT forgets idle flows", nat_forgets},

@@ -334,8 +334,7 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
      * is missed like one that broke (RFC 8684 3.3.3). */
     bool failed = !unwanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone || c->subflow_count == 1);
     struct plait_pm_news news = paths_failure(sf);
-    if ((sf->why == PLAIT_WHY_TIMEOUT || sf->why == PLAIT_WHY_SUBFLOW_TIMEOUT) &&
-        c->snd_una != c->snd_nxt)
+    if ((failed || sf->why == PLAIT_WHY_SUBFLOW_TIMEOUT) && sf->joined && c->snd_una != c->snd_nxt)
         c->in_vain = true;
     if (c->initial == sf)
         c->initial = NULL;

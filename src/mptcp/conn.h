@@ -298,7 +298,7 @@ struct plait_conn {
     uint64_t rate_dsn, rate_us;         /* where and when the rate was last looked at */
     bool dsn64;                         /* DSNs of 8 bytes: by configuration, or for the rate */
     struct list reinject;               /* struct dsn_range */
-    bool in_vain; /* a subflow ended for silence with bytes under way; none got through since */
+    bool in_vain; /* a subflow failed with bytes under way; none got through since */
     uint64_t bytes_reinjected;
     bool nagle, write_blocked;
     bool fin_queued, fin_bound, fin_sent, fin_acked; /* DATA_FIN takes snd_end */

@@ -58,6 +58,17 @@ static void later_missing(struct subflow *sf, uint64_t now_us)
         sf->plain_us = now_us + fallback_patience(sf);
 }
 
+/* A FIN without an option ends the only subflow there was. MPTCP says DATA_FIN
+ * first and has ours acknowledged: this peer fell back, and nothing it sent
+ * since then told us. */
+static bool plain_fin(const struct subflow *sf, const struct segment *seg)
+{
+    const struct plait_conn *c = sf->conn;
+    return (seg->flags & TCP_FIN) && !seg->mptcp.present && tcp_peer_finished(&sf->tcp) &&
+           c->subflow_total == 1 && c->multipath && !c->closing && !c->falling.deciding &&
+           fallback_in_contiguous(sf) && fallback_out_contiguous(sf);
+}
+
 void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
                  uint64_t now_us)
 {
@@ -83,6 +94,8 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
     bool data = seg->payload_len || ((seg->flags & TCP_FIN) && c->subflow_total == 1);
     if (!seen && (data || acked))
         first_missing(sf, data);
+    else if (plain_fin(sf, seg))
+        conn_fallback(sf, PLAIT_WHY_OPTIONS_STRIPPED);
     else if (seen && acked && !present && !c->falling.deciding)
         later_missing(sf, now_us);
 }
