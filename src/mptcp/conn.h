@@ -147,6 +147,7 @@ struct subflow {
     unsigned mapping_count;
     struct list held; /* struct recv_piece: unmapped or unverified bytes; .dsn is the SSN */
     uint32_t held_bytes;
+    unsigned held_count;
     uint32_t taken_ssn;            /* next SSN to take from tcp */
     struct recv_piece *place_hint; /* where its last out-of-order bytes went */
 

@@ -136,12 +136,15 @@ void conn_check(const struct plait_conn *c)
     unsigned count = 0;
     list_each(sf, &c->subflows, struct subflow, link) {
         uint32_t held = 0;
+        unsigned pieces = 0;
         tcp_check(&sf->tcp);
         assert(sf->conn == c);
         assert(flow_find(c->env, &sf->tcp.local, &sf->tcp.remote) == sf);
-        list_each(p, &sf->held, struct recv_piece, link)
+        list_each(p, &sf->held, struct recv_piece, link) {
             held += p->len;
-        assert(held == sf->held_bytes);
+            pieces++;
+        }
+        assert(held == sf->held_bytes && pieces == sf->held_count);
         count++;
     }
     assert(count == c->subflow_count && count <= c->cc_capacity);

@@ -126,6 +126,7 @@ static void mapped(struct subflow *sf, uint64_t end)
 static void held_free(struct subflow *sf, struct recv_piece *p)
 {
     list_remove(&p->link);
+    sf->held_count--;
     chunk_unref(p->chunk);
     pool_put(&sf->conn->env->ranges, p);
 }
@@ -250,17 +251,24 @@ static bool held_verified(struct subflow *sf, const struct rx_mapping *m, uint32
     return false;
 }
 
+/* More held than so many windows are worth, in bytes or in pieces. */
+static bool held_over(const struct subflow *sf, uint32_t windows)
+{
+    const struct plait_conn *c = sf->conn;
+    uint64_t most = c->recv_buffer > 2 * UINT16_MAX ? c->recv_buffer : 2 * UINT16_MAX;
+    return sf->held_bytes > windows * most || sf->held_count > windows * receive_pieces_max(c);
+}
+
 /* A window of data without a mapping (RFC 8684 3.3.1): at the latest now the
  * peer is asked, and has another window's time to answer. */
 static void held_too_much(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    uint64_t most = c->recv_buffer > 2 * UINT16_MAX ? c->recv_buffer : 2 * UINT16_MAX;
-    if (sf->held_bytes <= most)
+    if (!held_over(sf, 1))
         return;
     if (!fallback_asking(sf))
         fallback_ask(sf, conn_recv_next(c), PLAIT_WHY_UNMAPPED_DATA);
-    if (sf->held_bytes <= 2 * most || sf->rst_set)
+    if (!held_over(sf, 2) || sf->rst_set)
         return;
     c->env->counters.DSSNoMatchTCP++;
     fallback_broken(sf, PLAIT_WHY_UNMAPPED_DATA);
@@ -313,6 +321,7 @@ static void held_append(struct subflow *sf, const struct tcp_piece *piece)
                              .dsn = tcp_ssn_in(&sf->tcp, piece->seq)};
     list_append(&sf->held, &p->link);
     sf->held_bytes += piece->len;
+    sf->held_count++;
 }
 
 /* The usual case: nothing held, no checksum, and one mapping covers it all. */

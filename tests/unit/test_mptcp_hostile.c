@@ -338,6 +338,24 @@ static void as_many_pieces_as_the_window_is_worth(void **state)
     peer_free(p);
 }
 
+/* Bytes that no mapping covers, one at a time. */
+static void as_many_held_pieces_as_the_window_is_worth(void **state)
+{
+    struct peer *p = peer_small_buffer();
+    (void)state;
+    peer_join(p, 1);
+    peer_data(p, 1, 0, 0, 1); /* so that it is not the first that is missing */
+    for (uint32_t i = 0; i <= PIECES_MAX && !p->flows[1].reset; i++) {
+        assert_int_equal(peer_counters(p)->DssReset, 0);
+        peer_send(p, peer_segment(p, 1, i + 1), i + 1, 1);
+    }
+    while (peer_next(p))
+        ;
+    assert_int_equal(peer_counters(p)->DssReset, 1);
+    assert_true(p->flows[1].reset);
+    peer_free(p);
+}
+
 /* An end of the stream below bytes that have come: they came first. */
 static void a_data_fin_below_data_that_came_is_ignored(void **state)
 {
@@ -396,6 +414,7 @@ int main(void)
         cmocka_unit_test(urgent_data_is_delivered_in_its_place),
         cmocka_unit_test(as_many_mappings_as_the_window_is_worth),
         cmocka_unit_test(as_many_pieces_as_the_window_is_worth),
+        cmocka_unit_test(as_many_held_pieces_as_the_window_is_worth),
         cmocka_unit_test(a_data_fin_below_data_that_came_is_ignored),
         cmocka_unit_test(initial_sequence_numbers_follow_rfc_6528),
     };
