@@ -387,6 +387,8 @@ static void a_fin_before_the_fallback_ends_the_stream(void **state)
     peer_data(p, 0, 0, 0, 100);
     struct segment fin = peer_segment(p, 0, 100);
     fin.flags |= TCP_FIN;
+    fin.mptcp.present = MPO_DSS; /* without it, it would tell of the fallback itself */
+    fin.mptcp.dss = (struct mptcp_dss){.has_ack = true, .data_ack = p->our_idsn + 1};
     trace_send(p->t, fin, NULL, 0);
     assert_false(plait_conn_poll(p->t->conn) & PLAIT_POLL_EOF);
     struct segment s = peer_segment(p, 0, 101);
