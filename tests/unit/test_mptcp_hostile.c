@@ -4,6 +4,7 @@
  * it costs is bounded, what came first stands, and what a version does not know
  * is not understood by guessing.
  */
+#include "base/addr.h"
 #include "mptcp_trace.h"
 
 /* ---- offers --------------------------------------------------------------------- */
@@ -241,6 +242,47 @@ static void the_third_ack_of_a_join_is_repeated_ever_more_slowly(void **state)
     trace_free(t);
 }
 
+/* ---- addresses ------------------------------------------------------------------- */
+
+static const struct plait_addr ANNOUNCED = {PLAIT_IPV4, {10, 0, 0, 77}};
+
+/* The peer announces it on the first subflow; how many SYNs go to that port? */
+static unsigned syns_after_add_addr(struct trace *t, uint64_t key, uint32_t ack, uint16_t port,
+                                    uint16_t expected)
+{
+    struct segment s = {.flags = TCP_ACK, .seq = FLOW_ISS + 1, .ack = ack, .window = 65535};
+    struct mptcp_add_addr *a = &s.mptcp.add_addr[0];
+    unsigned syns = 0;
+    s.mptcp.present = MPO_ADD_ADDR;
+    s.mptcp.add_addr_count = 1;
+    *a = (struct mptcp_add_addr){
+        .addr = ANNOUNCED, .addr_id = 5, .has_hmac = true, .has_port = port != 0, .port = port};
+    add_addr_hmac(TRACE_PEER_KEY, key, 5, &ANNOUNCED, port, a->hmac);
+    trace_send(t, s, NULL, 0);
+    while (trace_next(t))
+        syns += (t->seg.flags & TCP_SYN) && t->seg.dst.port == expected &&
+                addr_equal(&t->seg.dst.addr, &ANNOUNCED);
+    return syns;
+}
+
+/* RFC 8684 3.4.1: without a port the one of the subflow that brought the
+ * address; and another port later is another place to go to. */
+static void an_announced_address_is_joined_at_its_port(void **state)
+{
+    struct plait_config config;
+    uint64_t key;
+    (void)state;
+    plait_config_default(&config);
+    struct trace *t = client_unconfirmed(&config, &key);
+    uint32_t ack = t->seg.seq;
+    confirm(t, key);
+    while (trace_next(t))
+        ;
+    assert_int_equal(syns_after_add_addr(t, key, ack, 0, TRACE_PEER.port), 2); /* from each */
+    assert_int_equal(syns_after_add_addr(t, key, ack, 8080, 8080), 2);
+    trace_free(t);
+}
+
 /* ---- signals -------------------------------------------------------------------- */
 
 /* RFC 8684 3.6: MP_TCPRST says why a RST was sent; on anything else it says nothing. */
@@ -409,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_join_answered_with_a_wrong_hmac_is_reset),
         cmocka_unit_test(a_join_whose_third_ack_is_plain_is_reset),
         cmocka_unit_test(the_third_ack_of_a_join_is_repeated_ever_more_slowly),
+        cmocka_unit_test(an_announced_address_is_joined_at_its_port),
         cmocka_unit_test(the_reason_of_a_reset_without_a_reset_means_nothing),
         cmocka_unit_test(signals_far_below_the_window_are_not_heard),
         cmocka_unit_test(urgent_data_is_delivered_in_its_place),
