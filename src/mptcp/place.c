@@ -97,22 +97,31 @@ bool place_before(struct plait_conn *c, struct plait_chunk *chunk, const uint8_t
 static void ooo_drain(struct plait_conn *c)
 {
     list_each(p, &c->ooo_queue, struct recv_piece, link) {
-        if (dsn_gt(p->dsn, c->rcv_nxt))
+        if (p->dsn != c->rcv_nxt)
             break;
         ooo_leave(c, p);
-        uint64_t known = c->rcv_nxt - p->dsn;
-        if (known >= p->len) {
-            piece_free(c, p);
-            continue;
-        }
-        p->data += known;
-        p->dsn += known;
-        p->len -= (uint32_t)known;
         list_remove(&p->link);
         list_append(&c->recv_queue, &p->link);
         c->rcv_nxt += p->len;
         c->recv_bytes += p->len;
     }
+}
+
+/* Bytes from rcv_nxt on, around those that came before them: of two for one
+ * place the first is delivered (RFC 8684 3.3.1). */
+static void place_next(struct plait_conn *c, struct plait_chunk *chunk, const uint8_t *data,
+                       uint32_t len)
+{
+    uint64_t start = c->rcv_nxt, end = start + len;
+    while (dsn_lt(c->rcv_nxt, end)) {
+        uint64_t stop = end;
+        if (!list_empty(&c->ooo_queue))
+            stop = dsn_min(end, list_first(&c->ooo_queue, struct recv_piece, link)->dsn);
+        if (!queue_append(c, chunk, data + (c->rcv_nxt - start), (uint32_t)(stop - c->rcv_nxt)))
+            return; /* not DATA_ACKed, so it will be sent again */
+        ooo_drain(c);
+    }
+    fin_check(c);
 }
 
 bool place_prune(struct plait_conn *c)
@@ -206,13 +215,10 @@ void place(struct subflow *sf, struct plait_chunk *chunk, const uint8_t *data, u
     }
     if (dsn_lt(dsn, end)) {
         len = (uint32_t)(end - dsn);
-        if (dsn != c->rcv_nxt) {
+        if (dsn == c->rcv_nxt)
+            place_next(c, chunk, data, len);
+        else
             ooo_insert(c, sf, chunk, data, len, dsn);
-        } else if (queue_append(c, chunk, data, len)) {
-            if (!list_empty(&c->ooo_queue))
-                ooo_drain(c);
-            fin_check(c);
-        }
     }
     chunk_unref(chunk);
     conn_touch(c);
@@ -231,13 +237,8 @@ void receive_data_fin(struct plait_conn *c, uint64_t dsn)
 {
     if (c->fin_known)
         return;
-    if (dsn_lt(dsn, c->rcv_nxt) || dsn_gt(dsn, c->rcv_edge) || dsn_lt(dsn, ooo_end(c)))
-        return; /* no such place in the stream */
-    if (!list_empty(&c->ooo_queue)) {
-        const struct recv_piece *last = list_last(&c->ooo_queue, struct recv_piece, link);
-        if (dsn_gt(last->dsn + last->len, dsn))
-            return; /* bytes behind it have come already: what came first stands */
-    }
+    if (dsn_gt(dsn, c->rcv_edge) || dsn_lt(dsn, ooo_end(c)))
+        return; /* no such place in the stream, or bytes behind it came first */
     c->fin_known = true;
     c->fin_dsn = dsn;
     fin_check(c);
