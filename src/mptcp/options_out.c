@@ -75,7 +75,8 @@ static void fastclose_out(const struct plait_conn *c, struct mptcp_options *o)
 static void rst_out(const struct subflow *sf, struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
-    if (!c->multipath || !sf->rst_set || !c->key_known)
+    /* Also where the peer has fallen back: MP_FAIL says that nothing has a place. */
+    if (!(c->multipath || sf->fail_set) || !sf->rst_set || !c->key_known)
         return;
     if (c->fastclose) {
         fastclose_out(c, o);
