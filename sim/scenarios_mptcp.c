@@ -587,6 +587,7 @@ static void tcp_client(struct run *r)
     lab.client_config.multipath = false;
     lab_open_two(&lab, WIFI, LTE);
     check_fallback(r, &lab, 20);
+    EXPECT_EQ(r, SENT(lab.server, CAPABLE_KEY), 0);
     EXPECT_EQ(r, SENT(lab.server, DSS), 0);
 }
 

@@ -168,6 +168,9 @@ int plait_conn_open_subflow(struct plait_conn *conn, const struct plait_endpoint
     return error;
 }
 
+/* DEVIATION: RFC 8684 3.4.2 closes a subflow that works with FINs. Here it ends
+ * with a RST that says so, at once; what was on it goes over the others, which a
+ * FIN behind those bytes would have to wait for. */
 int plait_conn_close_subflow(struct plait_conn *conn, uint32_t subflow_id, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);

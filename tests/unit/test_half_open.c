@@ -287,6 +287,23 @@ static void the_pool_serves_both_versions(void **state)
     trace_free(t);
 }
 
+/* RFC 8684 3.1: a key is hard to guess, whether it was prepared or not. */
+static void a_key_is_the_secret_generator_s(void **state)
+{
+    struct trace *t = trace_default();
+    struct mptcp_env *env = &t->stack->env;
+    struct secure same = env->secure;
+    struct key_derived derived;
+    uint64_t key;
+    (void)state;
+    assert_true(key_pool_take(env, 1, &key, &derived));
+    assert_true(key == secure_u64(&same));
+    assert_int_equal(key_pool_fill(env, 1), 1);
+    assert_true(key_pool_take(env, 1, &key, &derived));
+    assert_true(key == secure_u64(&same));
+    trace_free(t);
+}
+
 /* The token got an owner after the key was prepared. */
 static void a_taken_token_is_passed_over(void **state)
 {
@@ -367,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_flood_of_joins_gets_nowhere),
         cmocka_unit_test(pooled_keys_are_used_in_order),
         cmocka_unit_test(the_pool_serves_both_versions),
+        cmocka_unit_test(a_key_is_the_secret_generator_s),
         cmocka_unit_test(a_taken_token_is_passed_over),
         cmocka_unit_test(too_many_taken_tokens_mean_plain_tcp),
         cmocka_unit_test(idle_time_fills_the_pool_to_its_limit),

@@ -103,6 +103,29 @@ static void a_late_mapping_that_disagrees_is_an_error(void **state)
     peer_free(p);
 }
 
+/* RFC 8684 3.7: a subflow that ended left a hole, so nobody can say where the
+ * bytes of the only other one belong. The peer says MP_FAIL too, but does not
+ * send everything again. */
+static void altered_bytes_behind_a_hole_end_the_subflow(void **state)
+{
+    struct peer *p = peer_checksum();
+    (void)state;
+    peer_join(p, 1);
+    peer_data(p, 0, 0, 0, 100);
+    peer_data(p, 1, 0, 200, 100);
+    peer_settle(p);
+    peer_reset(p, 0, 100, false);
+    peer_settle(p);
+    peer_send_changed(p, 1, 100, 300, 100);
+    peer_settle(p);
+    send_fail(p, 1, 200, p->our_idsn + 1);
+    peer_wait(p, MS(2000));
+    expect_reset(p, 1, MPO_FAIL | MPO_TCPRST, 6);
+    assert_int_equal(plait_conn_error(p->t->conn), PLAIT_E_PROTOCOL);
+    peer_expect_stream(p, 0, 100); /* and nothing that was altered or has no place */
+    peer_free(p);
+}
+
 static void mp_fail_is_repeated_and_then_the_subflow_ends(void **state)
 {
     struct peer *p = peer_changed();
@@ -311,6 +334,10 @@ static void an_infinite_mapping_means_plain_tcp(void **state)
     expect_fallback(p, PLAIT_WHY_INFINITE_MAPPING);
     assert_int_equal(peer_counters(p)->InfiniteMapRx, 1);
     peer_expect_stream(p, 0, 100);
+    peer_wait(p, MS(10));
+    peer_send(p, peer_segment(p, 0, 100), 100, 2000);
+    assert_int_equal(peer_expect(p, TCP_ACK)->ack, FLOW_ISS + 1 + 2100);
+    assert_false((p->t->seg.mptcp.present & MPO_DSS) && p->t->seg.mptcp.dss.has_ack);
     peer_free(p);
 }
 
@@ -427,6 +454,7 @@ int main(void)
         cmocka_unit_test(what_is_sent_again_must_come_in_order),
         cmocka_unit_test(an_answer_without_a_mapping_is_taken_as_it_is),
         cmocka_unit_test(a_late_mapping_that_disagrees_is_an_error),
+        cmocka_unit_test(altered_bytes_behind_a_hole_end_the_subflow),
         cmocka_unit_test(mp_fail_is_repeated_and_then_the_subflow_ends),
         cmocka_unit_test(a_wrong_checksum_among_others_ends_the_subflow),
         cmocka_unit_test(an_altered_data_fin_is_not_taken),

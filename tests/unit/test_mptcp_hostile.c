@@ -148,14 +148,21 @@ static void confirm(struct trace *t, uint64_t key)
     trace_send(t, s, NULL, 0);
 }
 
-/* The client's MP_JOIN has been answered, with a bit of the HMAC changed or not. */
+/* A client whose MP_JOIN is under way. */
+static struct trace *client_joins(const struct plait_config *config, uint64_t *key)
+{
+    struct trace *t = client_unconfirmed(config, key);
+    confirm(t, *key);
+    trace_expect(t, TCP_SYN);
+    assert_int_equal(t->seg.mptcp.present, MPO_JOIN_SYN);
+    return t;
+}
+
+/* It has been answered, with a bit of the HMAC changed or not. */
 static struct trace *client_joining(const struct plait_config *config, uint8_t change)
 {
     uint64_t key;
-    struct trace *t = client_unconfirmed(config, &key);
-    confirm(t, key);
-    trace_expect(t, TCP_SYN);
-    assert_int_equal(t->seg.mptcp.present, MPO_JOIN_SYN);
+    struct trace *t = client_joins(config, &key);
     struct segment answer = {.src = t->seg.dst,
                              .dst = t->seg.src,
                              .flags = TCP_SYN | TCP_ACK,
@@ -205,6 +212,51 @@ static void a_join_answered_with_a_wrong_hmac_is_reset(void **state)
     struct trace *t = client_joining(&config, 1);
     expect_reset(t);
     assert_int_equal(plait_stack_counters(t->stack)->MPJoinSynAckHMacFailure, 1);
+    trace_free(t);
+}
+
+/* RFC 8684 3.2: the option was eaten on the way back, or on the way there, so
+ * that the other end sees a new connection, perhaps one with MP_CAPABLE. */
+static void a_join_answered_without_the_option_is_reset(void **state)
+{
+    (void)state;
+    for (unsigned capable = 0; capable < 2; capable++) {
+        struct plait_config config;
+        uint64_t key;
+        plait_config_default(&config);
+        struct trace *t = client_joins(&config, &key);
+        struct segment answer = {.src = t->seg.dst,
+                                 .dst = t->seg.src,
+                                 .flags = TCP_SYN | TCP_ACK,
+                                 .seq = FLOW_ISS,
+                                 .ack = t->seg.seq + 1,
+                                 .window = 65535};
+        if (capable) {
+            answer.mptcp.present = MPO_CAPABLE_KEY;
+            answer.mptcp.capable = (struct mptcp_capable){.version = 1,
+                                                          .flags = MPC_HMAC,
+                                                          .sender_key = TRACE_PEER_KEY + 1};
+        }
+        trace_send(t, answer, NULL, 0);
+        expect_reset(t);
+        assert_int_equal(plait_stack_counters(t->stack)->MPJoinSynAckNoMPJoin, 1);
+        trace_free(t);
+    }
+}
+
+/* RFC 8684 3.9.1 asks for the first subflow's ports; the local one is the
+ * subflow's own (see handshake.c). */
+static void a_join_goes_to_the_first_subflow_s_port_from_its_own(void **state)
+{
+    struct plait_config config;
+    struct plait_conn_info info;
+    uint64_t key;
+    (void)state;
+    plait_config_default(&config);
+    struct trace *t = client_joins(&config, &key);
+    plait_conn_info(t->conn, &info);
+    assert_int_equal(t->seg.dst.port, TRACE_PEER.port);
+    assert_int_not_equal(t->seg.src.port, info.local.port);
     trace_free(t);
 }
 
@@ -280,6 +332,36 @@ static void an_announced_address_is_joined_at_its_port(void **state)
         ;
     assert_int_equal(syns_after_add_addr(t, key, ack, 0, TRACE_PEER.port), 2); /* from each */
     assert_int_equal(syns_after_add_addr(t, key, ack, 8080, 8080), 2);
+    trace_free(t);
+}
+
+/* RFC 8684 3.4.2: what was withdrawn is not used for new subflows. */
+static void a_withdrawn_address_is_not_joined(void **state)
+{
+    static const struct plait_local third = {.addr = {PLAIT_IPV4, {10, 0, 2, 1}}, .mtu = 1500};
+    struct plait_config config;
+    uint64_t key;
+    unsigned syns = 0;
+    (void)state;
+    plait_config_default(&config);
+    struct trace *t = client_unconfirmed(&config, &key);
+    uint32_t ack = t->seg.seq;
+    confirm(t, key);
+    assert_int_equal(syns_after_add_addr(t, key, ack, 0, TRACE_PEER.port), 2);
+    struct segment s = {.flags = TCP_ACK, .seq = FLOW_ISS + 1, .ack = ack, .window = 65535};
+    s.mptcp = (struct mptcp_options){.present = MPO_REMOVE_ADDR,
+                                     .remove_addr_count = 1,
+                                     .remove_addr = {5}};
+    trace_send(t, s, NULL, 0);
+    while (trace_next(t))
+        ;
+    assert_int_equal(plait_stack_add_addr(t->stack, &third, t->now), 0);
+    while (trace_next(t))
+        if ((t->seg.flags & TCP_SYN) && addr_equal(&t->seg.src.addr, &third.addr)) {
+            assert_false(addr_equal(&t->seg.dst.addr, &ANNOUNCED));
+            syns++;
+        }
+    assert_int_equal(syns, 1); /* to the first address */
     trace_free(t);
 }
 
@@ -449,9 +531,12 @@ int main(void)
         cmocka_unit_test(plain_first_data_means_plain_tcp),
         cmocka_unit_test(no_subflow_before_a_dss),
         cmocka_unit_test(a_join_answered_with_a_wrong_hmac_is_reset),
+        cmocka_unit_test(a_join_answered_without_the_option_is_reset),
+        cmocka_unit_test(a_join_goes_to_the_first_subflow_s_port_from_its_own),
         cmocka_unit_test(a_join_whose_third_ack_is_plain_is_reset),
         cmocka_unit_test(the_third_ack_of_a_join_is_repeated_ever_more_slowly),
         cmocka_unit_test(an_announced_address_is_joined_at_its_port),
+        cmocka_unit_test(a_withdrawn_address_is_not_joined),
         cmocka_unit_test(the_reason_of_a_reset_without_a_reset_means_nothing),
         cmocka_unit_test(signals_far_below_the_window_are_not_heard),
         cmocka_unit_test(urgent_data_is_delivered_in_its_place),

@@ -299,6 +299,112 @@ static void a_join_needs_no_listener_and_no_port(void **state)
     peer_free(p);
 }
 
+/* ---- what is received --------------------------------------------------------------- */
+
+/* RFC 8684 3.3.1: other bytes for the same place come too late, wherever they
+ * come from and whether the first ones wait or are read. */
+static void the_first_bytes_for_a_place_are_delivered(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    peer_join(p, 1);
+    peer_data(p, 0, 0, 100, 100); /* waits for what comes before it */
+    struct segment s = peer_segment(p, 1, 0);
+    peer_map(p, &s, 0, 0, 300);
+    uint8_t bytes[300];
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(stream_byte(i) ^ (i >= 100 && i < 200 ? 0xff : 0));
+    trace_send(p->t, s, bytes, sizeof bytes);
+    peer_expect_stream(p, 0, 300);
+    s = peer_segment(p, 0, 100); /* and once they have been read */
+    peer_map(p, &s, 0, 100, 100);
+    peer_send(p, s, 7777, 100);
+    peer_expect_stream(p, 300, 0);
+    peer_free(p);
+}
+
+/* RFC 8684 3.3.1: the subflow's sequence numbers are its own affair. */
+static void bytes_without_a_mapping_are_acknowledged_by_the_subflow(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    peer_data(p, 0, 0, 0, 100);
+    peer_send(p, peer_segment(p, 0, 100), 100, 100);
+    peer_settle(p);
+    assert_int_equal(p->t->seg.ack, FLOW_ISS + 1 + 200);
+    peer_expect_data_ack(p, 100);
+    peer_free(p);
+}
+
+/* RFC 8684 3.3.3: both streams have ended, but ours is not acknowledged yet. */
+static void no_subflow_is_closed_while_bytes_are_outstanding(void **state)
+{
+    struct peer *p = peer_default();
+    unsigned fins = 0;
+    (void)state;
+    peer_join(p, 1);
+    write_stream(p, 1000);
+    plait_conn_shutdown(p->t->conn, PLAIT_SHUT_WR, p->t->now);
+    while (peer_next(p))
+        ;
+    peer_data_fin(p, 0, 0, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        while (peer_next(p))
+            fins += (p->t->seg.flags & TCP_FIN) != 0;
+        trace_timer(p->t);
+    }
+    assert_int_equal(fins, 0);
+    for (unsigned flow = 0; flow < 2; flow++)
+        peer_data_ack(p, flow, 0, 1001);
+    while (peer_next(p))
+        fins += (p->t->seg.flags & TCP_FIN) != 0;
+    assert_int_equal(fins, 2);
+    peer_free(p);
+}
+
+/* ---- what a path manager decides ------------------------------------------------------ */
+
+static unsigned withdraw_second(void *state, const struct plait_pm_view *view,
+                                enum plait_pm_event event, struct plait_pm_action *actions,
+                                uint64_t *wake_us)
+{
+    (void)state, (void)wake_us;
+    if (event != PLAIT_PM_LOCAL_ADDED)
+        return 0;
+    for (unsigned i = 0; i < view->local_count; i++)
+        if (view->locals[i].id)
+            actions[0] =
+                (struct plait_pm_action){.kind = PLAIT_PM_WITHDRAW, .local = view->locals[i]};
+    return 1;
+}
+
+/* RFC 8684 3.4.2: an address that is there may be withdrawn; both ends reset
+ * what runs over it, this one since it still can. */
+static void a_withdrawn_address_s_subflows_are_reset(void **state)
+{
+    static const struct plait_local second = {.addr = {PLAIT_IPV4, {10, 0, 1, 1}}, .mtu = 1500};
+    static const struct plait_pm withdraws = {.name = "test", .decide = withdraw_second};
+    struct peer *p = peer_default();
+    bool told = false;
+    (void)state;
+    assert_int_equal(plait_stack_add_addr(p->t->stack, &second, p->t->now), 0);
+    peer_wait(p, MS(10000)); /* announced in vain */
+    const struct plait_endpoint first = p->us;
+    p->us.addr = second.addr;
+    peer_join(p, 1);
+    peer_settle(p);
+    p->us = first;
+    p->t->conn->pm = &withdraws;
+    assert_int_equal(plait_stack_add_addr(p->t->stack, &second, p->t->now), 0);
+    while (peer_next(p))
+        told = told || (p->t->seg.mptcp.present & MPO_REMOVE_ADDR);
+    assert_true(told);
+    assert_true(p->flows[1].reset && !p->flows[0].reset);
+    assert_int_equal(p->flows[1].reset_reason, 3);
+    assert_int_equal(peer_info(p).subflows, 1);
+    peer_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +420,10 @@ int main(void)
         cmocka_unit_test(plain_tcp_never_turns_back),
         cmocka_unit_test(plain_tcp_hears_no_data_ack),
         cmocka_unit_test(a_join_needs_no_listener_and_no_port),
+        cmocka_unit_test(the_first_bytes_for_a_place_are_delivered),
+        cmocka_unit_test(bytes_without_a_mapping_are_acknowledged_by_the_subflow),
+        cmocka_unit_test(no_subflow_is_closed_while_bytes_are_outstanding),
+        cmocka_unit_test(a_withdrawn_address_s_subflows_are_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
