@@ -141,12 +141,16 @@ struct plait_config {
     uint8_t stale_timeouts; /* consecutive RTOs after which a path is last resort */
     uint16_t mss_max;       /* 0: from the MTU */
     uint32_t rto_min_us, delack_us, time_wait_us;
-    uint32_t close_timeout_us;    /* after plait_conn_close, since anything last got through */
-    uint32_t break_timeout_us;    /* with no subflow left that bytes can come on, until one comes
+    uint32_t close_timeout_us;  /* after plait_conn_close, since anything last got through */
+    uint32_t break_timeout_us;  /* with no subflow left that bytes can come on, until one comes
                                 * or the connection is over (RFC 8684 3.3.3) */
-    uint32_t race_delay_us;       /* between the attempts of plait_connect_race (RFC 8305 5);
+    uint32_t race_delay_us;     /* between the attempts of plait_connect_race (RFC 8305 5);
                                    * at least 10 ms */
-    uint32_t keepalive_idle_us;   /* 0: off */
+    uint32_t keepalive_idle_us; /* 0: off */
+    /* A connection on which nothing has happened for so long, and nothing is due,
+     * is kept in a quarter of the memory until something does: it costs about
+     * 2 us to wake. 0: never. */
+    uint32_t sleep_us;
     uint32_t add_addr_timeout_us; /* an ADD_ADDR is repeated no later than that; sooner when the
                                    * round trips are known, first after one RTO */
     const char *cc, *scheduler, *path_manager; /* names; see plait_cc_find etc. */
@@ -255,6 +259,7 @@ PLAIT_API const char *plait_counter_name(unsigned i);
 struct plait_memory {
     uint64_t used_bytes, peak_bytes, limit_bytes, refused;
     uint32_t conns, subflows;
+    uint32_t conns_asleep;  /* of them: idle (plait_config.sleep_us) */
     uint32_t conns_waiting; /* of them: only TIME_WAIT is left (RFC 9293 3.6.1) */
 };
 PLAIT_API void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *out);

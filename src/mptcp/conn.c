@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "mptcp/sleep.h"
 
 void conn_event(struct plait_conn *c, struct subflow *sf, enum plait_event_type type,
                 enum plait_reason why, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
@@ -62,10 +63,12 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
         return NULL;
     conn_init_lists(c);
     c->env = env;
-    if (!timers_reserve(&env->timers, &c->timer)) {
+    if (!conn_new_plugins(c) || !timers_reserve(&env->timers, &c->timer)) {
+        conn_free_plugins(c);
         mem_free(&env->mem, c, sizeof *c);
         return NULL;
     }
+    c->active_us = env->now_us;
     c->id = ++env->next_conn_id;
     c->client = setup->client;
     c->multipath = setup->multipath;
@@ -89,9 +92,9 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->pm_wake_us = c->pace_us = TIMER_NEVER;
     fallback_forget(c);
     if (c->sched->init)
-        c->sched->init(c->sched_state);
+        c->sched->init(c->plugins->sched_state);
     if (c->pm->init)
-        c->pm->init(c->pm_state);
+        c->pm->init(c->plugins->pm_state);
     list_append(&env->conns, &c->link);
     env->conn_count++;
     *error = 0;
@@ -121,16 +124,20 @@ bool subflow_alone(const struct subflow *sf)
     return true;
 }
 
-static void arrays_free(struct plait_conn *c)
+void conn_free_arrays(struct plait_conn *c)
 {
     struct mem *m = &c->env->mem;
     mem_free(m, c->cc_views, c->cc_capacity * sizeof *c->cc_views);
     mem_free(m, c->cc_groups, c->cc_capacity * sizeof *c->cc_groups);
     mem_free(m, c->paths, c->cc_capacity * sizeof *c->paths);
     mem_free(m, c->path_subflows, c->cc_capacity * sizeof *c->path_subflows);
+    c->cc_views = NULL;
+    c->cc_groups = NULL;
+    c->paths = NULL;
+    c->path_subflows = NULL;
+    c->cc_capacity = 0;
 }
 
-/* Room in the arrays that plug-ins see for as many subflows as there are. */
 static bool arrays_grow(struct plait_conn *c)
 {
     struct plait_conn grown = {.env = c->env, .cc_capacity = c->cc_capacity * 2 + 2};
@@ -140,10 +147,10 @@ static bool arrays_grow(struct plait_conn *c)
     grown.paths = mem_alloc(m, grown.cc_capacity * sizeof *c->paths);
     grown.path_subflows = mem_alloc(m, grown.cc_capacity * sizeof *c->path_subflows);
     if (!grown.cc_views || !grown.cc_groups || !grown.paths || !grown.path_subflows) {
-        arrays_free(&grown);
+        conn_free_arrays(&grown);
         return false;
     }
-    arrays_free(c);
+    conn_free_arrays(c);
     c->cc_views = grown.cc_views;
     c->cc_groups = grown.cc_groups;
     c->paths = grown.paths;
@@ -152,10 +159,30 @@ static bool arrays_grow(struct plait_conn *c)
     return true;
 }
 
+bool conn_reserve_arrays(struct plait_conn *c)
+{
+    while (c->subflow_count > c->cc_capacity)
+        if (!arrays_grow(c))
+            return false;
+    return true;
+}
+
+bool conn_new_plugins(struct plait_conn *c)
+{
+    c->plugins = mem_alloc(&c->env->mem, sizeof *c->plugins);
+    return c->plugins != NULL;
+}
+
+void conn_free_plugins(struct plait_conn *c)
+{
+    mem_free(&c->env->mem, c->plugins, sizeof *c->plugins);
+    c->plugins = NULL;
+}
+
 /* Give each subflow its slot in the arrays that congestion controls see. */
 bool conn_regroup(struct plait_conn *c)
 {
-    if (c->subflow_count > c->cc_capacity && !arrays_grow(c))
+    if (!conn_reserve_arrays(c))
         return false;
     unsigned i = 0;
     list_each(sf, &c->subflows, struct subflow, link) {
@@ -191,7 +218,7 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
 {
     struct mptcp_env *env = c->env;
     bool room = c->state == CONN_OPENING || c->subflow_count < env->config.subflows_max;
-    if (!room || flow_find(env, local, remote))
+    if (!room || flow_taken(env, local, remote))
         return NULL;
     struct subflow *sf = pool_get(&env->subflows);
     if (!sf)
@@ -397,6 +424,7 @@ void conn_free(struct plait_conn *c)
     conn_uncount(c);
     destinations_gone(c);
     fastopen_done(c);
+    asleep_free(c);
     list_each(sf, &c->subflows, struct subflow, link) {
         tcp_set_group(&sf->tcp, NULL, NULL);
         subflow_release(sf);
@@ -410,7 +438,8 @@ void conn_free(struct plait_conn *c)
     if (c->token_listed)
         hash_remove(&env->tokens, &c->token_node);
     mem_free(&env->mem, c->history, SUBFLOWS_HISTORY_MAX * sizeof *c->history);
-    arrays_free(c);
+    conn_free_arrays(c);
+    conn_free_plugins(c);
     timers_forget(&env->timers, &c->timer);
     list_remove(&c->link);
     list_remove(&c->sending_link);
@@ -465,7 +494,7 @@ void conn_finish(struct plait_conn *c, uint64_t now_us)
         conn_free(c);
         return;
     }
-    timers_set(&c->env->timers, &c->timer, conn_deadline(c));
+    timers_set(&c->env->timers, &c->timer, sleep_step(c, conn_deadline(c), now_us));
     unsigned poll = conn_poll(c);
     c->poll_shown &= poll; /* what went away is news when it comes back */
     if (poll != c->poll_shown)

@@ -231,6 +231,12 @@ struct fallback {
     uint64_t knock_us;
 };
 
+/* What the plug-ins keep from call to call. */
+struct conn_plugins {
+    uint64_t pm_state[PLAIT_PLUGIN_STATE_MAX / 8];
+    uint64_t sched_state[PLAIT_PLUGIN_STATE_MAX / 8];
+};
+
 enum conn_state {
     CONN_OPENING,     /* first subflow's handshake */
     CONN_ESTABLISHED, /* data may flow */
@@ -329,12 +335,11 @@ struct plait_conn {
     bool opens;                /* this end may open subflows */
     const struct plait_pm *pm;
     uint64_t pm_wake_us;
-    uint64_t pm_state[PLAIT_PLUGIN_STATE_MAX / 8];
+    struct conn_plugins *plugins; /* NULL while it sleeps */
 
     /* output.c */
     const struct plait_sched *sched;
     const struct plait_cc *cc;
-    uint64_t sched_state[PLAIT_PLUGIN_STATE_MAX / 8];
     struct plait_cc_view *cc_views; /* one a subflow */
     struct plait_cc_group *cc_groups;
     struct plait_sched_path *paths; /* room for one a subflow: the scheduler's view */
@@ -357,6 +362,10 @@ struct plait_conn {
     struct subflow *fastclose_on; /* carries MP_FASTCLOSE on ACKs (option A); NULL: none */
     uint64_t fastclose_us;        /* when next */
     uint8_t fastclose_sent;       /* times */
+
+    /* sleep.c */
+    struct asleep *asleep; /* stands for the subflows; NULL: it is awake */
+    uint64_t active_us;    /* when something last concerned it */
 
     struct timer timer;  /* the earliest deadline of the connection and its subflows */
     unsigned poll_shown; /* readiness as last given out */
@@ -391,6 +400,12 @@ void conn_touch(struct plait_conn *c);
 void conn_finish(struct plait_conn *c, uint64_t now_us);
 /* Free at once, whatever it is doing (the stack is being freed). */
 void conn_free(struct plait_conn *c);
+/* What a connection needs only while it is awake: room in the arrays that
+ * plug-ins see for as many subflows as there are, and their state. */
+bool conn_reserve_arrays(struct plait_conn *c);
+void conn_free_arrays(struct plait_conn *c);
+bool conn_new_plugins(struct plait_conn *c);
+void conn_free_plugins(struct plait_conn *c);
 /* Mark readable, writable: the stack will give the connection out. */
 void conn_notify(struct plait_conn *c);
 /* A subflow's tcp reached CLOSED by an error. */

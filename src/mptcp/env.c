@@ -9,7 +9,7 @@
 
 #include "base/addr.h"
 #include "base/bytes.h"
-#include "mptcp/conn.h"
+#include "mptcp/sleep.h"
 
 enum { PORT_DYNAMIC_FIRST = 49152, PORT_DYNAMIC_COUNT = 16384, GATHER_CHUNK = 64 * 1024 };
 
@@ -55,10 +55,11 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
     pool_init(&env->subflows, &env->mem, sizeof(struct subflow));
     pool_init(&env->ranges, &env->mem, sizeof(struct recv_piece));
     if (hash_init(&env->flows, &env->mem) && hash_init(&env->tokens, &env->mem) &&
-        destinations_init(env))
+        hash_init(&env->asleep, &env->mem) && destinations_init(env))
         return 0;
     hash_free(&env->flows);
     hash_free(&env->tokens);
+    hash_free(&env->asleep);
     return PLAIT_E_NO_MEMORY;
 }
 
@@ -73,6 +74,7 @@ void env_free(struct mptcp_env *env)
     mem_free(&env->mem, env->locals, env->local_capacity * sizeof *env->locals);
     hash_free(&env->flows);
     hash_free(&env->tokens);
+    hash_free(&env->asleep);
     destinations_free(env);
     pool_free(&env->subflows);
     pool_free(&env->ranges);
@@ -119,6 +121,12 @@ struct subflow *flow_find(const struct mptcp_env *env, const struct plait_endpoi
             return sf;
     }
     return NULL;
+}
+
+bool flow_taken(const struct mptcp_env *env, const struct plait_endpoint *local,
+                const struct plait_endpoint *remote)
+{
+    return flow_find(env, local, remote) || asleep_find(env, local, remote);
 }
 
 struct plait_conn *token_find(const struct mptcp_env *env, uint32_t token)
@@ -177,7 +185,7 @@ uint16_t port_choose(struct mptcp_env *env, const struct plait_addr *local,
     uint32_t start = secure_u32(&env->secure) % count;
     for (uint32_t i = 0; i < count; i++) {
         struct plait_endpoint own = {*local, port_candidate(env, start + i)};
-        if (!flow_find(env, &own, remote))
+        if (!flow_taken(env, &own, remote))
             return own.port;
     }
     return 0;

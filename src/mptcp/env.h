@@ -40,6 +40,7 @@ struct mptcp_env {
     struct hash_key hash_key;
     uint64_t idsn; /* for tests: where both ends' data sequence numbers begin; 0: the keys say */
     struct hash_table flows;  /* struct subflow by 4-tuple */
+    struct hash_table asleep; /* struct sleeper by 4-tuple (sleep.h) */
     struct hash_table tokens; /* struct plait_conn by local token */
     struct destinations destinations;
     struct plait_counters counters;
@@ -55,7 +56,7 @@ struct mptcp_env {
     struct list sending;  /* those that may have something to send */
     struct list ready;    /* those whose readiness changed */
     struct list finished; /* those to be looked at before the entry returns */
-    uint32_t conn_count, subflow_count, next_conn_id;
+    uint32_t conn_count, asleep_count, subflow_count, next_conn_id;
     struct list joins_half_open; /* struct subflow.half_open_link, oldest first */
     uint32_t half_open_count, joins_half_open_count;
     struct pool subflows;
@@ -81,6 +82,10 @@ uint64_t flow_hash(const struct mptcp_env *env, const struct plait_endpoint *loc
                    const struct plait_endpoint *remote);
 struct subflow *flow_find(const struct mptcp_env *env, const struct plait_endpoint *local,
                           const struct plait_endpoint *remote);
+
+/* There is one, awake or asleep. */
+bool flow_taken(const struct mptcp_env *env, const struct plait_endpoint *local,
+                const struct plait_endpoint *remote);
 
 /* The bytes by which a flow is hashed. */
 enum { FLOW_BYTES = 38 };

@@ -281,7 +281,7 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
         return PLAIT_E_NO_ADDRESS;
     struct subflow *sf = subflow_new(c, SUBFLOW_JOIN_OUT, &own, remote, now_us);
     if (!sf)
-        return flow_find(env, &own, remote) ? PLAIT_E_IN_USE : PLAIT_E_LIMIT;
+        return flow_taken(env, &own, remote) ? PLAIT_E_IN_USE : PLAIT_E_LIMIT;
     sf->local_id = endpoint_is_initial(c, &own.addr) ? 0 : l->id;
     sf->remote_id = remote_id;
     sf->backup_local = backup || l->local.backup;

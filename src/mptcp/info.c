@@ -3,7 +3,7 @@
  * What a connection and its subflows tell about themselves, and the invariant
  * sweep that tests and the simulator run after every entry.
  */
-#include "mptcp/conn.h"
+#include "mptcp/sleep.h"
 
 #include <assert.h>
 
@@ -147,7 +147,13 @@ void conn_check(const struct plait_conn *c)
         assert(held == sf->held_bytes && pieces == sf->held_count);
         count++;
     }
-    assert(count == c->subflow_count && count <= c->cc_capacity);
+    if (c->asleep) {
+        assert(count == 0 && c->asleep->count == c->subflow_count && !c->plugins);
+        for (unsigned i = 0; i < c->asleep->count; i++)
+            assert(c->asleep->flows[i].conn == c);
+        count = c->asleep->count;
+    }
+    assert(count == c->subflow_count && (c->asleep || count <= c->cc_capacity));
     assert(!c->token_listed || token_find(c->env, c->local_token) == c);
     check_receive(c);
     check_send(c);

@@ -4,7 +4,7 @@
  * Always in the same order: tcp, handshake options, other options, what tcp's
  * result means here, payload, FIN.
  */
-#include "mptcp/conn.h"
+#include "mptcp/sleep.h"
 
 static void progress(struct subflow *sf)
 {
@@ -101,6 +101,7 @@ void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_u
     if (sf->gone || overtook_keys(sf, seg))
         return;
     struct plait_conn *c = sf->conn;
+    c->active_us = now_us;
     struct tcp_stats before = sf->tcp.stats;
     if (c->multipath && sf->joined && dsn_gt(c->rcv_edge, c->rcv_nxt)) /* told on any subflow */
         tcp_accept_window(&sf->tcp, (uint32_t)(c->rcv_edge - c->rcv_nxt));
@@ -146,6 +147,10 @@ void subflow_tick(struct subflow *sf, uint64_t now_us)
 
 void conn_tick(struct plait_conn *c, uint64_t now_us)
 {
+    if (!conn_wake(c)) {
+        timers_set(&c->env->timers, &c->timer, now_us + WAKE_AGAIN_US);
+        return;
+    }
     conn_touch(c);
     list_each(sf, &c->subflows, struct subflow, link)
         subflow_tick(sf, now_us);

@@ -4,7 +4,7 @@
  * events it hears of, and its actions carried out. Local addresses that come
  * and go enter here.
  */
-#include "mptcp/conn.h"
+#include "mptcp/sleep.h"
 
 #include <assert.h>
 
@@ -169,7 +169,7 @@ static void ask(struct plait_conn *c, struct plait_pm_view *view, enum plait_pm_
 {
     struct plait_pm_action actions[PLAIT_PM_ACTIONS_MAX];
     c->pm_wake_us = TIMER_NEVER;
-    unsigned n = c->pm->decide(c->pm_state, view, event, actions, &c->pm_wake_us);
+    unsigned n = c->pm->decide(c->plugins->pm_state, view, event, actions, &c->pm_wake_us);
     assert(n <= PLAIT_PM_ACTIONS_MAX);
     for (unsigned i = 0; i < n; i++)
         apply(c, &actions[i], view->now_us);
@@ -243,6 +243,8 @@ static void local_gone(struct plait_conn *c, const struct local_addr *l, uint64_
 
 void paths_local(struct plait_conn *c, const struct local_addr *l, bool added, uint64_t now_us)
 {
+    if (!conn_wake(c))
+        return; /* it will find out when somebody needs it */
     bool uses_it = c->multipath && c->state == CONN_ESTABLISHED && !c->closing;
     if (uses_it && added) {
         announce_used(c, conn_local_id(c, l)); /* it is back */
@@ -260,6 +262,8 @@ void paths_local(struct plait_conn *c, const struct local_addr *l, bool added, u
 
 void paths_local_backup(struct plait_conn *c, const struct local_addr *l)
 {
+    if (!conn_wake(c))
+        return;
     list_each(sf, &c->subflows, struct subflow, link)
         if (addr_equal(&sf->tcp.local.addr, &l->local.addr) && sf->backup_local != l->local.backup)
             priority_set(sf, l->local.backup);

@@ -43,7 +43,7 @@ static int local_choose(struct mptcp_env *env, const struct plait_candidate *k,
         local->port = port_choose(env, &local->addr, &k->remote);
     if (local->port == 0)
         return PLAIT_E_NO_ADDRESS;
-    return flow_find(env, local, &k->remote) ? PLAIT_E_IN_USE : 0;
+    return flow_taken(env, local, &k->remote) ? PLAIT_E_IN_USE : 0;
 }
 
 void race_first(struct plait_conn *c, const struct plait_candidate *first)

@@ -3,6 +3,7 @@
  * The public calls on one connection: each enters the stack, lets mptcp/ do
  * it, and leaves.
  */
+#include "mptcp/sleep.h"
 #include "stack/stack.h"
 
 static struct plait_stack *enter(struct plait_conn *c, uint64_t *now_us)
@@ -60,7 +61,8 @@ int plait_connect_race(struct plait_stack *stack, const struct plait_candidate *
 int64_t plait_conn_write(struct plait_conn *conn, const void *data, size_t len, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    int64_t n = conn_write(conn, data, len);
+    int64_t n = conn_wake(conn) ? conn_write(conn, data, len) : PLAIT_E_NO_MEMORY;
+    conn->active_us = now_us;
     stack_leave(s);
     return n;
 }
@@ -68,7 +70,7 @@ int64_t plait_conn_write(struct plait_conn *conn, const void *data, size_t len, 
 int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    int64_t n = conn_read(conn, data, len, now_us);
+    int64_t n = conn->asleep ? PLAIT_E_AGAIN : conn_read(conn, data, len, now_us);
     stack_leave(s);
     return n;
 }
@@ -76,7 +78,7 @@ int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len, uint64_
 int plait_conn_shutdown(struct plait_conn *conn, enum plait_shut how, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    int error = conn_shutdown(conn, how);
+    int error = conn_wake(conn) ? conn_shutdown(conn, how) : PLAIT_E_NO_MEMORY;
     stack_leave(s);
     return error;
 }
@@ -84,6 +86,7 @@ int plait_conn_shutdown(struct plait_conn *conn, enum plait_shut how, uint64_t n
 int plait_conn_close(struct plait_conn *conn, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
+    conn_wake_or_drop(conn);
     int error = conn_close(conn, now_us);
     stack_leave(s);
     return error;
@@ -98,6 +101,7 @@ void plait_conn_set_linger(struct plait_conn *conn, bool on, uint32_t linger_us)
 void plait_conn_abort(struct plait_conn *conn, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
+    conn_wake_or_drop(conn);
     conn_abort(conn, PLAIT_WHY_LOCAL_ABORT);
     conn_detach(conn, now_us);
     stack_leave(s);
@@ -132,6 +136,7 @@ unsigned plait_conn_subflows(const struct plait_conn *conn, struct plait_subflow
                              unsigned max)
 {
     unsigned n = 0;
+    conn_wake((struct plait_conn *)conn); /* it is the same awake */
     for (unsigned i = 0; i < conn->history_count; i++, n++)
         if (n < max)
             out[n] = conn->history[i];
@@ -140,13 +145,16 @@ unsigned plait_conn_subflows(const struct plait_conn *conn, struct plait_subflow
             subflow_info(sf, &out[n]);
         n++;
     }
+    stack_leave(stack_of(conn->env));
     return n;
 }
 
 /* ---- path management by hand ---------------------------------------------------- */
 
+/* NULL also while the connection sleeps on for want of memory. */
 static struct subflow *subflow_by_id(struct plait_conn *c, uint32_t id)
 {
+    conn_wake(c);
     list_each(sf, &c->subflows, struct subflow, link)
         if (sf->id == id && !sf->gone)
             return sf;
@@ -161,6 +169,8 @@ int plait_conn_open_subflow(struct plait_conn *conn, const struct plait_endpoint
     for (unsigned i = 0; i < conn->remote_count; i++)
         if (addr_equal(&conn->remotes[i].addr, &remote->addr))
             remote_id = conn->remotes[i].id;
+    if (!conn_wake(conn))
+        return PLAIT_E_NO_MEMORY;
     int error = conn_join(conn, local, remote, remote_id, backup, now_us);
     if (!error)
         subflow_by_id(conn, conn->next_subflow_id)->by_hand = true;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mptcp/place.h"
+#include "mptcp/sleep.h"
 
 uint64_t stack_enter(struct plait_stack *s, uint64_t now_us)
 {
@@ -84,14 +85,31 @@ static void count_drop(struct plait_stack *s, enum segment_error e, uint32_t len
     env_event(&s->env, &ev);
 }
 
+/* The subflow between two endpoints, awake, or NULL. False: it sleeps on for
+ * want of memory, and what came for it is lost. */
+static bool stack_flow(struct plait_stack *s, const struct plait_endpoint *local,
+                       const struct plait_endpoint *remote, struct subflow **sf)
+{
+    *sf = flow_find(&s->env, local, remote);
+    struct plait_conn *c = *sf ? NULL : asleep_find(&s->env, local, remote);
+    if (!c)
+        return true;
+    if (!conn_wake(c)) {
+        s->env.counters.DropMemory++;
+        return false;
+    }
+    *sf = flow_find(&s->env, local, remote);
+    return true;
+}
+
 static void stack_icmp(struct plait_stack *s, const struct plait_packet_rx *p)
 {
     struct icmp_error e;
     if (!icmp_decode(p, &e))
         return;
     s->env.counters.IcmpIn++;
-    struct subflow *sf = flow_find(&s->env, &e.src, &e.dst);
-    if (sf)
+    struct subflow *sf;
+    if (stack_flow(s, &e.src, &e.dst, &sf) && sf)
         subflow_icmp(sf, &e, s->env.now_us);
 }
 
@@ -137,6 +155,10 @@ static void stack_syn(struct plait_stack *s, const struct segment *seg)
         struct plait_conn *c = token_find(&s->env, seg->mptcp.join.token);
         s->env.counters.MPJoinSynRx++;
         enum plait_reason why = PLAIT_WHY_NO_TOKEN;
+        if (c && !conn_wake(c)) {
+            s->env.counters.DropMemory++;
+            return;
+        }
         if (c)
             why = conn_join_passive(c, seg, now_us);
         else
@@ -154,7 +176,9 @@ static void stack_syn(struct plait_stack *s, const struct segment *seg)
 
 static void stack_segment(struct plait_stack *s, const struct segment *seg)
 {
-    struct subflow *sf = flow_find(&s->env, &seg->dst, &seg->src);
+    struct subflow *sf;
+    if (!stack_flow(s, &seg->dst, &seg->src, &sf))
+        return;
     if (sf && time_wait_reused(sf, seg)) {
         subflow_drop(sf, PLAIT_WHY_LOCAL_CLOSE);
         stack_leave(s);
@@ -278,6 +302,7 @@ void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *ou
                                  .limit_bytes = m->limit_bytes,
                                  .refused = m->failures,
                                  .conns = stack->env.conn_count,
+                                 .conns_asleep = stack->env.asleep_count,
                                  .subflows = stack->env.subflow_count};
     list_each(c, &stack->env.conns, struct plait_conn, link)
         out->conns_waiting += only_time_wait(c);
