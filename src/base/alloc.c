@@ -43,13 +43,6 @@ void *mem_alloc(struct mem *m, size_t size)
     return ptr;
 }
 
-size_t mem_share(const struct mem *m, size_t most)
-{
-    enum { BLOCKS = 64 };
-    size_t share = m->limit_bytes / BLOCKS;
-    return m->limit_bytes && share < most ? share : most;
-}
-
 void mem_free(struct mem *m, void *ptr, size_t size)
 {
     if (!ptr)

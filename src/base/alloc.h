@@ -20,9 +20,6 @@ void mem_init(struct mem *m, const struct plait_allocator *alloc, size_t limit_b
 void *mem_alloc(struct mem *m, size_t size);
 /* The same, not zeroed. */
 void *mem_alloc_raw(struct mem *m, size_t size);
-/* How large a block that serves many may be: `most` bytes, but no more than a
- * 64th of the budget, so that a small one is not used up by a few of them. */
-size_t mem_share(const struct mem *m, size_t most);
 /* ptr may be NULL. */
 void mem_free(struct mem *m, void *ptr, size_t size);
 

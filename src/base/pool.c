@@ -8,8 +8,7 @@
  * Invariants: slabs with a free cell come before those without; `used` is the
  * sum of the slabs' `used`. A slab that becomes empty is given back when the
  * others still have a slab's worth of free cells, so that a pool which
- * hovers around a boundary does not visit the allocator each time. Slabs are
- * smaller where the budget is small.
+ * hovers around a boundary does not visit the allocator each time.
  */
 #include "base/pool.h"
 
@@ -74,8 +73,8 @@ void pool_init(struct pool *p, struct mem *mem, uint32_t object_size)
 {
     uint32_t size = object_size < sizeof(void *) ? (uint32_t)sizeof(void *) : object_size;
     *p = (struct pool){.mem = mem, .size = (size + POOL_ALIGN - 1) & ~(uint32_t)(POOL_ALIGN - 1)};
-    size_t room = mem_share(mem, POOL_SLAB_BYTES), one = sizeof(struct slab) + cell_bytes(p);
-    p->per_slab = room > one ? (uint32_t)((room - sizeof(struct slab)) / cell_bytes(p)) : 1;
+    uint32_t fit = (uint32_t)((POOL_SLAB_BYTES - sizeof(struct slab)) / cell_bytes(p));
+    p->per_slab = fit ? fit : 1;
     list_init(&p->slabs);
 }
 

@@ -200,12 +200,11 @@ uint32_t isn_choose(struct mptcp_env *env, const struct plait_endpoint *local,
 /* Room for len bytes in env->small. Where memory is short an exact fit does. */
 static bool gather_room(struct mptcp_env *env, uint32_t len)
 {
-    uint32_t size = (uint32_t)mem_share(&env->mem, GATHER_CHUNK);
     if (env->small && env->small->size - env->small_used >= len)
         return true;
     if (!env->small || env->small->refs > 1 || env->small->size < len) {
         chunk_unref(env->small);
-        env->small = chunk_new(&env->mem, len > size ? len : size);
+        env->small = chunk_new(&env->mem, len > GATHER_CHUNK ? len : GATHER_CHUNK);
         if (!env->small)
             env->small = chunk_new(&env->mem, len);
     }

@@ -2,6 +2,10 @@
 """The rows of the table."""
 import itertools
 
+import rows_paths  # noqa: F401 (each adds its rows to ROWS, in this order)
+import rows_ends  # noqa: F401
+import rows_userspace  # noqa: F401
+import rows_handshake  # noqa: F401
 from rows import ROWS
 from transfer import Case
 from web import WebCase

@@ -142,6 +142,11 @@ class PlaitEnd(End):
         return [s for s in self.on("info")["subflows"] if not s["closed"]]
 
 
+    def remote_port(self):
+        """Where the first subflow goes to."""
+        return int(self.on("info")["subflows"][0]["remote"].rpartition(":")[2])
+
+
 class KernelEnd(End):
     kind = "kernel"
 
@@ -155,10 +160,11 @@ class KernelEnd(End):
         """ip mptcp WORDS in this end's namespace."""
         return self.lab.shell(self.ns, "ip mptcp " + " ".join(map(str, words)))
 
-    def endpoint(self, path, *flags, family=4):
-        """Tell the kernel's own path manager of an address."""
-        self.mptcp("endpoint", "add", self.addr(path, family), "dev", f"{self.letter}{path}",
-                   *flags)
+    def endpoint(self, path, *flags, family=4, dev=True):
+        """Tell the kernel's own path manager of an address; subflows from it leave by its
+        interface, or (`dev` false) by any."""
+        where = ("dev", f"{self.letter}{path}") if dev else ()
+        self.mptcp("endpoint", "add", self.addr(path, family), *where, *flags)
 
     def token(self):
         """Of the latest connection."""

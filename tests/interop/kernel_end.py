@@ -23,6 +23,7 @@ from mptcp_pm import Address, NetlinkError, PathManager
 IPPROTO_MPTCP, SOL_MPTCP, MPTCP_INFO = 262, 284, 1
 # linux/mptcp.h, struct mptcp_info: flags after six counts of a byte each.
 INFO_FALLBACK, INFO_FLAGS_AT, INFO_TOKEN_AT, INFO_CHECKSUM_AT = 1, 8, 12, 42
+INFO_SUBFLOWS_AT = 80  # with the initial one, where that is left
 TCP_FASTOPEN, TCP_FASTOPEN_CONNECT = 23, 30
 PIECE_BYTES = 1 << 16
 
@@ -135,7 +136,7 @@ class Stream:
             return {"multipath": False, "subflow_count": 1}
         flags, token = (struct.unpack_from("=I", raw, at)[0] for at in
                         (INFO_FLAGS_AT, INFO_TOKEN_AT))
-        return {"multipath": not flags & INFO_FALLBACK, "subflow_count": 1 + raw[0],
+        return {"multipath": not flags & INFO_FALLBACK, "subflow_count": raw[INFO_SUBFLOWS_AT],
                 "token": token, "checksum": bool(raw[INFO_CHECKSUM_AT])}
 
 
@@ -265,9 +266,10 @@ class End:
             pass
         return stream
 
-    def do_connect(self, n, **args):
+    def do_connect(self, n, bytes=0, **args):
         stream = self._start("commanded", **args)
         stream.waiting["connect"] = n
+        stream.write_goal = bytes
         say(event="connecting", conn=stream.number)
         if args.get("fastopen"):  # the SYN leaves with the first data
             stream.connected = True

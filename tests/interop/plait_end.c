@@ -292,6 +292,8 @@ static struct plait_options options_arg(json_t *args)
 
     if (multipath)
         options.multipath = json_is_true(multipath) ? PLAIT_MULTIPATH_ON : PLAIT_MULTIPATH_OFF;
+    if (flag_arg(args, "fastopen"))
+        options.fastopen = PLAIT_FASTOPEN_ON;
     if (version)
         options.version = strcmp(version, "0") == 0 ? PLAIT_VERSION_0 : PLAIT_VERSION_1;
     return options;
@@ -309,12 +311,20 @@ struct field {
 #f, offsetof(struct plait_config, f), sizeof((struct plait_config *)0)->f                  \
     }
 static const struct field fields[] = {
+    FIELD(client_announces),
+    FIELD(client_opens),
+    FIELD(server_opens),
+    FIELD(no_join_initial),
     FIELD(multipath),
     FIELD(checksum),
     FIELD(announce),
     FIELD(joins_accepted),
     FIELD(dsn64),
     FIELD(data_ack64),
+    FIELD(syn_cookies),
+    FIELD(fastclose_ack),
+    FIELD(fastopen),
+    FIELD(race_delay_us),
     FIELD(subflows_max),
     FIELD(subflows_wanted),
     FIELD(addrs_accepted_max),
@@ -384,24 +394,52 @@ static void command_unlisten(struct end *e, json_t *args, int n)
     answer(n, NULL);
 }
 
+/* "race": [[local, remote], ...], in this order. */
+static int race_to(struct end *e, json_t *pairs, uint16_t port, const struct plait_options *options,
+                   struct plait_conn **conn)
+{
+    struct plait_candidate list[PLAIT_CANDIDATES_MAX] = {0};
+    unsigned count = 0;
+    json_t *pair;
+    size_t i;
+
+    json_array_foreach(pairs, i, pair)
+    {
+        struct plait_candidate *c = &list[count++];
+        c->remote.port = port;
+        if (count == PLAIT_CANDIDATES_MAX ||
+            !addr_parse(json_string_value(json_array_get(pair, 0)), &c->local.addr) ||
+            !addr_parse(json_string_value(json_array_get(pair, 1)), &c->remote.addr))
+            return PLAIT_E_INVALID;
+    }
+    return plait_connect_race(host_stack(e->host), list, count, options, host_now(e->host), conn);
+}
+
 static struct stream *connect_to(struct end *e, json_t *args, enum stream_kind kind,
                                  struct host_error *err)
 {
     struct plait_options options = options_arg(args);
     struct plait_endpoint remote, local = {0};
     struct plait_conn *conn;
+    json_t *pairs = json_object_get(args, "race");
 
     if (!remote_arg(args, &remote)) {
         snprintf(err->text, sizeof err->text, "no address");
         return NULL;
     }
     addr_arg(args, "local", &local.addr);
+    if (pairs) {
+        int error = race_to(e, pairs, remote.port, &options, &conn);
+        snprintf(err->text, sizeof err->text, "%s", plait_error_text(error));
+        return error ? NULL : stream_new(e, conn, kind);
+    }
     if (host_connect(e->host, &remote, local.addr.family ? &local : NULL, &options, &conn, err) !=
         HOST_OK)
         return NULL;
     return stream_new(e, conn, kind);
 }
 
+/* "bytes" are written at once: with Fast Open they are on the SYN. */
 static void command_connect(struct end *e, json_t *args, int n)
 {
     struct host_error err;
@@ -411,6 +449,8 @@ static void command_connect(struct end *e, json_t *args, int n)
         return answer_error(n, err.text);
     say(json_pack("{s:s s:I}", "event", "connecting", "conn", (json_int_t)s->id));
     s->connect_n = n;
+    s->write_goal = number_arg(args, "bytes");
+    on_conn(e, s->conn);
 }
 
 /* "count" connections at once, each sends "bytes" and gets them back. */
@@ -433,6 +473,7 @@ static void command_many(struct end *e, json_t *args, int n)
 static void command_add_address(struct end *e, json_t *args, int n)
 {
     struct plait_local local = {.mtu = 1500,
+                                .port = (uint16_t)number_arg(args, "port"),
                                 .prefix_len = (uint8_t)number_arg(args, "prefix_len"),
                                 .backup = flag_arg(args, "backup"),
                                 .no_subflow = flag_arg(args, "no_subflow"),

@@ -118,6 +118,11 @@ class Scene:
         for end, n in asked:
             end.answer(n)
 
+    def next_connection(self):
+        """The one so far ends in both directions; another may follow."""
+        self.finish()
+        self.over = False
+
     def send(self, source, size=MOVE_BYTES):
         sink = self.client if source is self.server else self.server
         n = sink.ask_on("read", bytes=size)

@@ -201,23 +201,6 @@ static void test_pool_without_memory(void **state)
     fixture_done(&f);
 }
 
-/* A slab is no more than a 64th of the budget, or one object. */
-static void test_pool_slabs_follow_the_budget(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct pool p;
-    fixture_init(&f, 64000);
-    pool_init(&p, &f.mem, 92);
-    void *a = pool_get(&p);
-    assert_in_range(f.mem.used_bytes, 900, 1000);
-    pool_put(&p, a);
-    pool_free(&p);
-    pool_init(&p, &f.mem, 2000);
-    assert_int_equal(p.per_slab, 1);
-    fixture_done(&f);
-}
-
 static void test_timers_fire_in_order_and_ties_as_armed(void **state)
 {
     (void)state;
@@ -493,7 +476,6 @@ int main(void)
         cmocka_unit_test(test_pool_reuses_and_gives_back),
         cmocka_unit_test(test_pool_in_steady_state_leaves_the_allocator_alone),
         cmocka_unit_test(test_pool_without_memory),
-        cmocka_unit_test(test_pool_slabs_follow_the_budget),
         cmocka_unit_test(test_timers_fire_in_order_and_ties_as_armed),
         cmocka_unit_test(test_timers_agree_with_a_sorted_list),
         cmocka_unit_test(test_timers_refuse_without_memory),
