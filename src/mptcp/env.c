@@ -41,6 +41,7 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
     memset(env, 0, sizeof *env);
     env->config = *config;
     mem_init(&env->mem, &config->allocator, config->memory_max_bytes);
+    env->csum = csum_best();
     env_tcp_config(env);
     tcp_env_init(&env->tcp, &env->mem);
     timers_init(&env->timers, &env->mem);

@@ -18,6 +18,7 @@
 #include "mptcp/keypool.h"
 #include "plait/plait.h"
 #include "tcp/tcp.h"
+#include "wire/checksum.h"
 
 enum { PORTS_MAX = 4096, LOCAL_ID_MAX = 255 };
 
@@ -45,6 +46,7 @@ struct mptcp_env {
     struct destinations destinations;
     struct plait_counters counters;
     uint64_t now_us; /* of the present entry */
+    csum_fn *csum;   /* the fastest that this processor has */
 
     struct local_addr *locals; /* at most LOCAL_ID_MAX: there are no more IDs */
     unsigned local_count, local_capacity;

@@ -162,7 +162,7 @@ static bool held_checksum_ok(const struct subflow *sf, const struct rx_mapping *
     uint32_t done = 0;
     list_each(p, &sf->held, struct recv_piece, link) {
         uint32_t part = m->len - done < p->len ? m->len - done : p->len;
-        sum = csum_add(sum, csum_partial(p->data, part), done & 1);
+        sum = csum_add(sum, sf->conn->env->csum(p->data, part), done & 1);
         done += part;
         if (done == m->len)
             break;

@@ -202,12 +202,13 @@ static struct send_chunk *send_find(const struct plait_conn *c, uint64_t dsn)
     return NULL;
 }
 
-static uint16_t send_checksum(const struct tcp_map *m, const struct send_chunk *s, uint32_t offset,
-                              uint32_t first, const struct send_chunk *next, uint32_t len)
+static uint16_t send_checksum(csum_fn *partial, const struct tcp_map *m, const struct send_chunk *s,
+                              uint32_t offset, uint32_t first, const struct send_chunk *next,
+                              uint32_t len)
 {
-    uint16_t sum = csum_partial(s->chunk->data + offset, first);
+    uint16_t sum = partial(s->chunk->data + offset, first);
     if (len > first)
-        sum = csum_add(sum, csum_partial(next->chunk->data, len - first), first & 1);
+        sum = csum_add(sum, partial(next->chunk->data, len - first), first & 1);
     return csum_dss(m->dsn, m->ssn, m->len, sum);
 }
 
@@ -232,7 +233,7 @@ uint32_t conn_bind(struct plait_conn *c, struct subflow *sf, uint64_t dsn, uint3
     map.len = (uint16_t)(len + fin);
     map.kind |= fin ? MAP_DATA_FIN : 0;
     if (c->checksum && !c->plain_out)
-        map.checksum = send_checksum(&map, s, offset, first, next, len);
+        map.checksum = send_checksum(c->env->csum, &map, s, offset, first, next, len);
     struct plait_chunk *chunks[2] = {s->chunk, next ? next->chunk : NULL};
     if (!tcp_push(&sf->tcp, chunks, offset, len, &map, true))
         return 0;

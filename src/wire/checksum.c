@@ -52,7 +52,11 @@ uint16_t csum_partial(const void *data, size_t len)
             low += line & 0xffffffff;
             high += line >> 32;
         }
-    uint64_t sum = low[0] + low[1] + high[0] + high[1];
+    return csum_finish(low[0] + low[1] + high[0] + high[1], p, len);
+}
+
+uint16_t csum_finish(uint64_t sum, const uint8_t *p, size_t len)
+{
     uint32_t word;
     for (; len >= sizeof word; len -= sizeof word, p += sizeof word) {
         memcpy(&word, p, sizeof word);

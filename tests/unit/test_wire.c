@@ -90,6 +90,34 @@ static void test_csum_agrees_with_the_definition(void **state)
     }
 }
 
+/* Every way that this processor has, at every alignment and many lengths. */
+static void test_csum_ways_agree(void **state)
+{
+    enum { ROUNDS = 20000, LEN_MAX = 2048, SHIFT_MAX = 64, SUPER = 65535 };
+    static uint8_t bytes[SUPER + SHIFT_MAX];
+    csum_fn *ways[CSUM_WAYS_MAX];
+    unsigned count = csum_ways(ways);
+    struct prng r;
+    (void)state;
+    assert_in_range(count, 1, CSUM_WAYS_MAX);
+    assert_ptr_equal(ways[0], csum_partial);
+    assert_ptr_equal(ways[count - 1], csum_best());
+    prng_seed(&r, 4);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)prng_next(&r);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t shift = prng_below(&r, SHIFT_MAX), len = prng_below(&r, LEN_MAX);
+        if (round % 1000 == 0)
+            len = SUPER;
+        uint16_t want = csum_slow(bytes + shift, len);
+        for (unsigned i = 0; i < count; i++)
+            assert_int_equal(ways[i](bytes + shift, len), want);
+    }
+    memset(bytes, 0xff, sizeof bytes); /* the largest sums there are */
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(ways[i](bytes, SUPER - 1), 0xffff);
+}
+
 static void test_csum_of_a_super_segment_of_ones(void **state)
 {
     (void)state;
@@ -589,6 +617,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_csum_agrees_with_the_definition),
+        cmocka_unit_test(test_csum_ways_agree),
         cmocka_unit_test(test_csum_of_a_super_segment_of_ones),
         cmocka_unit_test(test_csum_of_a_mapping),
         cmocka_unit_test(test_pseudo_header),
