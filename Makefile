@@ -38,7 +38,7 @@ test: ## everything that CI runs: checks, gcc and clang, sanitizers, simulation,
 	@scripts/install-packages
 	@scripts/run-tests $(ARGS)
 
-bench: ## plait and kernel side by side over one veth (root)
+bench: ## plait and kernel side by side over veths: ratios, Gbit/s, CPU a byte (root)
 	@scripts/install-packages build test
 	@$(MAKE) --no-print-directory plait
 	@tests/bench/bench.py --plait $(BUILD)/plait $(ARGS)

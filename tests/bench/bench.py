@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""plait and the kernel over one veth, no emulator: Gbit/s and CPU seconds a GB.
+"""plait and the kernel side by side: ratios first, then Gbit/s and CPU.
 
-Two namespaces, offloads as they are, cubic on both sides. Every round runs
-each contender once, so that what else the machine does hits all alike; the
-table shows medians and ratios of this one run. CPU is the whole machine's busy
-time (/proc/stat), so run it on an idle one.
+Two namespaces joined by veths, no emulator, cubic on both sides. Every round
+of a case runs each contender once, so that what else the machine does hits all
+alike; the table shows medians, and ratios to the kernel's MPTCP of the same
+rounds. CPU is the whole machine's time (/proc/stat) for each 10^9 bytes that
+arrived: user, system, softirq. Run it on an idle machine. docs/performance.md
+has results and what they mean.
 """
 import argparse
 import json
@@ -15,125 +17,232 @@ import statistics
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tests/interop"))
 import lab as laboratory  # noqa: E402 (needs the path above)
 from lab import Lab, LabError, Path  # noqa: E402
 
 IPERF_PORT = 5201
+KINDS = ("user", "system", "softirq")
+BASE = "kernel MPTCP"
+
+# What ethtool changes for a case.
+WIRES = {
+    "offloads on": "",
+    "offloads off": "tso off gso off gro off tx off rx off",
+    "GRO only": "tso off gso off gro on",
+}
+
+PURE = ("plait", BASE, "kernel TCP")
 
 
-def busy_seconds():
-    """CPU time that all processors together were not idle."""
+class Case:
+    """One row group of the table: a lab and who runs in it."""
+
+    def __init__(self, name, title, contenders=PURE, paths=1, wire="offloads on", checksum=False):
+        self.name, self.title, self.contenders = name, title, contenders
+        self.paths, self.wire, self.checksum = paths, wire, checksum
+
+
+CASES = [
+    Case("one", "one subflow"),
+    Case("two", "two subflows", ("plait", BASE), paths=2),
+    Case("four", "four subflows", ("plait", BASE), paths=4),
+    Case("mixed", "with the kernel as peer", ("plait to kernel", "kernel to plait", BASE)),
+    Case("checksum", "DSS checksums (first two)", ("plait checksum", BASE + " checksum", BASE)),
+    Case("off", "offloads off, 1500-byte frames", wire="offloads off"),
+    Case("gro", "GRO only", wire="GRO only"),
+]
+
+
+def cpu_seconds():
+    """CPU time of all processors together, by kind."""
     fields = [int(f) for f in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
     user, nice, system, _idle, _iowait, irq, softirq, _steal = fields
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    tick = os.sysconf("SC_CLK_TCK")
+    return {"user": (user + nice) / tick, "system": system / tick,
+            "softirq": (irq + softirq) / tick}
 
 
 def busy_before():
     """The part of all processors that something else uses, over half a second."""
-    start = busy_seconds()
+    start = sum(cpu_seconds().values())
     time.sleep(0.5)
-    return (busy_seconds() - start) / (0.5 * os.cpu_count())
+    return (sum(cpu_seconds().values()) - start) / (0.5 * os.cpu_count())
+
+
+def commands(name, plait, host):
+    """Server and client command lines of a contender; the client prints iperf3's JSON."""
+    iperf_server = ["iperf3", "--server", "--one-off", "--forceflush", "--port", IPERF_PORT]
+    iperf_client = ["iperf3", "--client", host, "--port", IPERF_PORT]
+    kernel = [sys.executable, HERE / "kernel_perf.py"]
+    mptcp = ["mptcpize", "run"]
+    plait_server, plait_client = [plait, "perf", "server"], [plait, "perf", "client", host]
+    return {
+        "kernel TCP": (iperf_server, iperf_client),
+        BASE: (mptcp + iperf_server, mptcp + iperf_client),
+        BASE + " checksum": (mptcp + iperf_server, mptcp + iperf_client),
+        "plait": (plait_server, plait_client),
+        "plait checksum": (plait_server + ["--checksum"], plait_client + ["--checksum"]),
+        "plait to kernel": (kernel + ["server"], plait_client),
+        "kernel to plait": (plait_server, kernel + ["client", host]),
+    }[name]
 
 
 class Contender:
-    """Server and client command lines, both with iperf3's JSON."""
+    """One row: what its runs measured."""
 
-    def __init__(self, name, server, client):
-        self.name, self.server, self.client = name, server, client
-        self.rates, self.costs = [], []
+    def __init__(self, name, plait, host):
+        self.name = name
+        self.server, self.client = commands(name, plait, host)
+        self.rates, self.costs, self.paths = [], [], 0
 
     def run(self, lab, seconds):
         server = lab.start(lab.server, *self.server)
         server.wait_line(r"[Ll]istening|ready", 10)
-        before = busy_seconds()
+        before, bytes_before = cpu_seconds(), lab.interface_bytes(lab.server, "b")
         client = lab.start(lab.client, *self.client, "--time", seconds, "--json")
-        code = client.finish(seconds + 30)
-        busy = busy_seconds() - before
+        code = client.finish(seconds + 60)
+        after, bytes_after = cpu_seconds(), lab.interface_bytes(lab.server, "b")
         server.stop()
         report = client.object()
         if code or not report or "end" not in report:
             said = (report or {}).get("error") or client.complaint()
             raise LabError(f"{self.name}: {said}")
         received = report["end"]["sum_received"]
+        if not received["bytes"]:
+            raise LabError(f"{self.name}: no byte arrived")
         self.rates.append(received["bits_per_second"] / 1e9)
-        self.costs.append(busy / (received["bytes"] / 1e9))
+        self.costs.append({kind: (after[kind] - before[kind]) / (received["bytes"] / 1e9)
+                           for kind in KINDS})
+        moved = [b - a for a, b in zip(bytes_before, bytes_after)]
+        self.paths = max(self.paths, sum(m > 0.01 * received["bytes"] for m in moved))
 
     def rate(self):
         return statistics.median(self.rates)
 
-    def cost(self):
-        return statistics.median(self.costs)
+    def cost(self, kind=None):
+        return statistics.median(c[kind] if kind else sum(c.values()) for c in self.costs)
+
+    def as_json(self, base):
+        row = {"name": self.name, "gbit_per_second": self.rates, "paths_used": self.paths,
+               "cpu_seconds_per_gb": self.costs}
+        if base:
+            row["rate_ratio"] = self.rate() / base.rate()
+            row["cpu_ratio"] = self.cost() / base.cost() if base.cost() else None
+        return row
 
 
-def base_is_tcp(lab, rows):
-    """Did the kernel's MPTCP contender run without MPTCP?"""
-    counted = lab.counters(lab.server)["MPCapableACKRX"]
-    return any(row.name == "kernel MPTCP" for row in rows) and not counted
+def check_mptcp(lab, row):
+    """The kernel's MPTCP must not have been TCP in disguise."""
+    if row.name.startswith(BASE) and not lab.counters(lab.server)["MPCapableACKRX"]:
+        raise LabError("the kernel's MPTCP fell back to TCP: nothing to compare with")
 
 
-def contenders(plait, host, only):
-    iperf_server = ["iperf3", "--server", "--one-off", "--forceflush", "--port", IPERF_PORT]
-    iperf_client = ["iperf3", "--client", host, "--port", IPERF_PORT]
-    mptcp = ["mptcpize", "run"]
-    every = [
-        Contender("kernel TCP", iperf_server, iperf_client),
-        Contender("kernel MPTCP", mptcp + iperf_server, mptcp + iperf_client),
-        Contender("plait", [plait, "perf", "server"], [plait, "perf", "client", host]),
-    ]
-    return [c for c in every if not only or c.name in only]
+def prepare(lab, case):
+    if case.paths > 1:
+        lab.endpoints(4)
+    for i in range(1, case.paths + 1):
+        for ns, letter in ((lab.client, "a"), (lab.server, "b")):
+            if WIRES[case.wire]:
+                lab.shell(ns, f"ethtool -K {letter}{i} {WIRES[case.wire]}")
 
 
-def main():
+def set_checksum(lab, on):
+    for ns in (lab.client, lab.server):
+        lab.sysctl(ns, {"net/mptcp/checksum_enabled": int(on)})
+
+
+def run_case(case, args):
+    """The case's rows, measured."""
+    names = [n for n in case.contenders if not args.only or n in args.only]
+    with Lab(args.plait, [Path(0, 0, 0)] * case.paths, emulator=None) as lab:
+        prepare(lab, case)
+        rows = [Contender(name, args.plait, lab.v4(1, 2)) for name in names]
+        for number in range(args.runs):
+            for row in rows:
+                set_checksum(lab, row.name.endswith("checksum"))
+                row.run(lab, args.time)
+                check_mptcp(lab, row)
+            print(f"{case.name}: round {number + 1} of {args.runs}: "
+                  + ", ".join(f"{r.name} {r.rates[-1]:.1f}" for r in rows), flush=True)
+    return rows
+
+
+def base_of(rows):
+    return next((row for row in rows if row.name == BASE), None)
+
+
+def print_case(case, rows):
+    base = base_of(rows)
+    print(f"\n{case.title}; {case.wire}")
+    print(f"  {'':22}{'rate':>6}{'CPU':>6}   {'Gbit/s':>7}{'range':>13}   "
+          f"{'CPU s/GB':>8}{'user':>6}{'sys':>6}{'soft':>6}  paths")
+    for row in rows:
+        rate = f"{row.rate() / base.rate():.2f}" if base else ""
+        cost = f"{row.cost() / base.cost():.2f}" if base and base.cost() else ""
+        spread = f"{min(row.rates):.1f}-{max(row.rates):.1f}"
+        kinds = "".join(f"{row.cost(kind):6.2f}" for kind in KINDS)
+        print(f"  {row.name:22}{rate:>6}{cost:>6}   {row.rate():7.1f}{spread:>13}   "
+              f"{row.cost():8.2f}{kinds}  {row.paths}")
+
+
+def parse():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plait", default=str(ROOT / "build/plait"))
     parser.add_argument("--time", type=int, default=2, help="seconds a run")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", action="append", metavar="NAME")
+    parser.add_argument("--case", action="append", choices=[c.name for c in CASES],
+                        help="only this case (may be repeated)")
+    parser.add_argument("--only", action="append", metavar="NAME",
+                        help="only this contender (may be repeated)")
     parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("--at-least", type=float, default=0.4, metavar="RATIO",
-                        help="fail when plait is slower than this part of kernel MPTCP")
+    parser.add_argument("--quick", action="store_true",
+                        help="one short round of every case: does it run at all")
+    parser.add_argument("--at-least", type=float, metavar="RATIO",
+                        help="fail when plait is slower than this part of kernel MPTCP "
+                             "in the case 'one'")
     args = parser.parse_args()
+    args.plait = os.path.abspath(args.plait)
+    if args.quick:
+        args.runs, args.time = 1, 1
+    return args
+
+
+def too_slow(results, args):
+    for case, rows in results:
+        base, plait = base_of(rows), next((r for r in rows if r.name == "plait"), None)
+        if case.name == "one" and base and plait and args.at_least:
+            return plait.rate() < args.at_least * base.rate()
+    return False
+
+
+def main():
+    args = parse()
     if os.geteuid() != 0:
         print("the bench makes network namespaces: run it as root", file=sys.stderr)
         return 77
-
     laboratory.exit_on_signals()
     laboratory.remove_leftovers()
-    plait = os.path.abspath(args.plait)
-    with Lab(plait, [Path(0, 0, 0)], emulator=None) as lab:
-        if (other := busy_before()) > 0.1:
-            print(f"warning: the machine is {other:.0%} busy with other things; figures of "
-                  "several processes suffer more from that than the kernel's")
-        rows = contenders(plait, lab.v4(1, 2), args.only)
-        for number in range(args.runs):
-            for row in rows:
-                row.run(lab, args.time)
-            if base_is_tcp(lab, rows):
-                raise SystemExit("the kernel's MPTCP fell back to TCP: nothing to compare with")
-            print(f"round {number + 1} of {args.runs}: "
-                  + ", ".join(f"{r.name} {r.rates[-1]:.1f}" for r in rows), flush=True)
-    return report(rows, args)
-
-
-def report(rows, args):
-    by_name = {row.name: row for row in rows}
-    base = by_name.get("kernel MPTCP")
-    print(f"\nmedians of {args.runs} runs of {args.time} s, cubic, one veth, "
-          f"{time.strftime('%Y-%m-%d')}\n")
-    print(f"{'':14}{'Gbit/s':>8}{'range':>14}{'CPU s/GB':>10}{'/ kernel MPTCP':>16}")
-    for row in rows:
-        ratio = f"{row.rate() / base.rate():.2f}" if base else ""
-        spread = f"{min(row.rates):.1f}-{max(row.rates):.1f}"
-        print(f"{row.name:14}{row.rate():8.1f}{spread:>14}{row.cost():10.2f}{ratio:>16}")
+    if (other := busy_before()) > 0.1:
+        print(f"warning: the machine is {other:.0%} busy with other things; figures of "
+              "several processes suffer more from that than the kernel's")
+    cases = [c for c in CASES if (not args.case or c.name in args.case)
+             and (not args.only or set(args.only) & set(c.contenders))]
+    results = [(case, run_case(case, args)) for case in cases]
+    print(f"\nmedians of {args.runs} runs of {args.time} s, cubic, {time.strftime('%Y-%m-%d')}; "
+          f"rate and CPU a byte in parts of {BASE}'s")
+    for case, rows in results:
+        print_case(case, rows)
     if args.json:
         with open(args.json, "w") as out:
-            json.dump([{"name": r.name, "gbit_per_second": r.rates, "cpu_seconds_per_gb": r.costs}
-                       for r in rows], out, indent=1)
-    if base and "plait" in by_name and by_name["plait"].rate() < args.at_least * base.rate():
-        print(f"\nFAIL  plait is below {args.at_least} of kernel MPTCP")
+            json.dump({case.name: {"title": case.title, "wire": case.wire,
+                                   "rows": [r.as_json(base_of(rows)) for r in rows]}
+                       for case, rows in results}, out, indent=1)
+    if too_slow(results, args):
+        print(f"\nFAIL  plait is below {args.at_least} of {BASE}")
         return 1
     return 0
 
