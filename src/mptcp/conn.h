@@ -538,6 +538,8 @@ void fallback_ask(struct subflow *sf, uint64_t dsn, enum plait_reason why);
 void fallback_fail_in(struct subflow *sf, const struct segment *seg);
 void fallback_infinite_in(struct subflow *sf, const struct segment *seg, uint64_t dsn);
 void fallback_knock_in(struct subflow *sf);
+/* A probe sent now is a knock. */
+bool fallback_knocks(const struct subflow *sf);
 void fallback_fin_in(struct subflow *sf);
 /* A mapping came that is not to be trusted; payload came; what an
  * acknowledgment says, where our direction is an infinite mapping. */

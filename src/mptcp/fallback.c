@@ -20,9 +20,11 @@
  *   places what it holds <-  infinite mapping
  *
  * A peer that does not hear options is told by a knock: a segment without
- * payload and with an old sequence number, as a keepalive has, while the
- * receiver holds what it cannot place. Only a sender whose bytes are one run
- * knocks. Without an answer the subflow ends: nothing is guessed.
+ * payload, with an old sequence number as a keepalive has, and with PSH, while
+ * the receiver holds what it cannot place. PSH tells it from keepalives and
+ * from probes of the window, which closes while bytes are held. Only a sender
+ * whose bytes are one run knocks. Without an answer the subflow ends: nothing
+ * is guessed.
  */
 #include "mptcp/conn.h"
 
@@ -488,6 +490,12 @@ void fallback_infinite_out(const struct plait_conn *c, struct mptcp_options *o)
                                 .dsn = c->out.dsn,
                                 .ssn = c->out.ssn,
                                 .has_checksum = c->checksum};
+}
+
+bool fallback_knocks(const struct subflow *sf)
+{
+    const struct fallback *f = &sf->conn->falling;
+    return f->sf == sf && f->announce && f->knock;
 }
 
 bool fallback_options_out(const struct subflow *sf, bool knock, unsigned room,

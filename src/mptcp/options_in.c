@@ -175,7 +175,8 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
         conn_window(c, fallback_acked(sf) + segment_window(sf, seg));
     if (!sf->joined || !c->key_known || sf->rst_set)
         return;
-    if (!seg->payload_len && seg->flags == TCP_ACK && seg->seq + 1 == tcp_rcv_highest(&sf->tcp))
+    if (!seg->payload_len && seg->flags == (TCP_ACK | TCP_PSH) &&
+        seg->seq + 1 == tcp_rcv_highest(&sf->tcp))
         fallback_knock_in(sf);
     if ((present & MPO_CAPABLE_DATA) && sf == c->initial)
         capable_data_in(sf, &o->capable, now_us);

@@ -208,6 +208,8 @@ static bool subflow_output(struct subflow *sf, uint64_t now_us, struct plait_pac
     conn_options_out(sf, &plan, &plan.seg.mptcp);
     if (plan.kind == TCP_PLAN_SYN)
         fastopen_out(sf, &plan.seg);
+    if (plan.kind == TCP_PLAN_PROBE && fallback_knocks(sf))
+        plan.seg.flags |= TCP_PSH;
     segment_encode(&plan.seg, plan.iov, plan.iov_count, plan.gso_size, p);
     uint8_t scale = (plan.seg.flags & TCP_SYN) ? 0 : sf->tcp.rcv_wscale;
     if (plan.kind != TCP_PLAN_RST)

@@ -57,11 +57,12 @@ static inline void send_fail_holding(struct peer *p, unsigned flow, uint32_t off
     trace_send(p->t, s, NULL, 0);
 }
 
-/* What a keepalive looks like. */
+/* What a keepalive looks like, but for PSH. */
 static inline void send_knock(struct peer *p, unsigned flow, uint32_t offset)
 {
     struct segment s = peer_segment(p, flow, offset);
     s.seq--;
+    s.flags |= TCP_PSH;
     trace_send(p->t, s, NULL, 0);
 }
 

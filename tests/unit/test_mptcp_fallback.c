@@ -225,6 +225,28 @@ static void unmapped_bytes_alone_ask_for_plain_tcp(void **state)
     peer_free(p);
 }
 
+/* A peer that keeps to MPTCP probes the window that closes while bytes are
+ * held, and repeats at data level what was not acknowledged there: Linux does. */
+static void a_probe_of_the_window_is_no_knock(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    peer_data(p, 0, 0, 0, 100);
+    peer_settle(p);
+    peer_expect_stream(p, 0, 100);
+    send_plain(p, 0, 100, 100, 100);
+    peer_wait(p, MS(5));
+    struct segment s = peer_segment(p, 0, 200);
+    s.seq--;
+    trace_send(p->t, s, NULL, 0);
+    assert_int_equal(peer_counters(p)->DssFallback, 0);
+    send_plain(p, 0, 200, 100, 100); /* the same bytes again */
+    peer_wait(p, MS(60000));
+    expect_reset(p, 0, MPO_FAIL | MPO_TCPRST, 6);
+    peer_expect_stream(p, 100, 0);
+    peer_free(p);
+}
+
 static void unmapped_bytes_without_an_answer_end_the_subflow(void **state)
 {
     struct peer *p = peer_default();
@@ -460,6 +482,7 @@ int main(void)
         cmocka_unit_test(an_altered_data_fin_is_not_taken),
         cmocka_unit_test(a_data_fin_behind_altered_bytes_is_not_taken),
         cmocka_unit_test(unmapped_bytes_alone_ask_for_plain_tcp),
+        cmocka_unit_test(a_probe_of_the_window_is_no_knock),
         cmocka_unit_test(unmapped_bytes_without_an_answer_end_the_subflow),
         cmocka_unit_test(unmapped_bytes_among_others_end_the_subflow),
         cmocka_unit_test(the_first_bytes_of_a_joined_subflow_must_be_mapped),

@@ -199,6 +199,7 @@ static void plain_acks_alone_mean_plain_tcp(void **state)
     const struct segment *s = peer_expect(p, TCP_ACK);
     assert_int_equal(s->seq, next - 1); /* a knock */
     assert_int_equal(s->payload_len, 0);
+    assert_true(s->flags & TCP_PSH);
     expect_infinite(p, 5, 6);
     send_plain(p, 0, 0, 0, 100); /* its options are lost too */
     peer_expect_stream(p, 0, 0);
