@@ -43,10 +43,16 @@ bench: ## plait and kernel side by side over veths: ratios, Gbit/s, CPU a byte (
 	@$(MAKE) --no-print-directory plait
 	@tests/bench/bench.py --plait $(BUILD)/plait $(ARGS)
 
-interop: ## plait against the kernel over two emulated links, every case (root)
+# Without ARGS everything, both documents; with them the rows that they name.
+interop: ## plait against the kernel, every case; rewrites docs/interop.md and middleboxes.md (root)
 	@scripts/install-packages build test
 	@$(MAKE) --no-print-directory all
+ifeq ($(ARGS),)
+	@tests/interop/run.py --plait $(BUILD)/plait --markdown || failed=1; \
+	tests/interop/matrix.py --plait $(BUILD)/plait && exit $${failed:-0}
+else
 	@tests/interop/run.py --plait $(BUILD)/plait $(ARGS)
+endif
 
 swarm: ## random simulator runs against the oracles: make swarm SEEDS=10000
 	@scripts/install-packages build

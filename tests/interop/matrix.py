@@ -33,9 +33,11 @@ SIZE = 300_000
 
 # So that a dead path is found dead within a cell's time, by the kernel as well:
 # four retransmissions instead of fifteen, and no memory of paths that swallow SYNs.
+# A connection without any subflow is given up after CLOSE_S at both.
+CLOSE_S = 5
 SETTINGS = {
     "net/ipv4/tcp_retries2": 4, "net/ipv4/tcp_orphan_retries": 2,
-    "net/mptcp/blackhole_timeout": 0, "net/mptcp/close_timeout": 5,
+    "net/mptcp/blackhole_timeout": 0, "net/mptcp/close_timeout": CLOSE_S,
 }
 
 
@@ -92,6 +94,7 @@ class End:
         if kind == "plait":
             words = [where.plait, *(["listen", port] if role == "server"
                                     else ["connect", host, port]), "--json", "--recv", self.got]
+            words += ["--break-timeout", f"{CLOSE_S}s"]
             words += ["--checksum"] if cell.checksum else []
             words += ["--send", file] if self.sends else ["--send", "/dev/null"]
         else:
@@ -243,7 +246,8 @@ plait's columns are the simulator's (`plait sim matrix`): both versions, with an
 without checksums, every cell held against the row's expectation. The kernel's are
 of Linux {kernel} with itself, through `plait wire --box`, MPTCP v1, checksums off
 unless it says otherwise; a cell has {seconds} seconds and four retransmissions
-(`tcp_retries2`) to end in. "waits" is an end that had not ended by then.
+(`tcp_retries2`) to end in, and a connection without a subflow is given up after
+{close} seconds, by plait too. "waits" is an end that had not ended by then.
 """
 
 
@@ -321,7 +325,7 @@ def differences(results, sim, rows):
 
 def write_document(path, rows, sim, results):
     kernel = os.uname().release.split("-")[0]
-    out = [HEAD.format(kernel=kernel, seconds=CELL_S)]
+    out = [HEAD.format(kernel=kernel, seconds=CELL_S, close=CLOSE_S)]
     out.append("| what stands in the path | boxes | place | plait | kernel | plait client, "
                "kernel server | kernel client, plait server |")
     out.append("|---|---|---|---|---|---|---|")

@@ -13,12 +13,16 @@ def userspace_announces(s):
     s.connect()
     token = s.kernel.token()
     s.kernel.do("announce", token=token, addr=s.kernel.addr(2), id=7)
+    joined = s.kernel.event("subflow_established", local_id=7)
     s.expect(kernel={"AddAddrTx": 1, "EchoAdd": 1, "MPJoinAckRx": 1},
              plait={"AddAddr": 1, "EchoAddTx": 1, "MPJoinSynAckRx": 1})
     s.subflows(2)
     s.move()
     s.kernel.do("remove", token=token, id=7)
     s.expect(kernel={"RmAddrTx": 1}, plait={"RmAddr": 1})
+    # The subflow is the path manager's to close; plait may have been first.
+    s.kernel.ask("destroy", token=token, local=s.kernel.addr(2), local_port=joined["local_port"],
+                 addr=s.plait.addr(2), port=joined["remote_port"])
     s.subflows(1)
     s.move()
 

@@ -48,6 +48,7 @@ def write(path, rows, paths):
     failed = sum(bool(row["complaints"]) for row in judged)
     with open(path, "w") as out:
         out.write(f"{text}{MARK}\n\n")
-        out.write(f"Linux {kernel.strip()}; path 1: {paths[0]}; path 2: {paths[1]}. "
+        out.write("Printed by `tests/interop/run.py --markdown` (part of `make interop`) on "
+                  f"Linux {kernel.strip()}; path 1: {paths[0]}; path 2: {paths[1]}. "
                   f"{len(judged) - failed} rows passed, {failed} failed, 0 skipped.\n\n{HEAD}")
         out.writelines(line(row) for row in judged)
