@@ -40,12 +40,6 @@ enum { LOSS = 25, SYN_TIMERS = 160, LONG = 60000 };
 const struct matrix_known matrix_known[] = {
     {"drop-synack", PLACE_ONLY},
     {"drop-synack", PLACE_FIRST},
-    {"drop-data", PLACE_ONLY},
-    {"drop-data-later", PLACE_ONLY},
-    {"coalesce-first", PLACE_ONLY},
-    {"coalesce-first", PLACE_FIRST},
-    {"coalesce-last", PLACE_ONLY},
-    {"coalesce-last", PLACE_FIRST},
     {"alg-shrink", PLACE_ONLY},
     {NULL, 0},
 };

@@ -251,6 +251,8 @@ of Linux {kernel} with itself, through `plait wire --box`, MPTCP v1, checksums o
 unless it says otherwise; a cell has {seconds} seconds and four retransmissions
 (`tcp_retries2`) to end in, and a connection without a subflow is given up after
 {close} seconds, by plait too. "waits" is an end that had not ended by then.
+Time is real there: a box that acts early may do so before or after the second
+subflow has joined, and such a cell may differ from run to run.
 """
 
 
@@ -341,8 +343,9 @@ def write_document(path, rows, sim, results):
             out.append("| " + " | ".join(columns) + " |")
     worse, better = differences(results, sim, rows)
     out += ["", "## Where the kernel loses more than plait", "",
-            "Data changed or cut off, a hang, an error, or MPTCP given up by the kernel with itself, "
-            "where plait with itself (in the simulator) comes out better in the same cell:", "", *(worse or ["Nowhere."])]
+            "Data changed or cut off, a hang, an error, or MPTCP given up by the kernel with "
+            "itself, where plait with itself (in the simulator) comes out better in the same "
+            "cell:", "", *(worse or ["Nowhere."])]
     out += ["", "## Where plait loses more than the kernel", "", *(better or ["Nowhere."]), ""]
     pathlib.Path(path).write_text("\n".join(out))
     return worse, better
