@@ -169,6 +169,8 @@ static void random_handshakes(struct world *w, struct plait_config *c)
     c->syn_cookies =
         PICK(w, PLAIT_SYN_COOKIES_AUTO, PLAIT_SYN_COOKIES_NEVER, PLAIT_SYN_COOKIES_ALWAYS);
     c->key_pool_max = PICK(w, 0, 1, 64);
+    c->servers = (uint16_t)PICK(w, 0, 0, 0, 2, 7, 256);
+    c->server_id = (uint16_t)(c->servers ? between(w, 1, c->servers) : 0);
     c->sleep_us = PICK(w, 0, 1, 1000, 1000000, 5000000);
     c->half_open_max = PICK(w, 1, 2, 256);
     c->joins_half_open_max = (uint16_t)PICK(w, 1, 3, 8);

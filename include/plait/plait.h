@@ -105,6 +105,13 @@ struct plait_config {
 
     uint32_t key_pool_max; /* keys prepared by plait_stack_idle; 0: none */
 
+    /* One of several servers behind one address: keys are drawn until their token
+     * names this one, so that a load balancer which looks at the first byte of an
+     * MP_JOIN's token finds it (`plait lb rules`). server_id 1 to servers, at most
+     * 256; servers 0: alone. Costs log2(servers) bits of the key's 64
+     * (RFC 8684 5), and `servers` draws a key, which the key pool makes ahead. */
+    uint16_t server_id, servers;
+
     bool multipath; /* offer and accept MPTCP */
     enum plait_version version;
     /* A client whose offer of version 1 was answered without MP_CAPABLE may

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/farm.h"
 #include "cli/cli.h"
 #include "cli/units.h"
 
@@ -70,6 +71,28 @@ static bool set_syn_cookies(void *at, char *const *values, char *why)
     return false;
 }
 
+static bool set_server_id(void *at, char *const *values, char *why)
+{
+    struct net_options *o = at;
+    char copy[16];
+    uint64_t id, servers;
+
+    snprintf(why, OPTION_WHY_MAX, "write K/N, this is server K of N (1 to %d)", FARM_SERVERS_MAX);
+    if (strlen(values[0]) >= sizeof copy)
+        return false;
+    memcpy(copy, values[0], strlen(values[0]) + 1);
+    char *slash = strchr(copy, '/');
+    if (!slash)
+        return false;
+    *slash = 0;
+    if (!parse_count(copy, &id) || !parse_count(slash + 1, &servers) || id < 1 || id > servers ||
+        servers > FARM_SERVERS_MAX)
+        return false;
+    o->server_id = (uint16_t)id;
+    o->servers = (uint16_t)servers;
+    return true;
+}
+
 #define AT(field) offsetof(struct net_options, field)
 const struct option_row net_rows[] = {
     {'4', "ipv4", NULL, OPTION_FLAG, AT(ipv4), "of the names' addresses, IPv4 ones only", NULL, 0},
@@ -121,6 +144,9 @@ const struct option_row net_server_rows[] = {
     {0, "syn-cookies", "WHEN", OPTION_CUSTOM, 0,
      "answer SYNs and forget them: never, auto (under a flood,\nthe default), always",
      set_syn_cookies, 0},
+    {0, "server-id", "K/N", OPTION_CUSTOM, 0,
+     "one of N servers behind one address: keys whose token names\nserver K (see plait-lb(1))",
+     set_server_id, 0},
     {0},
 };
 
@@ -249,6 +275,8 @@ static void take_engine(const struct net_options *o, struct plait_config *config
     config->client_announces = o->announce.count > 0;
     config->no_join_initial = o->no_join_initial;
     config->syn_cookies = o->syn_cookies;
+    config->server_id = o->server_id;
+    config->servers = o->servers;
     config->fastopen = o->fastopen;
     if (o->subflows) {
         config->subflows_wanted = (uint16_t)(o->subflows - 1);

@@ -16,7 +16,8 @@ struct net_options {
     enum plait_version version;
     bool no_join_initial;
     enum plait_syn_cookies syn_cookies; /* net_server_rows */
-    uint64_t break_timeout_us;          /* 0: the default */
+    uint16_t server_id, servers;
+    uint64_t break_timeout_us; /* 0: the default */
     bool checksum, tcp, fastopen, ipv4, ipv6, no_race, verbose;
 };
 

@@ -16,7 +16,8 @@ enum {
     INDEX_MASK = 7,
     TS_BITS = 5,
     TS_WSCALE = 15,
-    TS_SACK = 16
+    TS_SACK = 16,
+    KEY_TRIES = 64
 };
 #define HASH_MASK ((UINT32_C(1) << HASH_BITS) - 1)
 #define FLOW_MASK ((UINT32_C(1) << FLOW_BITS) - 1)
@@ -44,9 +45,27 @@ static uint64_t cookie_hash(const struct hash_key *secret, const struct segment 
     return siphash(secret, msg, sizeof msg);
 }
 
-static uint64_t key_of(const struct hash_key *secret, const struct segment *in, uint32_t client_isn)
+/* The first of a row of keys whose token suits: whoever counts again comes to
+ * the same. */
+static uint64_t key_in_version(const struct mptcp_env *env, const struct hash_key *secret,
+                               const struct segment *in, uint32_t client_isn, uint8_t version)
 {
-    return cookie_hash(secret, in, client_isn, USE_KEY, 0, 0);
+    uint64_t key = 0;
+    for (unsigned i = 0, n = key_draws(env, KEY_TRIES); i < n; i++) {
+        key = cookie_hash(secret, in, client_isn, USE_KEY, (uint8_t)i, (uint8_t)(i >> 8));
+        if (token_suits(env, key_derive(version, key).token))
+            break;
+    }
+    return key;
+}
+
+/* 0 for a form without MPTCP. */
+static uint64_t key_of(const struct mptcp_env *env, const struct hash_key *secret,
+                       const struct segment *in, uint32_t client_isn, enum cookie_form form)
+{
+    bool v0 = form == COOKIE_V0 || form == COOKIE_V0_NO_JOIN,
+         v1 = form == COOKIE_V1 || form == COOKIE_V1_NO_JOIN;
+    return v0 || v1 ? key_in_version(env, secret, in, client_isn, v1) : 0;
 }
 
 /* MSS and form as one byte, options as another: what the hash protects. */
@@ -86,10 +105,12 @@ static uint32_t hash_bits(const struct hash_key *secret, const struct segment *i
     return ((uint32_t)flow & FLOW_MASK) | ((uint32_t)whole & HASH_MASK & ~FLOW_MASK);
 }
 
-uint64_t cookie_key(struct mptcp_env *env, const struct segment *syn, uint64_t now_us)
+uint64_t cookie_key(struct mptcp_env *env, const struct segment *syn, uint8_t version,
+                    uint64_t now_us)
 {
-    return key_of(rotating_now(&env->cookie_secret, &env->secure, period_of(now_us)), syn,
-                  syn->seq);
+    const struct hash_key *secret =
+        rotating_now(&env->cookie_secret, &env->secure, period_of(now_us));
+    return key_in_version(env, secret, syn, syn->seq, version);
 }
 
 void cookie_make(struct mptcp_env *env, const struct segment *syn, enum cookie_form form,
@@ -100,7 +121,7 @@ void cookie_make(struct mptcp_env *env, const struct segment *syn, enum cookie_f
     const struct tcp_options *o = &syn->tcp;
     unsigned mss_index = mss_index_of(syn);
     *out = (struct cookie){.client_isn = syn->seq,
-                           .key = key_of(secret, syn, syn->seq),
+                           .key = key_of(env, secret, syn, syn->seq, form),
                            .form = form,
                            .mss = mss_table[mss_index],
                            .wscale = COOKIE_NO_WSCALE,
@@ -123,16 +144,18 @@ uint32_t cookie_tsval(const struct cookie *c, uint64_t now_us)
     return seq_gt(ts, now) ? ts - TS_MASK - 1 : ts;
 }
 
-static bool check_isn(const struct hash_key *secret, const struct segment *ack, uint32_t client_isn,
-                      struct cookie *c)
+static bool check_isn(const struct mptcp_env *env, const struct hash_key *secret,
+                      const struct segment *ack, uint32_t client_isn, struct cookie *c)
 {
     unsigned mss_index = c->isn >> MSS_SHIFT & INDEX_MASK;
     uint32_t hash =
         hash_bits(secret, ack, client_isn, cookie_bits(mss_index, c->form), option_bits(c));
     c->client_isn = client_isn;
     c->mss = mss_table[mss_index];
-    c->key = key_of(secret, ack, client_isn);
-    return hash == (c->isn & HASH_MASK);
+    if (hash != (c->isn & HASH_MASK))
+        return false;
+    c->key = key_of(env, secret, ack, client_isn, c->form);
+    return true;
 }
 
 enum cookie_verdict cookie_check(struct mptcp_env *env, const struct segment *ack, uint64_t now_us,
@@ -153,8 +176,8 @@ enum cookie_verdict cookie_check(struct mptcp_env *env, const struct segment *ac
         out->wscale = ack->tcp.tsecr & TS_WSCALE;
         out->sack = ack->tcp.tsecr & TS_SACK;
     }
-    if (check_isn(secret, ack, ack->seq - 1, out) ||
-        (ack->payload_len == 0 && check_isn(secret, ack, ack->seq, out)))
+    if (check_isn(env, secret, ack, ack->seq - 1, out) ||
+        (ack->payload_len == 0 && check_isn(env, secret, ack, ack->seq, out)))
         return COOKIE_GOOD;
     uint64_t flow = cookie_hash(secret, ack, 0, USE_FLOW, 0, 0);
     return (((uint32_t)flow ^ isn) & FLOW_MASK) == 0 ? COOKIE_LATER : COOKIE_BAD;

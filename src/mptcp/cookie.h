@@ -20,7 +20,9 @@
  *
  * For MPTCP the server's key is a keyed hash of the same things (RFC 8684 3.1
  * asks for a verifiable one), so it can be made again; the client's comes with
- * the third ACK or the first data, as does the checksum flag.
+ * the third ACK or the first data, as does the checksum flag. Where several
+ * servers share an address it is the first of a row of such hashes whose token
+ * names this one (base/farm.h).
  *
  * A cookie is good in its own period of 67 seconds and in the next.
  */
@@ -53,8 +55,9 @@ struct cookie {
     bool timestamps, sack;
 };
 
-/* The key that a cookie made now for this SYN stands for. */
-uint64_t cookie_key(struct mptcp_env *env, const struct segment *syn, uint64_t now_us);
+/* The key that a cookie made now for this SYN stands for in that version. */
+uint64_t cookie_key(struct mptcp_env *env, const struct segment *syn, uint8_t version,
+                    uint64_t now_us);
 /* Make the cookie for a SYN that is answered in this form. */
 void cookie_make(struct mptcp_env *env, const struct segment *syn, enum cookie_form form,
                  uint64_t now_us, struct cookie *out);

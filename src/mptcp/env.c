@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "base/bytes.h"
+#include "base/farm.h"
 #include "mptcp/sleep.h"
 
 enum { PORT_DYNAMIC_FIRST = 49152, PORT_DYNAMIC_COUNT = 16384, GATHER_CHUNK = 64 * 1024 };
@@ -128,6 +129,16 @@ bool flow_taken(const struct mptcp_env *env, const struct plait_endpoint *local,
                 const struct plait_endpoint *remote)
 {
     return flow_find(env, local, remote) || asleep_find(env, local, remote);
+}
+
+bool token_suits(const struct mptcp_env *env, uint32_t token)
+{
+    return farm_names(token, env->config.server_id, env->config.servers);
+}
+
+unsigned key_draws(const struct mptcp_env *env, unsigned draws)
+{
+    return draws * (env->config.servers ? env->config.servers : 1);
 }
 
 struct plait_conn *token_find(const struct mptcp_env *env, uint32_t token)

@@ -94,6 +94,11 @@ enum { FLOW_BYTES = 38 };
 void flow_bytes(const struct plait_endpoint *local, const struct plait_endpoint *remote,
                 uint8_t out[FLOW_BYTES]);
 
+/* This token names this server, where there are several behind one address. */
+bool token_suits(const struct mptcp_env *env, uint32_t token);
+/* So many keys are drawn for one that suits before there is none: `draws` for
+ * each that suits on average. */
+unsigned key_draws(const struct mptcp_env *env, unsigned draws);
 /* The connection with this local token, or NULL. */
 struct plait_conn *token_find(const struct mptcp_env *env, uint32_t token);
 

@@ -176,7 +176,8 @@ enum cookie_form handshake_form(struct mptcp_env *env, const struct conn_setup *
     int version = capable_syn_version(setup->version, o);
     if (version < 0)
         return COOKIE_OTHER;
-    if (token_find(env, key_derive((uint8_t)version, cookie_key(env, syn, now_us)).token))
+    uint64_t key = cookie_key(env, syn, (uint8_t)version, now_us);
+    if (token_find(env, key_derive((uint8_t)version, key).token))
         return COOKIE_TOKEN_TAKEN; /* the cookie allows no other key (RFC 8684 3.1) */
     return forms[version][(o->capable.flags & MPC_NO_JOIN) != 0];
 }

@@ -35,12 +35,22 @@ bool key_pool_add(struct mptcp_env *env, uint64_t key)
     return true;
 }
 
+/* A key that names this server in that version, as far as luck goes. */
+static uint64_t draw(struct mptcp_env *env, uint8_t version)
+{
+    uint64_t key = secure_u64(&env->secure);
+    for (unsigned left = key_draws(env, KEY_DRAWS_MAX);
+         env->config.servers && left && !token_suits(env, key_derive(version, key).token); left--)
+        key = secure_u64(&env->secure);
+    return key;
+}
+
 unsigned key_pool_fill(struct mptcp_env *env, unsigned count)
 {
     struct key_pool *p = &env->key_pool;
+    uint8_t version = env->config.version == PLAIT_VERSION_0 ? 0 : 1;
     unsigned done = 0;
-    while (done < count && (!p->keys || p->count < p->max) &&
-           key_pool_add(env, secure_u64(&env->secure)))
+    while (done < count && (!p->keys || p->count < p->max) && key_pool_add(env, draw(env, version)))
         done++;
     return done;
 }
@@ -63,14 +73,19 @@ static bool pool_next(struct key_pool *p, uint8_t version, uint64_t *key,
 bool key_pool_take(struct mptcp_env *env, uint8_t version, uint64_t *key,
                    struct key_derived *derived)
 {
-    for (int i = 0; i < KEY_DRAWS_MAX; i++) {
-        if (!pool_next(&env->key_pool, version, key, derived)) {
-            *key = secure_u64(&env->secure);
+    for (unsigned tries = 0; tries < KEY_DRAWS_MAX;) {
+        bool pooled = pool_next(&env->key_pool, version, key, derived);
+        if (!pooled) {
+            *key = draw(env, version);
             *derived = key_derive(version, *key);
         }
-        if (!token_find(env, derived->token))
+        bool suits = token_suits(env, derived->token);
+        if (suits && !token_find(env, derived->token))
             return true;
+        if (pooled && !suits)
+            continue; /* prepared for the other version */
         env->counters.TokenCollision++;
+        tries++;
     }
     env->counters.MPFallbackTokenInit++;
     return false;

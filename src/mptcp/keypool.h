@@ -5,6 +5,10 @@
  * and no hashing. Raiciu et al. (NSDI 2012, section 5.2) found hashing to be
  * what a server's handshakes are made of.
  *
+ * Where several servers share an address, keys are prepared whose token names
+ * this one (base/farm.h), in version 1, or in 0 where that is the only one; for
+ * the other version the pool is drained past what does not suit.
+ *
  * The pool is a ring of at most config.key_pool_max keys, 0: none, and every
  * key is drawn when it is needed. A token is compared with those of the
  * connections when its key is taken and not when it is prepared: connections

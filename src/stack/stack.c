@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/farm.h"
 #include "mptcp/place.h"
 #include "mptcp/sleep.h"
 
@@ -28,11 +29,18 @@ void stack_leave(struct plait_stack *s)
     }
 }
 
+static bool config_valid(const struct plait_config *c)
+{
+    bool farm = c->servers == 0 ||
+                (c->servers <= FARM_SERVERS_MAX && c->server_id >= 1 && c->server_id <= c->servers);
+    return c->allocator.alloc && c->allocator.free && c->subflows_max && c->conns_max && farm;
+}
+
 int plait_stack_new(const struct plait_config *config, uint64_t now_us, struct plait_stack **out)
 {
     const struct plait_allocator *a = &config->allocator;
     *out = NULL;
-    if (!a->alloc || !a->free || config->subflows_max == 0 || config->conns_max == 0)
+    if (!config_valid(config))
         return PLAIT_E_INVALID;
     struct plait_stack *s = a->alloc(a->ctx, sizeof *s);
     if (!s)

@@ -329,6 +329,8 @@ static const struct field fields[] = {
     FIELD(subflows_wanted),
     FIELD(addrs_accepted_max),
     FIELD(conns_max),
+    FIELD(server_id),
+    FIELD(servers),
     FIELD(backlog_max),
     FIELD(close_timeout_us),
     FIELD(time_wait_us),
