@@ -450,33 +450,41 @@ void conn_free(struct plait_conn *c)
     mem_free(&env->mem, c, sizeof *c);
 }
 
+static uint64_t earliest(const uint64_t *times, size_t count)
+{
+    uint64_t at = TIMER_NEVER;
+    for (size_t i = 0; i < count; i++)
+        at = times[i] < at ? times[i] : at;
+    return at;
+}
+
+static uint64_t subflow_deadline(const struct subflow *sf)
+{
+    const uint64_t times[] = {
+        tcp_deadline(&sf->tcp), sf->join_ack_us, stripped_deadline(sf),
+        sf->signal_us,          sf->removal_us,  priority_deadline(sf),
+    };
+    return earliest(times, sizeof times / sizeof *times);
+}
+
 static uint64_t conn_deadline(const struct plait_conn *c)
 {
-    uint64_t at = c->pace_us < c->data_rto_us ? c->pace_us : c->data_rto_us;
-    uint64_t closing = closing_deadline(c), announces = announce_deadline(c);
-    uint64_t overdue = reinject_overdue_deadline(c), fastclose = fastclose_deadline(c);
-    uint64_t race = race_deadline(c), falling = fallback_deadline(c);
-    uint64_t handshake = half_open_deadline(c);
-    at = fastclose < at ? fastclose : at;
-    at = race < at ? race : at;
-    at = falling < at ? falling : at;
-    at = handshake < at ? handshake : at;
-    at = overdue < at ? overdue : at;
-    at = closing < at ? closing : at;
-    at = announces < at ? announces : at;
-    at = c->pm_wake_us < at ? c->pm_wake_us : at;
+    const uint64_t times[] = {
+        c->pace_us,
+        c->data_rto_us,
+        c->pm_wake_us,
+        closing_deadline(c),
+        announce_deadline(c),
+        reinject_overdue_deadline(c),
+        fastclose_deadline(c),
+        race_deadline(c),
+        fallback_deadline(c),
+        half_open_deadline(c),
+    };
+    uint64_t at = earliest(times, sizeof times / sizeof *times);
     list_each(sf, &c->subflows, struct subflow, link) {
-        if (sf == c->fastclose_on)
-            continue;
-        uint64_t tcp = tcp_deadline(&sf->tcp);
-        at = tcp < at ? tcp : at;
-        at = sf->join_ack_us < at ? sf->join_ack_us : at;
-        uint64_t stripped = stripped_deadline(sf);
-        at = stripped < at ? stripped : at;
-        at = sf->signal_us < at ? sf->signal_us : at;
-        at = sf->removal_us < at ? sf->removal_us : at;
-        uint64_t prio = priority_deadline(sf);
-        at = prio < at ? prio : at;
+        uint64_t own = sf == c->fastclose_on ? TIMER_NEVER : subflow_deadline(sf);
+        at = own < at ? own : at;
     }
     return at;
 }
