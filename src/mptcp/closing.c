@@ -262,7 +262,7 @@ void closing_tick(struct plait_conn *c, uint64_t now_us)
         subflows_give_up(c, PLAIT_WHY_SUBFLOW_TIMEOUT);
         return;
     }
-    c->fastclose = c->multipath && c->key_known;
+    fastclose_begin(c);
     conn_fail(c, PLAIT_E_TIMED_OUT, c->subflow_count ? PLAIT_WHY_TIMEOUT : PLAIT_WHY_NO_SUBFLOW);
 }
 

@@ -119,6 +119,30 @@ static void an_ack_carries_it_in_version_0(void **state)
     peer_free(p);
 }
 
+/* The application is gone and the peer takes nothing: the end is told as an
+ * abort is, on an ACK in version 0, which knows no RST with the option. */
+static void giving_up_says_it_too(void **state)
+{
+    (void)state;
+    for (uint8_t version = 0; version < 2; version++) {
+        struct peer *p = peer_with(version, false);
+        unsigned acks = 0, resets = 0;
+        assert_int_equal(plait_conn_write(p->t->conn, "hello", 5, p->t->now), 5);
+        assert_int_equal(plait_conn_close(p->t->conn, p->t->now), 0);
+        while (conns(p) && p->t->now < MS(3600000)) {
+            while (peer_next(p))
+                if (p->t->seg.mptcp.present & MPO_FASTCLOSE)
+                    *((p->t->seg.flags & TCP_RST) ? &resets : &acks) += 1;
+            if (conns(p))
+                trace_timer(p->t);
+        }
+        assert_int_equal(conns(p), 0);
+        assert_int_equal(acks, version == 0 ? 4 : 0);
+        assert_int_equal(resets, version == 0 ? 1 : 2);
+        peer_free(p);
+    }
+}
+
 /* One round trip timeout each, three times more, then the RST. */
 static void it_is_repeated_until_it_is_given_up(void **state)
 {
@@ -221,6 +245,7 @@ int main(void)
         cmocka_unit_test(an_ack_carries_it_where_configured),
         cmocka_unit_test(an_ack_carries_it_in_version_0),
         cmocka_unit_test(it_is_repeated_until_it_is_given_up),
+        cmocka_unit_test(giving_up_says_it_too),
         cmocka_unit_test(nothing_else_is_sent_meanwhile),
         cmocka_unit_test(both_ends_at_once),
         cmocka_unit_test(another_key_changes_nothing),
