@@ -333,7 +333,7 @@ void announce_tick(struct plait_conn *c, uint64_t now_us)
             continue;
         n->resend_us = TIMER_NEVER;
         n->pending = n->withdraw || n->attempts < ANNOUNCE_ATTEMPTS_MAX;
-        if (!n->pending)
+        if (!n->pending && c->version >= 1) /* version 0 has no echo that could be missing */
             dropped(c, n->id, PLAIT_WHY_TIMEOUT);
     }
 }

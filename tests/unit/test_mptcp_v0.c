@@ -468,6 +468,35 @@ static void a_priority_may_be_an_address_s(void **state)
     }
 }
 
+/* RFC 6824 3.4.1 recommends all subflows: they have their turns, so that order
+ * is kept too. Nothing answers, and nothing is missed. */
+static void our_address_is_told_on_each_subflow(void **state)
+{
+    static const struct plait_local second = {.addr = {PLAIT_IPV4, {10, 0, 1, 1}}, .mtu = 1500};
+    struct peer *p = peer_v0(false);
+    unsigned told[3] = {0};
+    (void)state;
+    for (unsigned flow = 1; flow < 3; flow++)
+        peer_join(p, flow);
+    peer_settle(p);
+    assert_int_equal(plait_stack_add_addr(p->t->stack, &second, p->t->now), 0);
+    for (uint64_t end = p->t->now + MS(200000); p->t->now < end; p->t->now += MS(100)) {
+        plait_stack_tick(p->t->stack, p->t->now);
+        while (peer_next(p)) {
+            const struct segment *s = &p->t->seg;
+            if (!(s->mptcp.present & MPO_ADD_ADDR))
+                continue;
+            assert_false(s->mptcp.add_addr[0].has_hmac || s->mptcp.add_addr[0].echo);
+            told[flow_by_port(p, s->dst.port) - p->flows]++;
+        }
+    }
+    for (unsigned flow = 0; flow < 3; flow++)
+        assert_int_equal(told[flow], 2);
+    assert_int_equal(peer_counters(p)->AddAddrTx, 6);
+    assert_int_equal(peer_counters(p)->AddAddrTxDrop, 0);
+    peer_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -487,6 +516,7 @@ int main(void)
         cmocka_unit_test(a_missing_checksum_ends_the_subflow),
         cmocka_unit_test(a_priority_may_be_an_address_s),
         cmocka_unit_test(an_address_needs_no_hmac_and_gets_no_echo),
+        cmocka_unit_test(our_address_is_told_on_each_subflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
