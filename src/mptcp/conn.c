@@ -446,7 +446,8 @@ void conn_free(struct plait_conn *c)
     list_remove(&c->ready_link);
     list_remove(&c->finished_link);
     list_remove(&c->accept_link);
-    env->conn_count--;
+    if (--env->conn_count == 0)
+        chunk_cache_trim(&env->chunks);
     mem_free(&env->mem, c, sizeof *c);
 }
 

@@ -14,6 +14,14 @@
 
 enum { PORT_DYNAMIC_FIRST = 49152, PORT_DYNAMIC_COUNT = 16384, GATHER_CHUNK = 64 * 1024 };
 
+/* Chunks that wait to be used again: 8 MB, but little of a small budget. */
+static uint32_t spares_max(const struct plait_config *config)
+{
+    enum { SPARES_MAX = 128, BUDGET_PART = 64 };
+    size_t part = config->memory_max_bytes / BUDGET_PART / SEND_CHUNK_MAX;
+    return !config->memory_max_bytes || part > SPARES_MAX ? SPARES_MAX : (uint32_t)part;
+}
+
 static void env_tcp_config(struct mptcp_env *env)
 {
     const struct plait_config *c = &env->config;
@@ -56,6 +64,7 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
     list_init(&env->joins_half_open);
     pool_init(&env->subflows, &env->mem, sizeof(struct subflow));
     pool_init(&env->ranges, &env->mem, sizeof(struct recv_piece));
+    chunk_cache_init(&env->chunks, &env->mem, SEND_CHUNK_MAX, spares_max(config));
     if (hash_init(&env->flows, &env->mem) && hash_init(&env->tokens, &env->mem) &&
         hash_init(&env->asleep, &env->mem) && destinations_init(env))
         return 0;
@@ -72,6 +81,7 @@ void env_free(struct mptcp_env *env)
     key_pool_free(env);
     fastopen_free(env);
     chunk_unref(env->small);
+    chunk_cache_trim(&env->chunks);
     mem_free(&env->mem, env->ports, env->port_capacity * sizeof *env->ports);
     mem_free(&env->mem, env->locals, env->local_capacity * sizeof *env->locals);
     hash_free(&env->flows);

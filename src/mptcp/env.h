@@ -8,6 +8,7 @@
 #ifndef MPTCP_ENV_H
 #define MPTCP_ENV_H
 
+#include "base/chunk.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/prng.h"
@@ -20,7 +21,7 @@
 #include "tcp/tcp.h"
 #include "wire/checksum.h"
 
-enum { PORTS_MAX = 4096, LOCAL_ID_MAX = 255 };
+enum { PORTS_MAX = 4096, LOCAL_ID_MAX = 255, SEND_CHUNK_MAX = 64 * 1024 };
 
 /* An address of this host. */
 struct local_addr {
@@ -63,6 +64,7 @@ struct mptcp_env {
     uint32_t half_open_count, joins_half_open_count;
     struct pool subflows;
     struct pool ranges;        /* struct dsn_range, struct rx_mapping, struct recv_piece */
+    struct chunk_cache chunks; /* of SEND_CHUNK_MAX bytes, for what is sent */
     struct plait_chunk *small; /* where small received payload is gathered */
     uint32_t small_used;
 

@@ -18,7 +18,7 @@
  * any loop, and little enough to be in the cache still when it leaves. */
 enum { UNSENT_MAX = 1024 * 1024 };
 
-enum { CHUNK_MIN = 2048, CHUNK_MAX = 64 * 1024 };
+enum { CHUNK_MIN = 2048, CHUNK_MAX = SEND_CHUNK_MAX };
 
 /* What waits to be sent may take three quarters of the stack's memory: sending
  * it, and hearing that it arrived, need some too. */
@@ -27,18 +27,27 @@ static bool send_within_limit(const struct mem *m, size_t size)
     return !m->limit_bytes || m->used_bytes + size <= m->limit_bytes / 4 * 3;
 }
 
+/* As much as is asked for, less where memory is short. Whole chunks, which a
+ * bulk transfer mostly asks for, are used again. */
+static struct plait_chunk *send_chunk_data(struct mptcp_env *env, size_t wanted)
+{
+    uint32_t size = wanted < CHUNK_MIN   ? CHUNK_MIN
+                    : wanted > CHUNK_MAX ? CHUNK_MAX
+                                         : (uint32_t)wanted;
+    while (size > CHUNK_MIN && !send_within_limit(&env->mem, size))
+        size = size / 2 > CHUNK_MIN ? size / 2 : CHUNK_MIN;
+    if (!send_within_limit(&env->mem, size))
+        return NULL;
+    return size == CHUNK_MAX ? chunk_cache_get(&env->chunks) : chunk_new(&env->mem, size);
+}
+
 static struct send_chunk *send_chunk_new(struct plait_conn *c, size_t wanted)
 {
     struct mptcp_env *env = c->env;
     struct send_chunk *s = pool_get(&env->ranges);
     if (!s)
         return NULL;
-    uint32_t size = wanted < CHUNK_MIN   ? CHUNK_MIN
-                    : wanted > CHUNK_MAX ? CHUNK_MAX
-                                         : (uint32_t)wanted;
-    while (size > CHUNK_MIN && !send_within_limit(&env->mem, size))
-        size = size / 2 > CHUNK_MIN ? size / 2 : CHUNK_MIN;
-    s->chunk = send_within_limit(&env->mem, size) ? chunk_new(&env->mem, size) : NULL;
+    s->chunk = send_chunk_data(env, wanted);
     if (!s->chunk) {
         pool_put(&env->ranges, s);
         return NULL;
