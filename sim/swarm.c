@@ -153,7 +153,7 @@ static struct plait_config random_config(struct world *w)
     c.data_retries = (uint8_t)between(w, 10, 15);
     c.stale_timeouts = (uint8_t)between(w, 1, 4);
     c.keepalive_idle_us = (uint32_t)(between(w, 30, 60) * SECOND); /* a SYN cookie lasts longer */
-    c.time_wait_us = (uint32_t)(between(w, 1, 60) * SECOND);
+    c.time_wait_us = (uint32_t)(between(w, 60, 120) * SECOND);
     c.delack_us = PICK(w, 5000, 40000, 200000);
     c.break_timeout_us = (uint32_t)(between(w, 40, 90) * SECOND);
     c.add_addr_timeout_us = (uint32_t)(between(w, 1, 30) * SECOND);

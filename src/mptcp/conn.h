@@ -136,7 +136,8 @@ struct subflow {
     uint64_t fail_dsn;
 
     /* stripped.c: options that do not come */
-    bool dss_seen;        /* a DSS came on it */
+    bool dss_seen;        /* a DSS came on it, */
+    uint64_t dss_us;      /* and when the last one did */
     bool acked_any;       /* and one with a DATA_ACK of what was sent */
     uint8_t plain_acks;   /* ACKs of data without options since then, in a row */
     uint64_t plain_us;    /* when they have lasted too long */
@@ -226,6 +227,8 @@ struct fallback {
 
     /* Our direction is an infinite mapping: say so until it is known. */
     bool announce, knock;  /* on data; and with segments of their own */
+    bool mark;             /* these say it without options as well */
+    bool again;            /* bytes that the peer may hold go once more */
     uint32_t announce_ssn; /* bytes from here on were sent with it */
     uint8_t knocks;
     uint64_t knock_us;
@@ -305,7 +308,10 @@ struct plait_conn {
     uint64_t rate_dsn, rate_us;         /* where and when the rate was last looked at */
     bool dsn64;                         /* DSNs of 8 bytes: by configuration, or for the rate */
     struct list reinject;               /* struct dsn_range */
-    bool in_vain; /* a subflow failed with bytes under way; none got through since */
+    uint64_t data_asked_us; /* when a probe first asked for the DATA_ACK that is missing */
+    uint8_t data_asks;      /* so many have since snd_una moved */
+    bool branched;          /* a subflow was established besides the first */
+    bool in_vain;           /* a subflow failed with bytes under way; none got through since */
     uint64_t bytes_reinjected;
     bool nagle, write_blocked;
     bool fin_queued, fin_bound, fin_sent, fin_acked; /* DATA_FIN takes snd_end */

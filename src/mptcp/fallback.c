@@ -61,6 +61,19 @@ bool fallback_out_contiguous(const struct subflow *sf)
            dsn_leq(sf->sent_before, c->snd_una);
 }
 
+/* What the peer may hold begins where its stream ends, and goes on in our
+ * order: the run repeats nothing on this subflow, or nothing that the peer has
+ * not had long since. Whether others brought bytes the peer sees itself. */
+static bool run_tells(const struct subflow *sf)
+{
+    const struct plait_conn *c = sf->conn;
+    if (!sf->sent_any)
+        return c->snd_una == c->snd_nxt;
+    bool repeats = dsn_gt(sf->sent_before, sf->sent.dsn);
+    return sf->sent_end == c->snd_nxt && dsn_leq(sf->sent.dsn, c->snd_una) &&
+           (repeats ? dsn_gt(c->snd_una, sf->sent_before) : dsn_leq(sf->sent_before, c->snd_una));
+}
+
 bool fallback_in_contiguous(const struct subflow *sf)
 {
     const struct plait_conn *c = sf->conn;
@@ -183,6 +196,8 @@ static void out_goes_on(struct subflow *sf)
     fallback_acked(sf);
 }
 
+/* `knock`: on segments of its own too, and where it was sent once and in order
+ * as a sign that needs no option. */
 static void announce(struct subflow *sf, bool knock)
 {
     struct plait_conn *c = sf->conn;
@@ -193,6 +208,7 @@ static void announce(struct subflow *sf, bool knock)
     f->announce = true;
     f->announce_ssn = tcp_next_ssn(&sf->tcp);
     f->knock = knock;
+    f->mark = knock && !f->again && run_tells(sf);
     f->knocks = 0;
     f->knock_us = TIMER_NEVER;
     if (knock)
@@ -280,9 +296,10 @@ static void out_again(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     c->snd_nxt = c->snd_una;
+    c->falling.again = true;
     sf->sent_any = false;
     out_begin(sf, (struct linear){c->snd_una, tcp_next_ssn(&sf->tcp)});
-    announce(sf, false);
+    announce(sf, true);
 }
 
 static void out_run(struct subflow *sf, bool knock)
@@ -353,9 +370,9 @@ void fallback_distrusted(struct subflow *sf, const struct segment *seg)
     sf->shift = aligned ? 0 : off;
 }
 
-/* All again: what was held is void. Where it begins here is another number
- * than there if lengths were changed: by how much, the mappings that came
- * since then tell; if none came this is the next byte. */
+/* All again, for bytes were altered: what was held is void. Where it begins
+ * here is another number than there if lengths were changed: by how much, the
+ * mappings that came since then tell; if none came this is the next byte. */
 static bool in_again(const struct subflow *sf, const struct segment *seg, uint64_t dsn,
                      struct linear *begin)
 {
@@ -380,7 +397,7 @@ void fallback_infinite_in(struct subflow *sf, const struct segment *seg, uint64_
         subflow_broken(sf, next, PLAIT_WHY_INFINITE_MAPPING);
         return;
     }
-    bool again = dsn_leq(dsn, next) && seq_gt(m.ssn, wanted) && here != next;
+    bool again = altered(f->why) && dsn_leq(dsn, next) && seq_gt(m.ssn, wanted) && here != next;
     struct linear begin = {here, wanted};
     if (again && !in_again(sf, seg, dsn, &begin))
         return;
@@ -408,6 +425,7 @@ void fallback_knock_in(struct subflow *sf)
         !fallback_in_contiguous(sf))
         return;
     fall(sf, asked ? f->why : PLAIT_WHY_UNMAPPED_DATA);
+    c->in_assumed = true;
     fallback_in_on(sf);
     follow(sf, true);
 }
@@ -463,7 +481,7 @@ void fallback_fail_in(struct subflow *sf, const struct segment *seg)
     if (f->why)
         f->answered = true;
     if (c->plain_out) { /* it has not heard yet */
-        announce(sf, fallback_out_contiguous(sf));
+        announce(sf, true);
         return;
     }
     if (!f->peer_failed)
@@ -495,7 +513,7 @@ void fallback_infinite_out(const struct plait_conn *c, struct mptcp_options *o)
 bool fallback_knocks(const struct subflow *sf)
 {
     const struct fallback *f = &sf->conn->falling;
-    return f->sf == sf && f->announce && f->knock;
+    return f->sf == sf && f->announce && f->mark;
 }
 
 bool fallback_options_out(const struct subflow *sf, bool knock, unsigned room,

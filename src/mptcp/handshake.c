@@ -105,6 +105,7 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
             subflow_reinject(other, PLAIT_WHY_SUBFLOW_TIMEOUT);
     closing_fin_again(c);
     if (sf->kind != SUBFLOW_INITIAL) {
+        c->branched = true;
         tcp_set_rto_ceiling(&sf->tcp, 0);
         c->peer_initial_removed = c->peer_initial_removed && sf->remote_id != 0;
         announce_again(c);

@@ -11,7 +11,9 @@
  * in flight (fewer may wait for a delayed ACK), is not trusted for now. */
 enum { OVERDUE_MARGIN_US = 10 * 1000, OVERDUE_FLIGHT_MIN = 2, HEAD_MARGIN_US = 10 * 1000 };
 /* So many data-level timeouts before any DSS came: the peer is plain TCP. */
-enum { DATA_RTO_PLAIN = 5 };
+enum { DATA_RTO_PLAIN = 3 };
+/* Probes that no DSS answers; then the subflow is of no use. */
+enum { DATA_ASKS_MAX = 6 };
 
 static void range_free(struct plait_conn *c, struct dsn_range *r)
 {
@@ -350,6 +352,30 @@ static void head_again(struct plait_conn *c)
     conn_touch(c);
 }
 
+/* On the only subflow there ever was, bytes that go again are doubled if the
+ * peer has become plain TCP. A probe asks for an ACK first, which Multipath TCP
+ * sends with a DATA_ACK (stripped.c looks). */
+static bool asked(struct plait_conn *c, bool more, uint64_t now_us)
+{
+    struct subflow *sf = c->initial;
+    if (c->branched || c->snd_una == c->snd_nxt || !sf || !subflow_usable(sf))
+        return true;
+    if (c->data_asks && sf->dss_us >= c->data_asked_us)
+        return true;
+    if (c->data_asks && more)
+        return false; /* tcp's own timer is at work */
+    if (c->data_asks == DATA_ASKS_MAX) {
+        fallback_broken(sf, PLAIT_WHY_OPTIONS_STRIPPED);
+        return false;
+    }
+    if (c->data_asks++ == 0)
+        c->data_asked_us = now_us;
+    tcp_want_probe(&sf->tcp);
+    sf->quiet = false;
+    conn_touch(c);
+    return false;
+}
+
 void reinject_tick(struct plait_conn *c, uint64_t now_us)
 {
     if (c->data_rto_us > now_us)
@@ -361,14 +387,17 @@ void reinject_tick(struct plait_conn *c, uint64_t now_us)
         c->data_rto_us = sf->plain_us; /* until it is known whether the peer is plain TCP, */
         return;                        /* which would take the bytes twice */
     }
-    if (records_outstanding(c)) {
-        head_again(c);
-        return;
-    }
-    if (c->data_rto_count < 8)
+    bool more = records_outstanding(c);
+    if (!more && c->data_rto_count < 8)
         c->data_rto_count++;
     if (c->data_rto_count >= DATA_RTO_PLAIN && stripped_always(c))
         return;
+    if (!asked(c, more, now_us))
+        return;
+    if (more) {
+        head_again(c);
+        return;
+    }
     if (c->snd_una != c->snd_nxt) {
         uint64_t len = c->snd_nxt - c->snd_una;
         reinject_add(c, c->snd_una, len > UINT16_MAX ? UINT16_MAX : (uint32_t)len, 0);

@@ -133,6 +133,7 @@ void conn_acked(struct plait_conn *c, uint64_t dsn)
     c->snd_una = dsn;
     c->data_rto_us = TIMER_NEVER;
     c->data_rto_count = 0;
+    c->data_asks = 0;
     closing_progress(c);
     list_each(s, &c->send_queue, struct send_chunk, link) {
         if (dsn_gt(s->dsn + s->len, dsn))

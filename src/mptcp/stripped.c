@@ -17,7 +17,7 @@ static void first_missing(struct subflow *sf, bool data)
 {
     struct plait_conn *c = sf->conn;
     struct plait_counters *n = &c->env->counters;
-    if (sf->kind == SUBFLOW_INITIAL && c->subflow_total == 1) {
+    if (sf->kind == SUBFLOW_INITIAL && !c->branched) {
         n->MPCapableDataFallback += data;
         conn_fallback(sf, data ? PLAIT_WHY_FIRST_DATA_PLAIN : PLAIT_WHY_FIRST_ACK_PLAIN);
         return;
@@ -65,7 +65,7 @@ static bool plain_fin(const struct subflow *sf, const struct segment *seg)
 {
     const struct plait_conn *c = sf->conn;
     return (seg->flags & TCP_FIN) && !seg->mptcp.present && tcp_peer_finished(&sf->tcp) &&
-           c->subflow_total == 1 && c->multipath && !c->closing && !c->falling.deciding &&
+           !c->branched && c->multipath && !c->closing && !c->falling.deciding && !sf->held_bytes &&
            fallback_in_contiguous(sf) && fallback_out_contiguous(sf);
 }
 
@@ -74,11 +74,12 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
 {
     struct plait_conn *c = sf->conn;
     uint32_t present = seg->mptcp.present;
-    bool acked = (r->flags & TCP_R_ACKED) && r->acked_bytes;
+    bool acked = ((r->flags & TCP_R_ACKED) && r->acked_bytes) || c->data_asks;
     if (!sf->joined || (!c->multipath && c->plain_out))
         return;
     if (present & MPO_DSS) {
         sf->dss_seen = true;
+        sf->dss_us = now_us;
         sf->plain_acks = 0;
         sf->plain_us = TIMER_NEVER;
         return;
@@ -91,7 +92,7 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
         return; /* a later piece: what comes before it may have the option for both */
     bool seen = sf->dss_seen || (sf->kind == SUBFLOW_INITIAL && c->confirmed);
     /* MPTCP ends with a DATA_FIN first: a FIN is news too, if there is no other. */
-    bool data = seg->payload_len || ((seg->flags & TCP_FIN) && c->subflow_total == 1);
+    bool data = seg->payload_len || ((seg->flags & TCP_FIN) && !c->branched);
     if (!seen && (data || acked))
         first_missing(sf, data);
     else if (plain_fin(sf, seg))
@@ -103,7 +104,7 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
 bool stripped_always(struct plait_conn *c)
 {
     struct subflow *sf = c->initial;
-    if (!sf || c->subflow_total != 1 || c->confirmed || sf->dss_seen || !c->multipath)
+    if (!sf || c->branched || c->confirmed || sf->dss_seen || !c->multipath)
         return false;
     first_missing(sf, false);
     return true;

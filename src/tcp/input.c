@@ -139,8 +139,12 @@ static bool step_reset(struct tcp *t, struct arrival *a)
         return false;
     }
     enum tcp_error error = TCP_RESET;
-    if (t->state == TCP_TIME_WAIT)
-        error = TCP_NO_ERROR; /* both FINs were exchanged; in CLOSING ours may be lost */
+    bool all_but_fin = (t->state == TCP_CLOSING || t->state == TCP_LAST_ACK) &&
+                       seq_geq(t->snd_una + 1, t->snd_nxt);
+    if (t->state == TCP_TIME_WAIT || all_but_fin) /* nothing is missing (RFC 9293 3.10.7.4) */
+        error = TCP_NO_ERROR;
+    if (all_but_fin)
+        a->r->flags |= TCP_R_FIN_ACKED;
     a->r->flags |= TCP_R_ACCEPTABLE;
     tcp_enter_closed(t, error, a->r);
     return false;
@@ -188,15 +192,16 @@ static bool is_duplicate(const struct tcp *t, const struct segment *seg)
 
 static void sample_rtt(struct tcp *t, struct tcp_ack_work *w)
 {
-    if (w->has_newest) {
+    bool timely = w->has_newest && !(w->karn && w->acked > 0);
+    if (timely) {
         w->rtt_us = (uint32_t)min_u64(t->now_us - w->newest_us, UINT32_MAX);
     } else if (w->acked > 0 && w->has_tsecr) {
-        /* All of it was sent more than once; the echo tells which (Karn). */
+        /* Some of it was sent more than once; the echo tells which (Karn). */
         uint32_t ms = tcp_ts_now(t, t->now_us) - w->tsecr;
         if (ms < 600 * 1000)
             w->rtt_us = max_u32(ms, 1) * 1000;
     }
-    if (w->rtt_us == 0 && w->has_newest)
+    if (w->rtt_us == 0 && timely)
         w->rtt_us = 1;
     if (w->rtt_us)
         tcp_rtt_sample(t, w->rtt_us);
@@ -339,7 +344,8 @@ static bool step_old(struct tcp *t, struct arrival *a)
         tcp_ack_now(t);
     else
         ack_stray(t);
-    if (t->state == TCP_TIME_WAIT && (a->seg->flags & TCP_FIN))
+    /* Data that is repeated shows, as a FIN does, that our ACK got lost. */
+    if (t->state == TCP_TIME_WAIT && (a->seg->payload_len || (a->seg->flags & TCP_FIN)))
         tcp_linger_arm(t, t->config->time_wait_us);
     return false;
 }

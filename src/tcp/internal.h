@@ -74,6 +74,7 @@ struct tcp_ack_work {
     uint32_t acked;     /* bytes snd_una moved by, payload only */
     uint64_t newest_us; /* latest sent_us among never retransmitted ones */
     bool has_newest;
+    bool karn; /* it covers what was sent more than once: the others may have waited for that */
     uint32_t rtt_us; /* sample; 0: none */
     bool dsack;      /* reported a duplicate */
     bool duplicate;  /* a duplicate ACK (RFC 5681 2), no SACK negotiated */

@@ -201,6 +201,7 @@ static void delivered(struct tcp *t, const struct tcp_record *rec, uint32_t len,
         w->newest_us = rec->sent_us;
         w->has_newest = true;
     }
+    w->karn = w->karn || rec->transmissions > 1;
     tcp_rack_delivered(t, rec, rec->seq + len, w);
 }
 

@@ -216,6 +216,10 @@ static void unmapped_bytes_alone_ask_for_plain_tcp(void **state)
     assert_int_equal(p->t->seg.mptcp.fail_dsn, p->idsn + 101);
     assert_true(peer_info(p).multipath);
     peer_expect_stream(p, 100, 0);
+    struct segment probe = peer_segment(p, 0, 200); /* a keepalive or window probe is no knock */
+    probe.seq--;
+    trace_send(p->t, probe, NULL, 0);
+    assert_true(peer_info(p).multipath);
     send_knock(p, 0, 200);
     expect_fallback(p, PLAIT_WHY_UNMAPPED_DATA);
     assert_int_equal(peer_counters(p)->DssFallback, 1);

@@ -198,6 +198,7 @@ static void plain_acks_alone_mean_plain_tcp(void **state)
     uint32_t next = p->flows[0].rcv_nxt;
     const struct segment *s = peer_expect(p, TCP_ACK);
     assert_int_equal(s->seq, next - 1); /* a knock */
+    assert_int_equal(s->flags, TCP_ACK | TCP_PSH);
     assert_int_equal(s->payload_len, 0);
     assert_true(s->flags & TCP_PSH);
     expect_infinite(p, 5, 6);

@@ -91,8 +91,8 @@ static void test_simultaneous_close(void **state)
     world_free(&w);
 }
 
-/* What we sent may not have arrived before our FIN is acknowledged: a reset is
- * an error until then. */
+/* A reset is an error while data that we sent may not have arrived, and none
+ * when only our FIN is not acknowledged (RFC 9293 3.10.7.4). */
 static void test_reset_while_closing(void **state)
 {
     struct world w;
@@ -104,6 +104,22 @@ static void test_reset_while_closing(void **state)
     EXPECT_STATE(&w, CLOSING);
     SEND(&w, .flags = TCP_RST, .seq = THEM + 1);
     EXPECT_STATE(&w, CLOSED);
+    assert_int_equal(w.r.error, TCP_NO_ERROR);
+    assert_true(w.r.flags & TCP_R_FIN_ACKED);
+    world_free(&w);
+}
+
+static void test_reset_before_all_data(void **state)
+{
+    struct world w;
+    (void)state;
+    open_active(&w);
+    push(&w, 100);
+    close_us(&w);
+    EXPECT(&w, DATA, .flags = TCP_ACK | TCP_PSH | TCP_FIN, .seq = US, .len = 100);
+    SEND(&w, .flags = TCP_ACK | TCP_FIN, .seq = THEM, .ack = US);
+    EXPECT_STATE(&w, CLOSING);
+    SEND(&w, .flags = TCP_RST, .seq = THEM + 1);
     assert_int_equal(w.r.error, TCP_RESET);
     world_free(&w);
 }
@@ -262,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_passive_close),
         cmocka_unit_test(test_simultaneous_close),
         cmocka_unit_test(test_reset_while_closing),
+        cmocka_unit_test(test_reset_before_all_data),
         cmocka_unit_test(test_lost_fin),
         cmocka_unit_test(test_early_fin),
         cmocka_unit_test(test_abort),
