@@ -69,6 +69,13 @@ static bool plain_fin(const struct subflow *sf, const struct segment *seg)
            fallback_in_contiguous(sf) && fallback_out_contiguous(sf);
 }
 
+/* Both streams have ended and only the DATA_ACK of our DATA_FIN is missing: it
+ * was on that FIN. */
+static bool fin_answers(const struct plait_conn *c)
+{
+    return c->fin_received && c->fin_sent && c->snd_una == c->snd_nxt;
+}
+
 void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
                  uint64_t now_us)
 {
@@ -95,6 +102,8 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
     bool data = seg->payload_len || ((seg->flags & TCP_FIN) && !c->branched);
     if (!seen && (data || acked))
         first_missing(sf, data);
+    else if (plain_fin(sf, seg) && fin_answers(c))
+        c->fin_acked = true;
     else if (plain_fin(sf, seg))
         conn_fallback(sf, PLAIT_WHY_OPTIONS_STRIPPED);
     else if (seen && acked && !present && !c->falling.deciding)
