@@ -61,12 +61,13 @@ static void later_missing(struct subflow *sf, uint64_t now_us)
 /* A FIN without an option ends the only subflow there was. MPTCP says DATA_FIN
  * first and has ours acknowledged: this peer fell back, and nothing it sent
  * since then told us. */
-static bool plain_fin(const struct subflow *sf, const struct segment *seg)
+static bool plain_fin(const struct subflow *sf, const struct segment *seg,
+                      const struct tcp_result *r)
 {
     const struct plait_conn *c = sf->conn;
-    return (seg->flags & TCP_FIN) && !seg->mptcp.present && tcp_peer_finished(&sf->tcp) &&
-           !c->branched && c->multipath && !c->closing && !c->falling.deciding && !sf->held_bytes &&
-           fallback_in_contiguous(sf) && fallback_out_contiguous(sf);
+    return (r->flags & TCP_R_FIN) && !seg->mptcp.present && !c->branched && c->multipath &&
+           !c->closing && !c->falling.deciding && !sf->held_bytes && fallback_in_contiguous(sf) &&
+           fallback_out_contiguous(sf);
 }
 
 /* Both streams have ended and only the DATA_ACK of our DATA_FIN is missing: it
@@ -102,9 +103,9 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
     bool data = seg->payload_len || ((seg->flags & TCP_FIN) && !c->branched);
     if (!seen && (data || acked))
         first_missing(sf, data);
-    else if (plain_fin(sf, seg) && fin_answers(c))
+    else if (plain_fin(sf, seg, r) && fin_answers(c))
         c->fin_acked = true;
-    else if (plain_fin(sf, seg))
+    else if (plain_fin(sf, seg, r))
         conn_fallback(sf, PLAIT_WHY_OPTIONS_STRIPPED);
     else if (seen && acked && !present && !c->falling.deciding)
         later_missing(sf, now_us);
