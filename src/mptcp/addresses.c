@@ -12,7 +12,9 @@
  */
 #include "mptcp/conn.h"
 
-enum { REMOVAL_PROBES = 3, REMOVAL_PROBE_MIN_US = 200 * 1000 };
+/* Linux answers old sequence numbers no more often than every half second
+ * (net.ipv4.tcp_invalid_ratelimit). */
+enum { REMOVAL_PROBES = 3, REMOVAL_PROBE_MIN_US = 600 * 1000 };
 
 static struct remote_addr *remote_find(struct plait_conn *c, uint8_t id)
 {
