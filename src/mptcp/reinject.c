@@ -360,6 +360,8 @@ static bool asked(struct plait_conn *c, bool more, uint64_t now_us)
     struct subflow *sf = c->initial;
     if (c->branched || c->snd_una == c->snd_nxt || !sf || !subflow_usable(sf))
         return true;
+    if (sf->dss_seen && sf->dss_una == sf->tcp.snd_una)
+        return true; /* all that it acknowledged it did with a DSS */
     if (c->data_asks && sf->dss_us >= c->data_asked_us)
         return true;
     if (c->data_asks && more)

@@ -88,6 +88,7 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
     if (present & MPO_DSS) {
         sf->dss_seen = true;
         sf->dss_us = now_us;
+        sf->dss_una = sf->tcp.snd_una;
         sf->plain_acks = 0;
         sf->plain_us = TIMER_NEVER;
         return;
