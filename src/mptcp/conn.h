@@ -137,7 +137,7 @@ struct subflow {
 
     /* stripped.c: options that do not come */
     bool dss_seen;        /* a DSS came on it, */
-    uint64_t dss_us;      /* when the last one did, */
+    uint64_t dss_us;      /* when the last one on a mere ACK did, */
     uint32_t dss_una;     /* and what had been acknowledged by then */
     bool acked_any;       /* and one with a DATA_ACK of what was sent */
     uint8_t plain_acks;   /* ACKs of data without options since then, in a row */

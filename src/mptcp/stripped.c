@@ -87,8 +87,10 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
         return;
     if (present & MPO_DSS) {
         sf->dss_seen = true;
-        sf->dss_us = now_us;
-        sf->dss_una = sf->tcp.snd_una;
+        if (!seg->payload_len && seg->mptcp.dss.has_ack) { /* a proxy may have kept data */
+            sf->dss_us = now_us;
+            sf->dss_una = sf->tcp.snd_una;
+        }
         sf->plain_acks = 0;
         sf->plain_us = TIMER_NEVER;
         return;
