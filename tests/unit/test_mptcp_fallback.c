@@ -251,6 +251,21 @@ static void a_probe_of_the_window_is_no_knock(void **state)
     peer_free(p);
 }
 
+/* Where they belong is not known, so it does not say where the stream ends. */
+static void a_fin_behind_unmapped_bytes_is_no_fallback(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    peer_data(p, 0, 0, 0, 100);
+    send_plain(p, 0, 100, 7777, 100);
+    struct segment fin = peer_segment(p, 0, 200);
+    fin.flags |= TCP_FIN;
+    trace_send(p->t, fin, NULL, 0);
+    assert_true(peer_info(p).multipath);
+    peer_expect_stream(p, 0, 100);
+    peer_free(p);
+}
+
 static void unmapped_bytes_without_an_answer_end_the_subflow(void **state)
 {
     struct peer *p = peer_default();
@@ -487,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_data_fin_behind_altered_bytes_is_not_taken),
         cmocka_unit_test(unmapped_bytes_alone_ask_for_plain_tcp),
         cmocka_unit_test(a_probe_of_the_window_is_no_knock),
+        cmocka_unit_test(a_fin_behind_unmapped_bytes_is_no_fallback),
         cmocka_unit_test(unmapped_bytes_without_an_answer_end_the_subflow),
         cmocka_unit_test(unmapped_bytes_among_others_end_the_subflow),
         cmocka_unit_test(the_first_bytes_of_a_joined_subflow_must_be_mapped),

@@ -209,6 +209,31 @@ static void plain_acks_alone_mean_plain_tcp(void **state)
     peer_free(p);
 }
 
+/* A proxy acknowledged for the peer and lets a DSS through that it had kept:
+ * the peer may be plain TCP by now, to which the same bytes would be new ones. */
+static void a_resend_asks_first(void **state)
+{
+    struct peer *p = peer_default();
+    bool probed = false;
+    (void)state;
+    say(p, "hello");
+    peer_expect(p, TCP_ACK);
+    trace_send(p->t, peer_segment(p, 0, 0), NULL, 0);
+    peer_data(p, 0, 0, 0, 10);
+    uint32_t next = p->flows[0].rcv_nxt;
+    for (uint64_t end = p->t->now + MS(5000); !probed && p->t->now < end; trace_timer(p->t))
+        while (peer_next(p)) {
+            assert_int_equal(p->t->seg.payload_len, 0);
+            probed = probed || p->t->seg.seq == next - 1;
+        }
+    assert_true(probed);
+    trace_send(p->t, peer_segment(p, 0, 10), NULL, 0);
+    trace_send(p->t, peer_segment(p, 0, 10), NULL, 0);
+    expect_fallback(p, PLAIT_WHY_OPTIONS_STRIPPED);
+    assert_int_equal(peer_info(p).bytes_acked, 5);
+    peer_free(p);
+}
+
 static void knocks_are_repeated_a_few_times(void **state)
 {
     struct peer *p = peer_default();
@@ -454,6 +479,7 @@ int main(void)
         cmocka_unit_test(bytes_out_of_order_are_sent_again),
         cmocka_unit_test(mp_fail_among_others_ends_the_subflow),
         cmocka_unit_test(plain_acks_alone_mean_plain_tcp),
+        cmocka_unit_test(a_resend_asks_first),
         cmocka_unit_test(knocks_are_repeated_a_few_times),
         cmocka_unit_test(a_data_ack_may_come_after_the_ack),
         cmocka_unit_test(two_plain_acks_in_a_row_are_enough),

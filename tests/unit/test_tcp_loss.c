@@ -261,6 +261,24 @@ static void test_timeout_recovery(void **state)
     world_free(&w);
 }
 
+/* What was sent once waited for what was sent twice. */
+static void test_no_round_trip_from_an_ack_that_waited(void **state)
+{
+    struct world w;
+    (void)state;
+    world_init(&w);
+    w.config.sack = false;
+    open_config(&w);
+    send_range(&w, 0, 6);
+    AT(&w, 300);
+    AGAIN(&w, 0);
+    AT(&w, 400);
+    ACK_IN(&w, 6 * MSS);
+    assert_int_equal(w.tcp.rtt.srtt_us, 100000);
+    assert_int_equal(w.tcp.rtt.backoff, 1);
+    world_free(&w);
+}
+
 /* RFC 8985 6.3: what was sent a moment before the timeout is not lost. */
 static void test_timeout_spares_the_young(void **state)
 {
@@ -479,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_timeout_ceiling),
         cmocka_unit_test(test_timeout_recovery),
+        cmocka_unit_test(test_no_round_trip_from_an_ack_that_waited),
         cmocka_unit_test(test_timeout_spares_the_young),
         cmocka_unit_test(test_rtt_arithmetic),
         cmocka_unit_test(test_prr),
