@@ -14,7 +14,7 @@
 #include "sim/swarm_boxes.h"
 #include "wire/segment.h"
 
-enum { PATHS_MAX = 4, STREAMS_MAX = 3 };
+enum { PATHS_MAX = 4, STREAMS_MAX = 3, HALF_OPEN_MIN = 16 };
 
 #define SECOND UINT64_C(1000000)
 #define HEAL_US (20 * SECOND)
@@ -173,6 +173,8 @@ static void random_handshakes(struct world *w, struct plait_config *c)
     c->server_id = (uint16_t)(c->servers ? between(w, 1, c->servers) : 0);
     c->sleep_us = PICK(w, 0, 1, 1000, 1000000, 5000000);
     c->half_open_max = PICK(w, 1, 2, 256);
+    if (c->syn_cookies == PLAIT_SYN_COOKIES_NEVER && c->half_open_max < HALF_OPEN_MIN)
+        c->half_open_max = HALF_OPEN_MIN; /* else a race's attempts push each other out */
     c->joins_half_open_max = (uint16_t)PICK(w, 1, 3, 8);
     c->fastopen = w->fastopen || percent(w, 10);
     c->fastopen_pending_max = PICK(w, 0, 1, 256);

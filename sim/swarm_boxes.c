@@ -25,7 +25,7 @@ static const char *const mild[] = {
     "isn",
     "isn:near=42949#000",
     "isn:how=notsack",
-    "isn:from=~",
+    "isn:how=all", /* from the start: one that begins later breaks a SYN that is repeated then */
     "nat",
     "split:dir=@",
     "split:size=$,dir=@,how=first",
