@@ -69,9 +69,9 @@ void plait_stack_free(struct plait_stack *stack)
     if (!stack)
         return;
     struct plait_allocator a = stack->env.config.allocator;
+    env_free(&stack->env); /* first: connections may wait in a listener's list */
     list_each(l, &stack->listeners, struct plait_listener, link)
         mem_free(&stack->env.mem, l, sizeof *l);
-    env_free(&stack->env);
     a.free(a.ctx, stack, sizeof *stack);
 }
 

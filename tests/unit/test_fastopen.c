@@ -168,7 +168,7 @@ static void what_the_synack_leaves_out_is_sent_again(void **state)
         assert_int_equal(t->seg.seq, iss + 1 + taken);
         assert_int_equal(t->seg.mptcp.present, MPO_CAPABLE_DATA);
         assert_int_equal(t->seg.payload_len, 5 - taken);
-        assert_memory_equal(t->seg.payload, "hello" + taken, 5 - taken);
+        assert_memory_equal(t->seg.payload, &"hello"[taken], 5 - taken);
         assert_int_equal(info_of(t).bytes_written, 5);
         trace_free(t);
     }

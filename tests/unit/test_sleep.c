@@ -46,6 +46,11 @@ static void memory_is_short(struct peer *p, bool is)
     m->limit_bytes = is ? m->used_bytes : 0;
 }
 
+/* The fields of two structures from `first` to before `next`. */
+#define SAME(a, b, first, next)                                                                    \
+    assert_memory_equal(&(a).first, &(b).first,                                                    \
+                        (size_t)((const char *)&(a).next - (const char *)&(a).first))
+
 static void it_costs_less_and_knows_the_same(void **state)
 {
     struct plait_subflow_info before[2], after[2];
@@ -59,10 +64,16 @@ static void it_costs_less_and_knows_the_same(void **state)
     uint64_t slab = 16 * 1024; /* of one subflow or ten: given back later */
     assert_true(memory(p).used_bytes < awake + slab);
     struct plait_conn_info again = peer_info(p);
-    assert_memory_equal(&info, &again, sizeof info);
+    assert_int_equal(info.token, again.token);
+    SAME(info, again, bytes_written, local); /* all numbers, and no padding */
     assert_int_equal(memory(p).conns_asleep, 1);
     assert_int_equal(plait_conn_subflows(p->t->conn, after, 2), 2);
-    assert_memory_equal(before, after, sizeof before);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(before[i].id, after[i].id);
+        assert_string_equal(before[i].state, after[i].state);
+        SAME(before[i], after[i], srtt_us, mss_bytes);
+        SAME(before[i], after[i], cwnd_bytes, retransmits);
+    }
     assert_int_equal(memory(p).conns_asleep, 0);
     assert_int_equal(peer_wait(p, MS(5000)), 0); /* and nothing was sent meanwhile */
     assert_int_equal(memory(p).conns_asleep, 1);
