@@ -59,13 +59,17 @@ static uint64_t key_in_version(const struct mptcp_env *env, const struct hash_ke
     return key;
 }
 
+static bool form_is_v0(enum cookie_form form)
+{
+    return form == COOKIE_V0 || form == COOKIE_V0_NO_JOIN;
+}
+
 /* 0 for a form without MPTCP. */
 static uint64_t key_of(const struct mptcp_env *env, const struct hash_key *secret,
                        const struct segment *in, uint32_t client_isn, enum cookie_form form)
 {
-    bool v0 = form == COOKIE_V0 || form == COOKIE_V0_NO_JOIN,
-         v1 = form == COOKIE_V1 || form == COOKIE_V1_NO_JOIN;
-    return v0 || v1 ? key_in_version(env, secret, in, client_isn, v1) : 0;
+    bool v1 = form == COOKIE_V1 || form == COOKIE_V1_NO_JOIN;
+    return v1 || form_is_v0(form) ? key_in_version(env, secret, in, client_isn, v1) : 0;
 }
 
 /* MSS and form as one byte, options as another: what the hash protects. */
@@ -189,7 +193,7 @@ static void capable_again(enum cookie_form form, const struct mptcp_options *ack
                           struct mptcp_options *o)
 {
     const uint32_t with_key = MPO_CAPABLE_KEYS | MPO_CAPABLE_DATA;
-    bool v0 = form == COOKIE_V0 || form == COOKIE_V0_NO_JOIN;
+    bool v0 = form_is_v0(form);
     bool no_join = form == COOKIE_V1_NO_JOIN || form == COOKIE_V0_NO_JOIN;
     if (form == COOKIE_PLAIN || (v0 && !(ack->present & with_key)))
         return;

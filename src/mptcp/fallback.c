@@ -52,13 +52,17 @@ static struct linear run_at(const struct subflow *sf, uint64_t dsn)
     return (struct linear){dsn, sf->sent.ssn + (uint32_t)(dsn - sf->sent.dsn)};
 }
 
-bool fallback_out_contiguous(const struct subflow *sf)
+/* What the peer waits for is in the run, and what came before it is not. */
+static bool run_reaches(const struct subflow *sf)
 {
     const struct plait_conn *c = sf->conn;
-    if (c->snd_una == c->snd_nxt)
-        return true;
     return sf->sent_any && sf->sent_end == c->snd_nxt && dsn_leq(sf->sent.dsn, c->snd_una) &&
            dsn_leq(sf->sent_before, c->snd_una);
+}
+
+bool fallback_out_contiguous(const struct subflow *sf)
+{
+    return sf->conn->snd_una == sf->conn->snd_nxt || run_reaches(sf);
 }
 
 /* What the peer may hold begins where its stream ends, and goes on in our
@@ -70,8 +74,7 @@ static bool run_tells(const struct subflow *sf)
     if (!sf->sent_any)
         return c->snd_una == c->snd_nxt;
     bool repeats = dsn_gt(sf->sent_before, sf->sent.dsn);
-    return sf->sent_end == c->snd_nxt && dsn_leq(sf->sent.dsn, c->snd_una) &&
-           (repeats ? dsn_gt(c->snd_una, sf->sent_before) : dsn_leq(sf->sent_before, c->snd_una));
+    return run_reaches(sf) && !(repeats && c->snd_una == sf->sent_before);
 }
 
 bool fallback_in_contiguous(const struct subflow *sf)

@@ -70,11 +70,15 @@ static bool plain_fin(const struct subflow *sf, const struct segment *seg,
            fallback_out_contiguous(sf);
 }
 
-/* Both streams have ended and only the DATA_ACK of our DATA_FIN is missing: it
- * was on that FIN. */
-static bool fin_answers(const struct plait_conn *c)
+/* Where both streams have ended and only the DATA_ACK of our DATA_FIN is
+ * missing, it was on that FIN. */
+static void take_plain_fin(struct subflow *sf)
 {
-    return c->fin_received && c->fin_sent && c->snd_una == c->snd_nxt;
+    struct plait_conn *c = sf->conn;
+    if (c->fin_received && c->fin_sent && c->snd_una == c->snd_nxt)
+        c->fin_acked = true;
+    else
+        conn_fallback(sf, PLAIT_WHY_OPTIONS_STRIPPED);
 }
 
 void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp_result *r,
@@ -106,10 +110,8 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
     bool data = seg->payload_len || ((seg->flags & TCP_FIN) && !c->branched);
     if (!seen && (data || acked))
         first_missing(sf, data);
-    else if (plain_fin(sf, seg, r) && fin_answers(c))
-        c->fin_acked = true;
     else if (plain_fin(sf, seg, r))
-        conn_fallback(sf, PLAIT_WHY_OPTIONS_STRIPPED);
+        take_plain_fin(sf);
     else if (seen && acked && !present && !c->falling.deciding)
         later_missing(sf, now_us);
 }
