@@ -79,6 +79,19 @@ static inline void trace_free(struct trace *t)
     free(t);
 }
 
+/* The third ACK of the SYN/ACK in t->seg has both keys, if that had ours. */
+static inline void trace_put_keys(const struct trace *t, struct segment *ack)
+{
+    const struct mptcp_capable *c = &t->seg.mptcp.capable;
+    if (!(t->seg.mptcp.present & MPO_CAPABLE_KEY))
+        return;
+    ack->mptcp.present = MPO_CAPABLE_KEYS;
+    ack->mptcp.capable = (struct mptcp_capable){.version = 1,
+                                                .flags = c->flags,
+                                                .sender_key = TRACE_PEER_KEY,
+                                                .receiver_key = c->sender_key};
+}
+
 /* The next segment the stack sends is in t->seg, or false. */
 static inline bool trace_next(struct trace *t)
 {

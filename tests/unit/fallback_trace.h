@@ -57,13 +57,18 @@ static inline void send_fail_holding(struct peer *p, unsigned flow, uint32_t off
     trace_send(p->t, s, NULL, 0);
 }
 
-/* What a keepalive looks like, but for PSH. */
-static inline void send_knock(struct peer *p, unsigned flow, uint32_t offset)
+/* A keepalive, or a probe of the window: no payload, an old sequence number. */
+static inline void send_probe(struct peer *p, unsigned flow, uint32_t offset, uint8_t flags)
 {
     struct segment s = peer_segment(p, flow, offset);
     s.seq--;
-    s.flags |= TCP_PSH;
+    s.flags |= flags;
     trace_send(p->t, s, NULL, 0);
+}
+
+static inline void send_knock(struct peer *p, unsigned flow, uint32_t offset)
+{
+    send_probe(p, flow, offset, TCP_PSH);
 }
 
 static inline void say(struct peer *p, const char *text)

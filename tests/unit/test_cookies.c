@@ -49,13 +49,7 @@ static struct segment third_ack(const struct trace *t)
                           .tcp = {.present = t->seg.tcp.present & OPT_TIMESTAMP,
                                   .tsval = PEER_TS + 1,
                                   .tsecr = t->seg.tcp.tsval}};
-    if (t->seg.mptcp.present & MPO_CAPABLE_KEY) {
-        ack.mptcp.present = MPO_CAPABLE_KEYS;
-        ack.mptcp.capable = (struct mptcp_capable){.version = 1,
-                                                   .flags = t->seg.mptcp.capable.flags,
-                                                   .sender_key = TRACE_PEER_KEY,
-                                                   .receiver_key = t->seg.mptcp.capable.sender_key};
-    }
+    trace_put_keys(t, &ack);
     return ack;
 }
 

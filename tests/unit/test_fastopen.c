@@ -174,6 +174,19 @@ static void what_the_synack_leaves_out_is_sent_again(void **state)
     }
 }
 
+/* A plain TCP peer acknowledges "hello" and "world". */
+static void expect_all_acked(struct trace *t, uint32_t iss)
+{
+    trace_send(t,
+               (struct segment){.dst = t->seg.src,
+                                .flags = TCP_ACK,
+                                .seq = PEER_ISS + 1,
+                                .ack = iss + 11,
+                                .window = 65535},
+               NULL, 0);
+    assert_int_equal(info_of(t).bytes_acked, 10);
+}
+
 static void without_mptcp_it_is_the_same(void **state)
 {
     struct trace *t = with(true, false);
@@ -187,14 +200,7 @@ static void without_mptcp_it_is_the_same(void **state)
     assert_int_equal(plait_conn_write(t->conn, "world", 5, t->now), 5);
     trace_expect(t, TCP_ACK);
     assert_int_equal(t->seg.seq, iss + 6);
-    trace_send(t,
-               (struct segment){.dst = t->seg.src,
-                                .flags = TCP_ACK,
-                                .seq = PEER_ISS + 1,
-                                .ack = iss + 11,
-                                .window = 65535},
-               NULL, 0);
-    assert_int_equal(info_of(t).bytes_acked, 10);
+    expect_all_acked(t, iss);
     trace_free(t);
 }
 
@@ -215,14 +221,7 @@ static void fallback_keeps_what_the_syn_brought(void **state)
     trace_expect(t, TCP_ACK);
     assert_int_equal(t->seg.seq, iss + 6);
     assert_memory_equal(t->seg.payload, "world", 5);
-    trace_send(t,
-               (struct segment){.dst = t->seg.src,
-                                .flags = TCP_ACK,
-                                .seq = PEER_ISS + 1,
-                                .ack = iss + 11,
-                                .window = 65535},
-               NULL, 0);
-    assert_int_equal(info_of(t).bytes_acked, 10);
+    expect_all_acked(t, iss);
     trace_free(t);
 }
 

@@ -203,22 +203,26 @@ static void a_data_fin_behind_altered_bytes_is_not_taken(void **state)
 
 /* ---- the receiver: mappings that do not come --------------------------------------- */
 
-static void unmapped_bytes_alone_ask_for_plain_tcp(void **state)
+/* A hundred bytes arrive, and a hundred that no mapping covers, long enough ago. */
+static void hold_a_hundred(struct peer *p)
 {
-    struct peer *p = peer_default();
-    (void)state;
     peer_data(p, 0, 0, 0, 100);
     peer_settle(p);
     peer_expect_stream(p, 0, 100);
     send_plain(p, 0, 100, 100, 100);
     peer_wait(p, MS(5));
+}
+
+static void unmapped_bytes_alone_ask_for_plain_tcp(void **state)
+{
+    struct peer *p = peer_default();
+    (void)state;
+    hold_a_hundred(p);
     assert_int_equal(p->t->seg.mptcp.present, MPO_FAIL); /* no DATA_ACK: go on as it is */
     assert_int_equal(p->t->seg.mptcp.fail_dsn, p->idsn + 101);
     assert_true(peer_info(p).multipath);
     peer_expect_stream(p, 100, 0);
-    struct segment probe = peer_segment(p, 0, 200); /* a keepalive or window probe is no knock */
-    probe.seq--;
-    trace_send(p->t, probe, NULL, 0);
+    send_probe(p, 0, 200, 0); /* is no knock */
     assert_true(peer_info(p).multipath);
     send_knock(p, 0, 200);
     expect_fallback(p, PLAIT_WHY_UNMAPPED_DATA);
@@ -235,14 +239,8 @@ static void a_probe_of_the_window_is_no_knock(void **state)
 {
     struct peer *p = peer_default();
     (void)state;
-    peer_data(p, 0, 0, 0, 100);
-    peer_settle(p);
-    peer_expect_stream(p, 0, 100);
-    send_plain(p, 0, 100, 100, 100);
-    peer_wait(p, MS(5));
-    struct segment s = peer_segment(p, 0, 200);
-    s.seq--;
-    trace_send(p->t, s, NULL, 0);
+    hold_a_hundred(p);
+    send_probe(p, 0, 200, 0);
     assert_int_equal(peer_counters(p)->DssFallback, 0);
     send_plain(p, 0, 200, 100, 100); /* the same bytes again */
     peer_wait(p, MS(60000));

@@ -76,6 +76,14 @@ static void mp_fail_ends_one_direction_in_version_0(void **state)
     peer_free(p);
 }
 
+/* A second subflow, on which a DSS has come. */
+static void join_second(struct peer *p)
+{
+    peer_join(p, 1);
+    peer_wait(p, MS(1));
+    peer_data_ack(p, 1, 0, 0);
+}
+
 static void held_bytes_are_sent_again_once_the_subflow_is_quiet(void **state)
 {
     struct peer *p = peer_eager();
@@ -293,9 +301,7 @@ static void plain_acks_among_others_end_the_subflow(void **state)
 {
     struct peer *p = peer_default();
     (void)state;
-    peer_join(p, 1);
-    peer_wait(p, MS(1));
-    peer_data_ack(p, 1, 0, 0);
+    join_second(p);
     say(p, "hello");
     expect_payload(p, "hello");
     unsigned used = p->t->seg.dst.port == p->flows[1].at.port;
@@ -431,9 +437,7 @@ static void what_was_acknowledged_and_not_kept_goes_over_the_other(void **state)
 {
     struct peer *p = peer_eager();
     (void)state;
-    peer_join(p, 1);
-    peer_wait(p, MS(1));
-    peer_data_ack(p, 1, 0, 0);
+    join_second(p);
     say(p, "hello");
     await_payload(p, "hello");
     unsigned used = p->t->seg.dst.port == p->flows[1].at.port;

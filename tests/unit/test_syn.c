@@ -46,13 +46,7 @@ static struct segment syn_at(uint32_t isn, bool capable)
 static struct segment ack_of(const struct trace *t, uint32_t isn)
 {
     struct segment s = {.flags = TCP_ACK, .seq = isn + 1, .ack = t->seg.seq + 1, .window = 65535};
-    if (t->seg.mptcp.present & MPO_CAPABLE_KEY) {
-        s.mptcp.present = MPO_CAPABLE_KEYS;
-        s.mptcp.capable = (struct mptcp_capable){.version = 1,
-                                                 .flags = t->seg.mptcp.capable.flags,
-                                                 .sender_key = TRACE_PEER_KEY,
-                                                 .receiver_key = t->seg.mptcp.capable.sender_key};
-    }
+    trace_put_keys(t, &s);
     return s;
 }
 
@@ -295,6 +289,16 @@ static struct segment synack_of(uint32_t iss)
                   .capable = {.version = 1, .flags = MPC_HMAC, .sender_key = TRACE_PEER_KEY}}};
 }
 
+/* The third ACK is in t->seg; returns the client's initial sequence number. */
+static uint32_t client_connected(struct trace *t)
+{
+    client_connects(t);
+    uint32_t iss = t->seg.seq;
+    trace_send(t, synack_of(iss), NULL, 0);
+    trace_expect(t, TCP_ACK);
+    return iss;
+}
+
 static struct segment from_server(uint32_t iss, uint32_t acked)
 {
     return (struct segment){.flags = TCP_ACK,
@@ -348,10 +352,7 @@ static void keys_and_data_are_repeated_until_acknowledged(void **state)
     struct trace *t = trace_default();
     char buf[8];
     (void)state;
-    client_connects(t);
-    uint32_t iss = t->seg.seq;
-    trace_send(t, synack_of(iss), NULL, 0);
-    trace_expect(t, TCP_ACK);
+    uint32_t iss = client_connected(t);
     uint64_t key = t->seg.mptcp.capable.sender_key, idsn = key_derive(1, key).idsn;
     assert_int_equal(plait_conn_write(t->conn, "hello", 5, t->now), 5);
     trace_expect(t, TCP_ACK);
@@ -395,10 +396,7 @@ static void a_fin_without_dss_tells_of_plain_tcp(void **state)
     struct trace *t = trace_default();
     char buf[8];
     (void)state;
-    client_connects(t);
-    uint32_t iss = t->seg.seq;
-    trace_send(t, synack_of(iss), NULL, 0);
-    trace_expect(t, TCP_ACK);
+    uint32_t iss = client_connected(t);
     struct segment fin = from_server(iss, 0);
     fin.flags |= TCP_FIN;
     trace_send(t, fin, NULL, 0);
@@ -420,10 +418,7 @@ static void a_probe_brings_the_keys(void **state)
     config.keepalive_idle_us = 1000000;
     struct trace *t = trace_new(&config);
     (void)state;
-    client_connects(t);
-    uint32_t iss = t->seg.seq;
-    trace_send(t, synack_of(iss), NULL, 0);
-    trace_expect(t, TCP_ACK);
+    uint32_t iss = client_connected(t);
     trace_timer(t);
     trace_expect(t, TCP_ACK);
     assert_int_equal(t->seg.seq, iss);

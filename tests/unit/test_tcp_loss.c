@@ -232,16 +232,22 @@ static void test_timeout_ceiling(void **state)
     world_free(&w);
 }
 
+/* Six segments, none of them acknowledged in time; the first goes again. */
+static void time_out_without_sack(struct world *w)
+{
+    world_init(w);
+    w->config.sack = false;
+    open_config(w);
+    send_range(w, 0, 6);
+    AT(w, 300);
+    AGAIN(w, 0);
+}
+
 static void test_timeout_recovery(void **state)
 {
     struct world w;
     (void)state;
-    world_init(&w);
-    w.config.sack = false;
-    open_config(&w);
-    send_range(&w, 0, 6);
-    AT(&w, 300);
-    AGAIN(&w, 0);
+    time_out_without_sack(&w);
     assert_int_equal(w.tcp.recovery.lost_bytes, 5 * MSS);
     AT(&w, 400);
     w.flags = 0;
@@ -266,12 +272,7 @@ static void test_no_round_trip_from_an_ack_that_waited(void **state)
 {
     struct world w;
     (void)state;
-    world_init(&w);
-    w.config.sack = false;
-    open_config(&w);
-    send_range(&w, 0, 6);
-    AT(&w, 300);
-    AGAIN(&w, 0);
+    time_out_without_sack(&w);
     AT(&w, 400);
     ACK_IN(&w, 6 * MSS);
     assert_int_equal(w.tcp.rtt.srtt_us, 100000);
