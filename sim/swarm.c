@@ -161,6 +161,10 @@ static struct plait_config random_config(struct world *w)
         c.memory_max_bytes = magnitude(w, 100000, 4000000);
         w->may_fail = true;
     }
+    if (percent(w, 20))
+        c.held_max_bytes = magnitude(w, 40000, 4000000);
+    if (percent(w, 20))
+        c.conn_held_max_bytes = magnitude(w, 32768, 1000000);
     return c;
 }
 
@@ -191,11 +195,11 @@ static struct host *random_host(struct world *w, const char *name)
     note(w,
          "%s: multipath %d version %d checksum %d dsn64 %d send %u/%u recv %u/%u burst %u mss %u "
          "nagle %d "
-         "ts %d sack %d pacing %d memory %llu\n",
+         "ts %d sack %d pacing %d memory %llu held %llu each %llu\n",
          name, c.multipath, c.version, c.checksum, c.dsn64, c.send_buffer_bytes,
          c.send_buffer_max_bytes, c.recv_buffer_bytes, c.recv_buffer_max_bytes, c.burst_max_bytes,
-         c.mss_max, c.nagle, c.timestamps, c.sack, c.pacing,
-         (unsigned long long)c.memory_max_bytes);
+         c.mss_max, c.nagle, c.timestamps, c.sack, c.pacing, (unsigned long long)c.memory_max_bytes,
+         (unsigned long long)c.held_max_bytes, (unsigned long long)c.conn_held_max_bytes);
     struct host *h = sim_host(&w->sim, name, &c);
     if (percent(w, 30))
         h->gro_us = (uint32_t)magnitude(w, 10, 2000);

@@ -13,6 +13,9 @@
     X(CONN_CREATED, "conn_created", "token", "peer_token", NULL, NULL)                             \
     X(CONN_ESTABLISHED, "conn_established", "token", "multipath", "version", "checksum")           \
     X(CONN_FALLBACK, "conn_fallback", NULL, NULL, NULL, NULL)                                      \
+    X(CONN_SQUEEZED, "conn_squeezed", "held", "held_by_all", "send_buffer", "recv_buffer")         \
+    X(CONN_RELAXED, "conn_relaxed", "held", "held_by_all", "send_buffer", "recv_buffer")           \
+    X(CONN_PRUNED, "conn_pruned", "bytes", "held", "held_by_all", NULL)                            \
     X(CONN_CLOSED, "conn_closed", "bytes_received", "bytes_acked", "error", NULL)                  \
     X(SUBFLOW_CREATED, "subflow_created", "local_id", "remote_id", "backup", NULL)                 \
     X(SUBFLOW_ESTABLISHED, "subflow_established", "local_id", "remote_id", "backup", NULL)         \
@@ -104,6 +107,8 @@ enum plait_event_type {
     X(NO_SUBFLOW, "the last subflow was lost and no other came in time")                           \
     X(RACE_DELAY, "the attempts before had not been answered within the delay")                    \
     X(RACE_LOST, "another attempt was answered first")                                             \
+    X(CONN_MEMORY, "the connection holds as much as one may")                                      \
+    X(STACK_MEMORY, "all connections together hold nearly as much as they may")                    \
     X(HALF_OPEN, "too many handshakes waited for their last ACK")
 
 enum plait_reason {

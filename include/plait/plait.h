@@ -88,7 +88,14 @@ struct plait_config {
     uint8_t secret[32];           /* all randomness comes from it; must be secret in real use */
     struct plait_event_sink sink; /* emit NULL: none */
 
-    uint64_t memory_max_bytes;    /* whole stack; 0: no limit */
+    uint64_t memory_max_bytes; /* what the stack allocates, all told; 0: no limit */
+    /* Payload that is held, wherever its memory comes from: written and not
+     * DATA_ACKed, received and not read. Of all connections together (0: half of
+     * memory_max_bytes; no limit where there is none), and of each (0: as its
+     * buffers allow; else at least 32 KiB). A connection may hold as much as is
+     * free, so that the largest stop first; each direction of one may always
+     * hold 16 KiB, even where that is over the limit. */
+    uint64_t held_max_bytes, conn_held_max_bytes;
     uint32_t conns_max;           /* connections, half-open ones included */
     uint32_t backlog_max;         /* established and not yet accepted, a listener */
     uint32_t half_open_max;       /* connections that only a SYN has asked for, a listener */
@@ -247,6 +254,7 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(MPFastcloseRx) X(MPRstTx) X(MPRstRx) X(SubflowStale) X(SubflowRecover) X(MPCurrEstab)        \
     X(DssFallback) X(DssReset) X(DSSCorruptionFallback) X(DSSCorruptionReset) X(FallbackFailed)    \
     X(SimultConnectFallback) X(WinProbe)                                                           \
+    X(TCPMemoryPressures) X(PruneCalled) X(OfoPruned) X(RcvPruned)                                 \
     X(TokenCollision)                                                                              \
     X(HalfOpenDropped) X(HalfOpenRefused) X(JoinHalfOpenDropped) X(JoinHalfOpenRefused)            \
     X(SyncookiesSent) X(SyncookiesRecv) X(SyncookiesFailed)                                        \
@@ -265,9 +273,11 @@ PLAIT_API const char *plait_counter_name(unsigned i);
 
 struct plait_memory {
     uint64_t used_bytes, peak_bytes, limit_bytes, refused;
+    uint64_t held_bytes, held_limit_bytes; /* plait_config.held_max_bytes */
     uint32_t conns, subflows;
-    uint32_t conns_asleep;  /* of them: idle (plait_config.sleep_us) */
-    uint32_t conns_waiting; /* of them: only TIME_WAIT is left (RFC 9293 3.6.1) */
+    uint32_t conns_squeezed; /* of them: held_max_bytes keeps them from holding more */
+    uint32_t conns_asleep;   /* of them: idle (plait_config.sleep_us) */
+    uint32_t conns_waiting;  /* of them: only TIME_WAIT is left (RFC 9293 3.6.1) */
 };
 PLAIT_API void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *out);
 

@@ -83,6 +83,8 @@ static const char *const reason_names[PLAIT_WHY_COUNT] = {
     [PLAIT_WHY_NO_SUBFLOW] = "no_subflow",
     [PLAIT_WHY_RACE_DELAY] = "race_delay",
     [PLAIT_WHY_RACE_LOST] = "race_lost",
+    [PLAIT_WHY_CONN_MEMORY] = "conn_memory",
+    [PLAIT_WHY_STACK_MEMORY] = "stack_memory",
     [PLAIT_WHY_HALF_OPEN] = "half_open",
 };
 

@@ -93,6 +93,25 @@ static bool set_server_id(void *at, char *const *values, char *why)
     return true;
 }
 
+static bool set_size(uint64_t *at, const char *text, uint64_t least, const char *least_text,
+                     char *why)
+{
+    snprintf(why, OPTION_WHY_MAX, "it takes a size from %s on, like 64k, 10MB or 1GiB", least_text);
+    return parse_size(text, at) && *at >= least;
+}
+
+static bool set_memory(void *at, char *const *values, char *why)
+{
+    enum { LEAST = 1 << 20 };
+    return set_size(&((struct net_options *)at)->memory_bytes, values[0], LEAST, "1MiB", why);
+}
+
+static bool set_conn_memory(void *at, char *const *values, char *why)
+{
+    enum { LEAST = 1 << 15 };
+    return set_size(&((struct net_options *)at)->conn_memory_bytes, values[0], LEAST, "32KiB", why);
+}
+
 #define AT(field) offsetof(struct net_options, field)
 const struct option_row net_rows[] = {
     {'4', "ipv4", NULL, OPTION_FLAG, AT(ipv4), "of the names' addresses, IPv4 ones only", NULL, 0},
@@ -130,6 +149,12 @@ const struct option_row net_rows[] = {
      "TCP Fast Open: data on the SYN where the server gave a\ncookie before; give cookies and take "
      "such data",
      NULL, 0},
+    {0, "memory", "SIZE", OPTION_CUSTOM, 0,
+     "hold no more than this, half of it for what is sent and\nreceived; at least 1MiB", set_memory,
+     0},
+    {0, "conn-memory", "SIZE", OPTION_CUSTOM, 0,
+     "of what is sent and received, hold no more than this for\none connection; at least 32KiB",
+     set_conn_memory, 0},
     {0, "cc", "NAME", OPTION_TEXT, AT(cc), "congestion control", NULL, 0},
     {0, "scheduler", "NAME", OPTION_TEXT, AT(scheduler), "packet scheduler", NULL, 0},
     {0, "path-manager", "NAME", OPTION_TEXT, AT(path_manager), "path manager", NULL, 0},
@@ -278,6 +303,8 @@ static void take_engine(const struct net_options *o, struct plait_config *config
     config->server_id = o->server_id;
     config->servers = o->servers;
     config->fastopen = o->fastopen;
+    config->memory_max_bytes = o->memory_bytes;
+    config->conn_held_max_bytes = o->conn_memory_bytes;
     if (o->subflows) {
         config->subflows_wanted = (uint16_t)(o->subflows - 1);
         config->subflows_max = (uint16_t)o->subflows;

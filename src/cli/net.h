@@ -17,7 +17,8 @@ struct net_options {
     bool no_join_initial;
     enum plait_syn_cookies syn_cookies; /* net_server_rows */
     uint16_t server_id, servers;
-    uint64_t break_timeout_us; /* 0: the default */
+    uint64_t break_timeout_us;                /* 0: the default */
+    uint64_t memory_bytes, conn_memory_bytes; /* 0: no limit */
     bool checksum, tcp, fastopen, ipv4, ipv6, no_race, verbose;
 };
 

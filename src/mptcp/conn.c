@@ -63,8 +63,8 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
         return NULL;
     conn_init_lists(c);
     c->env = env;
-    if (!conn_new_plugins(c) || !timers_reserve(&env->timers, &c->timer)) {
-        conn_free_plugins(c);
+    if (!conn_new_awake(c) || !timers_reserve(&env->timers, &c->timer)) {
+        conn_free_awake(c);
         mem_free(&env->mem, c, sizeof *c);
         return NULL;
     }
@@ -92,9 +92,9 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->pm_wake_us = c->pace_us = TIMER_NEVER;
     fallback_forget(c);
     if (c->sched->init)
-        c->sched->init(c->plugins->sched_state);
+        c->sched->init(c->awake->plugins.sched_state);
     if (c->pm->init)
-        c->pm->init(c->plugins->pm_state);
+        c->pm->init(c->awake->plugins.pm_state);
     list_append(&env->conns, &c->link);
     env->conn_count++;
     *error = 0;
@@ -167,16 +167,18 @@ bool conn_reserve_arrays(struct plait_conn *c)
     return true;
 }
 
-bool conn_new_plugins(struct plait_conn *c)
+bool conn_new_awake(struct plait_conn *c)
 {
-    c->plugins = mem_alloc(&c->env->mem, sizeof *c->plugins);
-    return c->plugins != NULL;
+    c->awake = mem_alloc(&c->env->mem, sizeof *c->awake);
+    if (c->awake)
+        holding_init(&c->awake->holding, c);
+    return c->awake != NULL;
 }
 
-void conn_free_plugins(struct plait_conn *c)
+void conn_free_awake(struct plait_conn *c)
 {
-    mem_free(&c->env->mem, c->plugins, sizeof *c->plugins);
-    c->plugins = NULL;
+    mem_free(&c->env->mem, c->awake, sizeof *c->awake);
+    c->awake = NULL;
 }
 
 /* Give each subflow its slot in the arrays that congestion controls see. */
@@ -422,6 +424,7 @@ void conn_free(struct plait_conn *c)
 {
     struct mptcp_env *env = c->env;
     conn_uncount(c);
+    holding_end(c);
     destinations_gone(c);
     fastopen_done(c);
     asleep_free(c);
@@ -439,7 +442,7 @@ void conn_free(struct plait_conn *c)
         hash_remove(&env->tokens, &c->token_node);
     mem_free(&env->mem, c->history, SUBFLOWS_HISTORY_MAX * sizeof *c->history);
     conn_free_arrays(c);
-    conn_free_plugins(c);
+    conn_free_awake(c);
     timers_forget(&env->timers, &c->timer);
     list_remove(&c->link);
     list_remove(&c->sending_link);
@@ -503,6 +506,7 @@ void conn_finish(struct plait_conn *c, uint64_t now_us)
         conn_free(c);
         return;
     }
+    holding_update(c);
     timers_set(&c->env->timers, &c->timer, sleep_step(c, conn_deadline(c), now_us));
     unsigned poll = conn_poll(c);
     c->poll_shown &= poll; /* what went away is news when it comes back */

@@ -19,6 +19,7 @@
 #include "mptcp/cookie.h"
 #include "mptcp/env.h"
 #include "mptcp/keys.h"
+#include "mptcp/pressure.h"
 
 enum {
     SUBFLOWS_HISTORY_MAX = 32, /* closed subflows whose numbers are kept */
@@ -241,6 +242,12 @@ struct conn_plugins {
     uint64_t sched_state[PLAIT_PLUGIN_STATE_MAX / 8];
 };
 
+/* What only a connection that is awake has. */
+struct conn_awake {
+    struct holding holding; /* pressure.c: asleep it holds nothing */
+    struct conn_plugins plugins;
+};
+
 enum conn_state {
     CONN_OPENING,     /* first subflow's handshake */
     CONN_ESTABLISHED, /* data may flow */
@@ -342,7 +349,7 @@ struct plait_conn {
     bool opens;                /* this end may open subflows */
     const struct plait_pm *pm;
     uint64_t pm_wake_us;
-    struct conn_plugins *plugins; /* NULL while it sleeps */
+    struct conn_awake *awake; /* NULL while it sleeps */
 
     /* output.c */
     const struct plait_sched *sched;
@@ -411,8 +418,8 @@ void conn_free(struct plait_conn *c);
  * plug-ins see for as many subflows as there are, and their state. */
 bool conn_reserve_arrays(struct plait_conn *c);
 void conn_free_arrays(struct plait_conn *c);
-bool conn_new_plugins(struct plait_conn *c);
-void conn_free_plugins(struct plait_conn *c);
+bool conn_new_awake(struct plait_conn *c);
+void conn_free_awake(struct plait_conn *c);
 /* Mark readable, writable: the stack will give the connection out. */
 void conn_notify(struct plait_conn *c);
 /* A subflow's tcp reached CLOSED by an error. */

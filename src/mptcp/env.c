@@ -62,6 +62,9 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
     list_init(&env->ready);
     list_init(&env->finished);
     list_init(&env->joins_half_open);
+    pressure_init(&env->pressure);
+    if (!config->held_max_bytes)
+        env->config.held_max_bytes = config->memory_max_bytes / 2;
     pool_init(&env->subflows, &env->mem, sizeof(struct subflow));
     pool_init(&env->ranges, &env->mem, sizeof(struct recv_piece));
     chunk_cache_init(&env->chunks, &env->mem, SEND_CHUNK_MAX, spares_max(config));

@@ -17,6 +17,7 @@
 #include "mptcp/destinations.h"
 #include "mptcp/fastopen.h"
 #include "mptcp/keypool.h"
+#include "mptcp/pressure.h"
 #include "plait/plait.h"
 #include "tcp/tcp.h"
 #include "wire/checksum.h"
@@ -45,6 +46,7 @@ struct mptcp_env {
     struct hash_table asleep; /* struct sleeper by 4-tuple (sleep.h) */
     struct hash_table tokens; /* struct plait_conn by local token */
     struct destinations destinations;
+    struct pressure pressure;
     struct plait_counters counters;
     uint64_t now_us; /* of the present entry */
     csum_fn *csum;   /* the fastest that this processor has */

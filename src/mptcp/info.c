@@ -148,7 +148,7 @@ void conn_check(const struct plait_conn *c)
         count++;
     }
     if (c->asleep) {
-        assert(count == 0 && c->asleep->count == c->subflow_count && !c->plugins);
+        assert(count == 0 && c->asleep->count == c->subflow_count && !c->awake);
         for (unsigned i = 0; i < c->asleep->count; i++)
             assert(c->asleep->flows[i].conn == c);
         count = c->asleep->count;

@@ -102,6 +102,9 @@ void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_u
         return;
     struct plait_conn *c = sf->conn;
     c->active_us = now_us;
+    struct segment without;
+    if (seg->payload_len && sf->joined && !pressure_admit(sf, seg->payload_len))
+        seg = pressure_without_payload(sf, seg, &without);
     struct tcp_stats before = sf->tcp.stats;
     if (c->multipath && sf->joined && dsn_gt(c->rcv_edge, c->rcv_nxt)) /* told on any subflow */
         tcp_accept_window(&sf->tcp, (uint32_t)(c->rcv_edge - c->rcv_nxt));

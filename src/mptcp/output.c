@@ -100,7 +100,7 @@ static struct subflow *pick(struct plait_conn *c, const struct dsn_range *again,
                                     .window_bytes = window,
                                     .reinject = again != NULL,
                                     .avoid_id = again ? again->from_id : 0};
-    struct plait_sched_choice choice = c->sched->pick(c->plugins->sched_state, &view);
+    struct plait_sched_choice choice = c->sched->pick(c->awake->plugins.sched_state, &view);
     pace_wait(c, count, now_us);
     if (choice.path < 0 || (unsigned)choice.path >= count)
         return NULL;

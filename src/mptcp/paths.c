@@ -169,7 +169,7 @@ static void ask(struct plait_conn *c, struct plait_pm_view *view, enum plait_pm_
 {
     struct plait_pm_action actions[PLAIT_PM_ACTIONS_MAX];
     c->pm_wake_us = TIMER_NEVER;
-    unsigned n = c->pm->decide(c->plugins->pm_state, view, event, actions, &c->pm_wake_us);
+    unsigned n = c->pm->decide(c->awake->plugins.pm_state, view, event, actions, &c->pm_wake_us);
     assert(n <= PLAIT_PM_ACTIONS_MAX);
     for (unsigned i = 0; i < n; i++)
         apply(c, &actions[i], view->now_us);

@@ -124,14 +124,15 @@ static void place_next(struct plait_conn *c, struct plait_chunk *chunk, const ui
     fin_check(c);
 }
 
-bool place_prune(struct plait_conn *c)
+uint32_t place_prune(struct plait_conn *c)
 {
     if (list_empty(&c->ooo_queue))
-        return false;
+        return 0;
     struct recv_piece *last = list_last(&c->ooo_queue, struct recv_piece, link);
+    uint32_t len = last->len;
     ooo_leave(c, last);
     piece_free(c, last);
-    return true;
+    return len;
 }
 
 /* Where bytes at dsn belong: the entry before which to insert. */

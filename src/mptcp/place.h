@@ -18,7 +18,7 @@ bool place_before(struct plait_conn *c, struct plait_chunk *chunk, const uint8_t
                   uint32_t len);
 /* Memory is short: give up the bytes furthest ahead of what is awaited. The
  * peer keeps them until their DATA_ACK and sends them again (RFC 8684 3.3.2).
- * False: there are none. */
-bool place_prune(struct plait_conn *c);
+ * How many; 0: there are none. */
+uint32_t place_prune(struct plait_conn *c);
 
 #endif

@@ -90,7 +90,9 @@ uint64_t conn_send_room(const struct plait_conn *c)
     uint64_t queued = c->snd_end - c->snd_una, unsent = c->snd_end - c->snd_nxt;
     uint64_t room = queued < c->send_buffer ? c->send_buffer - queued : 0;
     uint64_t ahead = unsent < UNSENT_MAX ? UNSENT_MAX - unsent : 0;
-    return room < ahead ? room : ahead;
+    uint64_t allowed = pressure_send_room(c);
+    room = room < ahead ? room : ahead;
+    return room < allowed ? room : allowed;
 }
 
 bool conn_may_write(const struct plait_conn *c)

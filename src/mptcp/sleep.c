@@ -222,7 +222,7 @@ static uint8_t *packed_of(struct asleep *a)
 static struct asleep *asleep_new(struct plait_conn *c, const struct list *down)
 {
     size_t bytes = sizeof(struct asleep) + c->subflow_count * sizeof(struct sleeper) +
-                   pack(c->plugins, STATE_WORDS, NULL);
+                   pack(&c->awake->plugins, STATE_WORDS, NULL);
     list_each(sf, down, struct subflow, link) {
         struct list on = sf->link;
         list_init(&sf->link);
@@ -251,7 +251,7 @@ static void asleep_fill(struct plait_conn *c, struct asleep *a, struct list *dow
         flow++;
         pool_put(&env->subflows, sf);
     }
-    out += pack(c->plugins, STATE_WORDS, out);
+    out += pack(&c->awake->plugins, STATE_WORDS, out);
     assert(out == (uint8_t *)a + a->bytes);
 }
 
@@ -280,7 +280,8 @@ static void conn_sleep(struct plait_conn *c)
     a->last_recv = last_recv;
     c->initial = c->plain = c->last_recv = NULL;
     conn_free_arrays(c);
-    conn_free_plugins(c);
+    holding_end(c);
+    conn_free_awake(c);
     c->asleep = a;
     c->env->asleep_count++;
 }
@@ -340,10 +341,10 @@ bool conn_wake(struct plait_conn *c)
     struct list cells;
     if (!a)
         return true;
-    bool plugins = conn_new_plugins(c), arrays = plugins && conn_reserve_arrays(c);
+    bool plugins = conn_new_awake(c), arrays = plugins && conn_reserve_arrays(c);
     if (!arrays || !cells_get(env, a->count, &cells)) {
         conn_free_arrays(c);
-        conn_free_plugins(c);
+        conn_free_awake(c);
         return false;
     }
     const uint8_t *in = packed_of(a);
@@ -357,7 +358,7 @@ bool conn_wake(struct plait_conn *c)
         point(&c->last_recv, a->last_recv, i, sf);
         i++;
     }
-    unpack(c->plugins, STATE_WORDS, in);
+    unpack(&c->awake->plugins, STATE_WORDS, in);
     asleep_release(c);
     conn_regroup(c);
     c->active_us = env->now_us;

@@ -18,7 +18,9 @@ uint32_t window_mss(const struct plait_conn *c)
 
 static uint32_t window_free(const struct plait_conn *c)
 {
-    return c->recv_bytes < c->recv_buffer ? c->recv_buffer - (uint32_t)c->recv_bytes : 0;
+    uint32_t room = c->recv_bytes < c->recv_buffer ? c->recv_buffer - (uint32_t)c->recv_bytes : 0;
+    uint64_t allowed = pressure_recv_room(c);
+    return allowed < room ? (uint32_t)dsn_min(allowed + c->ooo_bytes, room) : room;
 }
 
 uint32_t conn_recv_window(const struct plait_conn *c)
@@ -33,7 +35,8 @@ uint32_t conn_recv_window(const struct plait_conn *c)
 
 uint16_t conn_syn_window(const struct mptcp_env *env)
 {
-    uint32_t window = env->config.recv_buffer_bytes;
+    uint64_t window = env->config.recv_buffer_bytes, most = env->config.conn_held_max_bytes;
+    window = most && most < window ? most : window;
     return window < UINT16_MAX ? (uint16_t)window : UINT16_MAX;
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/farm.h"
-#include "mptcp/place.h"
 #include "mptcp/sleep.h"
 
 uint64_t stack_enter(struct plait_stack *s, uint64_t now_us)
@@ -19,7 +18,7 @@ uint64_t stack_enter(struct plait_stack *s, uint64_t now_us)
     return s->env.now_us;
 }
 
-void stack_leave(struct plait_stack *s)
+static void finish_touched(struct plait_stack *s)
 {
     while (!list_empty(&s->env.finished)) {
         struct plait_conn *c = list_first(&s->env.finished, struct plait_conn, finished_link);
@@ -29,11 +28,20 @@ void stack_leave(struct plait_stack *s)
     }
 }
 
+void stack_leave(struct plait_stack *s)
+{
+    finish_touched(s);
+    pressure_relax(&s->env);
+    finish_touched(s);
+}
+
 static bool config_valid(const struct plait_config *c)
 {
     bool farm = c->servers == 0 ||
                 (c->servers <= FARM_SERVERS_MAX && c->server_id >= 1 && c->server_id <= c->servers);
-    return c->allocator.alloc && c->allocator.free && c->subflows_max && c->conns_max && farm;
+    bool floor = !c->conn_held_max_bytes || c->conn_held_max_bytes >= 2 * HOLD_FLOOR;
+    return c->allocator.alloc && c->allocator.free && c->subflows_max && c->conns_max && farm &&
+           floor;
 }
 
 int plait_stack_new(const struct plait_config *config, uint64_t now_us, struct plait_stack **out)
@@ -134,17 +142,14 @@ static bool own_payload(struct plait_stack *s, struct segment *seg)
     return seg->chunk != NULL;
 }
 
-/* The same, at the cost of what the connection holds out of order: the bytes
- * it waits for could otherwise never come in. */
+/* The same, at the cost of what others hold out of order: the bytes that they
+ * wait for could otherwise never come in. */
 static bool own_payload_somehow(struct plait_stack *s, struct segment *seg)
 {
-    if (own_payload(s, seg))
-        return true;
-    struct subflow *sf = flow_find(&s->env, &seg->dst, &seg->src);
-    while (sf && place_prune(sf->conn))
-        if (own_payload(s, seg))
-            return true;
-    return false;
+    while (!own_payload(s, seg))
+        if (!pressure_reclaim(&s->env))
+            return false;
+    return true;
 }
 
 /* A new SYN may take over a 4-tuple in TIME_WAIT (RFC 6191; RFC 9293 3.6.1):
@@ -250,7 +255,8 @@ bool plait_stack_tx(struct plait_stack *stack, uint64_t now_us, struct plait_pac
 
 uint64_t plait_stack_deadline(const struct plait_stack *stack)
 {
-    return timers_next(&stack->env.timers);
+    return pressure_relaxing(&stack->env.pressure) ? stack->env.now_us
+                                                   : timers_next(&stack->env.timers);
 }
 
 void plait_stack_tick(struct plait_stack *stack, uint64_t now_us)
@@ -292,6 +298,7 @@ void plait_stack_check(const struct plait_stack *stack)
 {
     list_each(c, &stack->env.conns, struct plait_conn, link)
         conn_check(c);
+    pressure_check(&stack->env);
 }
 
 static bool only_time_wait(const struct plait_conn *c)
@@ -309,7 +316,10 @@ void plait_stack_memory(const struct plait_stack *stack, struct plait_memory *ou
                                  .peak_bytes = m->peak_bytes,
                                  .limit_bytes = m->limit_bytes,
                                  .refused = m->failures,
+                                 .held_bytes = stack->env.pressure.held_bytes,
+                                 .held_limit_bytes = stack->env.config.held_max_bytes,
                                  .conns = stack->env.conn_count,
+                                 .conns_squeezed = stack->env.pressure.squeezed_count,
                                  .conns_asleep = stack->env.asleep_count,
                                  .subflows = stack->env.subflow_count};
     list_each(c, &stack->env.conns, struct plait_conn, link)

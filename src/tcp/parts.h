@@ -89,7 +89,7 @@ struct tcp_rack {
 /* receiver.c: what arrived, and when to acknowledge it. */
 struct tcp_receiver {
     struct list pieces; /* struct tcp_piece, by seq; below rcv_nxt: ready to take */
-    uint32_t piece_count;
+    uint32_t piece_count, piece_bytes;
     bool ready_set; /* the piece the last segment brought, in order */
     struct plait_chunk *ready_chunk;
     const uint8_t *ready_data;

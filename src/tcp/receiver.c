@@ -126,13 +126,15 @@ static void piece_free(struct tcp *t, struct tcp_piece *piece)
 {
     list_remove(&piece->link);
     chunk_unref(piece->chunk);
-    pool_put(&t->env->pieces, piece);
     t->receiver.piece_count--;
+    t->receiver.piece_bytes -= piece->len;
+    pool_put(&t->env->pieces, piece);
 }
 
-static void piece_trim_front(struct tcp_piece *piece, uint32_t to)
+static void piece_trim_front(struct tcp *t, struct tcp_piece *piece, uint32_t to)
 {
     uint32_t cut = to - piece->seq;
+    t->receiver.piece_bytes -= cut;
     piece->data += cut;
     piece->seq += cut;
     piece->len -= cut;
@@ -167,7 +169,7 @@ static void absorb(struct tcp *t, uint32_t to)
         if (seq_leq(piece->seq + piece->len, to))
             piece_free(t, piece);
         else
-            piece_trim_front(piece, to);
+            piece_trim_front(t, piece, to);
     }
     list_each(piece, &t->receiver.pieces, struct tcp_piece, link) {
         if (piece->seq != to)
@@ -255,6 +257,7 @@ static void take_out_of_order(struct tcp *t, const struct segment *seg, uint32_t
     *kept = piece;
     list_insert(pos, &kept->link);
     rx->piece_count++;
+    rx->piece_bytes += kept->len;
     t->stats.ooo_pieces++;
     block_add(rx, told_left, told_right);
 }
@@ -351,6 +354,33 @@ uint32_t tcp_rcv_highest(const struct tcp *t)
         return t->rcv_nxt;
     const struct tcp_piece *last = list_last(&t->receiver.pieces, struct tcp_piece, link);
     return seq_max(t->rcv_nxt, last->seq + last->len);
+}
+
+/* Blocks that told of bytes from `right` on tell of them no more. */
+static void blocks_cut(struct tcp_receiver *rx, uint32_t right)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < rx->block_count; i++) {
+        struct sack_block b = rx->blocks[i];
+        b.right = seq_min(b.right, right);
+        if (seq_lt(b.left, b.right))
+            rx->blocks[n++] = b;
+    }
+    rx->block_count = (uint8_t)n;
+}
+
+uint32_t tcp_prune(struct tcp *t)
+{
+    struct tcp_receiver *rx = &t->receiver;
+    if (list_empty(&rx->pieces))
+        return 0;
+    struct tcp_piece *last = list_last(&rx->pieces, struct tcp_piece, link);
+    uint32_t seq = last->seq, len = last->len;
+    if (seq_lt(seq, t->rcv_nxt))
+        return 0;
+    piece_free(t, last);
+    blocks_cut(rx, seq);
+    return len;
 }
 
 void tcp_receiver_free(struct tcp *t)

@@ -283,6 +283,9 @@ void tcp_input(struct tcp *t, const struct segment *seg, uint64_t now_us, struct
 bool tcp_next_in_order(struct tcp *t, struct tcp_piece *out);
 /* Behind the last byte that has come, in order or not. */
 uint32_t tcp_rcv_highest(const struct tcp *t);
+/* Give up the bytes that came furthest out of order: a SACK tells of them but
+ * does not promise to keep them (RFC 2018 8). How many; 0: there are none. */
+uint32_t tcp_prune(struct tcp *t);
 /* An ICMP error quoted one of our segments (RFC 5927 checks are done here). */
 void tcp_icmp(struct tcp *t, const struct icmp_error *e, uint64_t now_us, struct tcp_result *r);
 /* Run what is due. Changes state only; tcp_plan sends. */

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Limits on what connections hold: what is offered and taken at the limit, what
+ * is given up above it, and that what was DATA_ACKed never is.
+ */
+#include "mptcp_trace.h"
+#include "stack/stack.h"
+
+enum { LIMIT = 100000, PART = 25000, EACH = 40000 };
+
+static struct peer *limited(uint64_t all, uint64_t each)
+{
+    struct plait_config config;
+    plait_config_default(&config);
+    config.held_max_bytes = all;
+    config.conn_held_max_bytes = each;
+    return peer_new(&config, false);
+}
+
+/* As if what the peer was offered before had been offered to many. */
+static void limit_becomes(struct peer *p, uint64_t bytes)
+{
+    p->t->stack->env.config.held_max_bytes = bytes;
+}
+
+static uint64_t held(const struct peer *p)
+{
+    struct plait_memory m;
+    plait_stack_memory(p->t->stack, &m);
+    return m.held_bytes;
+}
+
+static void take_in(struct peer *p)
+{
+    while (peer_next(p))
+        ;
+    plait_stack_check(p->t->stack);
+}
+
+static uint64_t written(struct peer *p, size_t bytes)
+{
+    static const uint8_t zeroes[1 << 20];
+    int64_t n = plait_conn_write(p->t->conn, zeroes, bytes, p->t->now);
+    return n < 0 ? 0 : (uint64_t)n;
+}
+
+static void below_the_floor_is_no_limit(void **state)
+{
+    struct plait_config config;
+    struct plait_stack *stack;
+    (void)state;
+    struct trace *t = trace_default();
+    plait_config_default(&config);
+    config.allocator = t->stack->env.config.allocator;
+    config.conn_held_max_bytes = 32767;
+    assert_int_equal(plait_stack_new(&config, 0, &stack), PLAIT_E_INVALID);
+    config.conn_held_max_bytes = 32768;
+    assert_int_equal(plait_stack_new(&config, 0, &stack), 0);
+    plait_stack_free(stack);
+    trace_free(t);
+}
+
+/* The window that the peer has is never more than the connection may hold. */
+static void a_connection_keeps_to_its_limit(void **state)
+{
+    struct peer *p = limited(0, EACH);
+    uint64_t pos = 0;
+    (void)state;
+    for (;;) {
+        struct plait_conn_info info = peer_info(p);
+        uint64_t n = info.recv_window_bytes < 1000 ? info.recv_window_bytes : 1000;
+        if (!n)
+            break;
+        peer_data(p, 0, (uint32_t)pos, pos, (uint16_t)n);
+        take_in(p);
+        pos += n;
+    }
+    assert_in_range(held(p), EACH - 2000, EACH);
+    assert_int_equal(p->event[PLAIT_EV_CONN_SQUEEZED].why, PLAIT_WHY_CONN_MEMORY);
+    peer_expect_data_ack(p, pos);
+    assert_int_equal(written(p, 1 << 20), HOLD_FLOOR); /* so much each way, always */
+    assert_int_equal(written(p, 1), 0);
+    peer_expect_stream(p, 0, (uint32_t)pos);
+    peer_data_ack(p, 0, (uint32_t)pos, 0);
+    take_in(p);
+    assert_int_equal(p->events[PLAIT_EV_CONN_RELAXED], 1);
+    assert_int_equal(peer_counters(p)->RcvPruned, 0);
+    peer_free(p);
+}
+
+/* One that is alone may hold half: as much as is free then. */
+static void a_writer_gets_as_much_as_is_free(void **state)
+{
+    struct peer *p = limited(LIMIT, 0);
+    uint64_t all = 0, n;
+    (void)state;
+    while ((n = written(p, 1 << 20)) != 0)
+        all += n;
+    assert_in_range(all, LIMIT / 2 - 2, LIMIT / 2);
+    assert_int_equal(p->event[PLAIT_EV_CONN_SQUEEZED].why, PLAIT_WHY_STACK_MEMORY);
+    assert_false(plait_conn_poll(p->t->conn) & PLAIT_POLL_WRITABLE);
+    assert_int_equal(peer_counters(p)->TCPMemoryPressures, 1);
+    peer_free(p);
+}
+
+/* The bytes furthest ahead go; the peer has no DATA_ACK of them and sends them
+ * again. */
+static void what_came_out_of_order_is_given_up(void **state)
+{
+    struct peer *p = limited(0, 0);
+    (void)state;
+    peer_join(p, 1);
+    peer_data(p, 1, 0, 1000, PART);
+    peer_data(p, 1, PART, 1000 + PART, PART);
+    take_in(p);
+    assert_int_equal(held(p), 2 * PART);
+    limit_becomes(p, 2 * PART + 1000);
+    peer_data(p, 1, 2 * PART, 1000 + 2 * PART, 1001);
+    take_in(p);
+    assert_int_equal(held(p), PART + 1001);
+    assert_int_equal(p->event[PLAIT_EV_CONN_PRUNED].why, PLAIT_WHY_STACK_MEMORY);
+    assert_int_equal(p->event[PLAIT_EV_CONN_PRUNED].arg[0], PART);
+    assert_int_equal(peer_counters(p)->OfoPruned, PART);
+    peer_expect_data_ack(p, 0);
+
+    limit_becomes(p, 0);
+    peer_data(p, 0, 0, 0, 1000);
+    take_in(p);
+    peer_expect_data_ack(p, 1000 + PART);
+    peer_data(p, 0, 1000, 1000 + PART, PART);
+    take_in(p);
+    peer_expect_stream(p, 0, 1000 + 2 * PART + 1001);
+    peer_free(p);
+}
+
+/* The same for what is out of order on a subflow: SACKed, not acknowledged. */
+static void what_a_subflow_holds_is_given_up(void **state)
+{
+    struct peer *p = limited(0, 0);
+    (void)state;
+    peer_data(p, 0, 1000, 1000, PART);
+    take_in(p);
+    limit_becomes(p, PART);
+    peer_data(p, 0, 1000 + PART, 1000 + PART, 1);
+    take_in(p);
+    assert_int_equal(held(p), 1);
+    limit_becomes(p, 0);
+    peer_data(p, 0, 0, 0, 1000);
+    peer_data(p, 0, 1000, 1000, PART);
+    take_in(p);
+    peer_expect_stream(p, 0, 1000 + PART + 1);
+    peer_free(p);
+}
+
+/* Bytes that the application has not read stay, whatever the limit: they were
+ * DATA_ACKed. What comes on top is left out, its acknowledgments count. */
+static void what_was_acknowledged_stays(void **state)
+{
+    struct peer *p = limited(0, 0);
+    (void)state;
+    assert_int_equal(written(p, 500), 500);
+    take_in(p);
+    peer_data(p, 0, 0, 0, EACH);
+    take_in(p);
+    limit_becomes(p, EACH + 500);
+    struct segment s = peer_segment(p, 0, EACH);
+    peer_map(p, &s, EACH, EACH, 1);
+    s.mptcp.dss.has_ack = true;
+    s.mptcp.dss.data_ack = p->our_idsn + 1 + 500;
+    peer_send(p, s, EACH, 1);
+    assert_int_equal(peer_expect(p, TCP_ACK)->ack, FLOW_ISS + 1 + EACH);
+    peer_expect_data_ack(p, EACH);
+    assert_int_equal(peer_counters(p)->RcvPruned, 1);
+    assert_int_equal(peer_info(p).bytes_acked, 500);
+    peer_expect_stream(p, 0, EACH);
+    peer_data(p, 0, EACH, EACH, 1);
+    peer_expect_stream(p, EACH, 1);
+    peer_free(p);
+}
+
+/* One that holds little is taken from even above the limit. */
+static void the_small_are_let_in(void **state)
+{
+    struct peer *p = limited(0, 0);
+    (void)state;
+    limit_becomes(p, 1);
+    peer_data(p, 0, 0, 0, 2 * HOLD_FLOOR);
+    take_in(p);
+    peer_data(p, 0, 2 * HOLD_FLOOR, 2 * HOLD_FLOOR, 1);
+    take_in(p);
+    peer_expect_data_ack(p, 2 * HOLD_FLOOR);
+    peer_expect_stream(p, 0, 2 * HOLD_FLOOR);
+    peer_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(below_the_floor_is_no_limit),
+        cmocka_unit_test(a_connection_keeps_to_its_limit),
+        cmocka_unit_test(a_writer_gets_as_much_as_is_free),
+        cmocka_unit_test(what_came_out_of_order_is_given_up),
+        cmocka_unit_test(what_a_subflow_holds_is_given_up),
+        cmocka_unit_test(what_was_acknowledged_stays),
+        cmocka_unit_test(the_small_are_let_in),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
