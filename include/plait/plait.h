@@ -155,12 +155,14 @@ struct plait_config {
     uint8_t stale_timeouts; /* consecutive RTOs after which a path is last resort */
     uint16_t mss_max;       /* 0: from the MTU */
     uint32_t rto_min_us, delack_us, time_wait_us;
-    uint32_t close_timeout_us;  /* after plait_conn_close, since anything last got through */
-    uint32_t break_timeout_us;  /* with no subflow left that bytes can come on, until one comes
+    uint32_t close_timeout_us; /* after plait_conn_close, since anything last got through */
+    uint32_t break_timeout_us; /* with no subflow left that bytes can come on, until one comes
                                 * or the connection is over (RFC 8684 3.3.3) */
-    uint32_t race_delay_us;     /* between the attempts of plait_connect_race (RFC 8305 5);
+    uint32_t race_delay_us;    /* between the attempts of plait_connect_race (RFC 8305 5);
                                    * at least 10 ms */
-    uint32_t keepalive_idle_us; /* 0: off */
+    /* A subflow that is silent for so long is probed, and again every so long
+     * (at most 75 s); nine probes without an answer end it (RFC 9293 3.8.4). 0: never. */
+    uint32_t keepalive_idle_us;
     /* A connection on which nothing has happened for so long, and nothing is due,
      * is kept in a quarter of the memory until something does: it costs about
      * 2 us to wake. 0: never. */

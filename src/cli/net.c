@@ -145,6 +145,12 @@ const struct option_row net_rows[] = {
     {0, "checksum", NULL, OPTION_FLAG, AT(checksum), "require DSS checksums", NULL, 0},
     {0, "break-timeout", "TIME", OPTION_DURATION, AT(break_timeout_us),
      "with no path left, wait so long for one (default 60s)", NULL, 0},
+    {0, "keepalive", "TIME", OPTION_DURATION, AT(keepalive_us),
+     "ask a peer that is silent for so long whether it is there;\nnine times no answer ends the "
+     "path (default: never)",
+     NULL, 0},
+    {0, "retries", "N", OPTION_COUNT, AT(retries),
+     "repeats of the same data, unanswered, that end a path\n(at most 255; default 15)", NULL, 0},
     {0, "fastopen", NULL, OPTION_FLAG, AT(fastopen),
      "TCP Fast Open: data on the SYN where the server gave a\ncookie before; give cookies and take "
      "such data",
@@ -312,6 +318,11 @@ static void take_engine(const struct net_options *o, struct plait_config *config
     if (o->break_timeout_us)
         config->break_timeout_us =
             o->break_timeout_us < UINT32_MAX ? (uint32_t)o->break_timeout_us : UINT32_MAX;
+    if (o->keepalive_us)
+        config->keepalive_idle_us =
+            o->keepalive_us < UINT32_MAX ? (uint32_t)o->keepalive_us : UINT32_MAX;
+    if (o->retries)
+        config->data_retries = o->retries < UINT8_MAX ? (uint8_t)o->retries : UINT8_MAX;
     if (o->addrs)
         config->addrs_accepted_max = (uint16_t)(o->addrs - 1);
     if (o->cc)

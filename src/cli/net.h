@@ -19,6 +19,8 @@ struct net_options {
     uint16_t server_id, servers;
     uint64_t break_timeout_us;                /* 0: the default */
     uint64_t memory_bytes, conn_memory_bytes; /* 0: no limit */
+    uint64_t keepalive_us;                    /* 0: off */
+    unsigned retries;                         /* 0: the default */
     bool checksum, tcp, fastopen, ipv4, ipv6, no_race, verbose;
 };
 

@@ -217,8 +217,15 @@ struct fallback {
     uint64_t fail_dsn;     /* nothing is trusted from here on */
     uint8_t fails_left;    /* MP_FAILs to be sent now */
     uint8_t fails_sent;
-    bool answered;   /* the peer sent MP_FAIL too */
-    uint64_t ask_us; /* when to ask again, or to take the answer as it is */
+    bool answered;    /* the peer sent MP_FAIL too */
+    uint64_t ask_us;  /* when to ask again, or to take the answer as it is */
+    bool run_known;   /* the peer's mappings, since it was asked for: ... */
+    uint32_t run_off; /* ... DSN - SSN of all of them, unless ... */
+    bool jumped;      /* ... it went back or forth among its bytes */
+
+    /* We fell back and it did not: it sends DATA_ACKs, and has to be told. */
+    uint8_t tells_sent;
+    uint64_t tell_us; /* not before then again */
 
     /* The peer asked. */
     bool deciding;          /* nothing new is bound until it is known how */
@@ -296,6 +303,7 @@ struct plait_conn {
     bool plain_out, plain_in; /* this direction is an infinite mapping: */
     struct linear out, in;
     bool in_assumed; /* the peer did not say where `in` begins */
+    bool in_acked;   /* nor that it fell back: DATA_ACKs all the same */
     struct fallback falling;
     uint64_t local_key, remote_key;
     uint32_t local_token, remote_token;
@@ -552,6 +560,8 @@ void fallback_ask(struct subflow *sf, uint64_t dsn, enum plait_reason why);
 void fallback_fail_in(struct subflow *sf, const struct segment *seg);
 void fallback_infinite_in(struct subflow *sf, const struct segment *seg, uint64_t dsn);
 void fallback_knock_in(struct subflow *sf);
+/* A DATA_ACK where both directions are plain. */
+void fallback_unheard(struct subflow *sf);
 /* A probe sent now is a knock. */
 bool fallback_knocks(const struct subflow *sf);
 void fallback_fin_in(struct subflow *sf);

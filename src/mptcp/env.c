@@ -31,6 +31,8 @@ static void env_tcp_config(struct mptcp_env *env)
     t->delack_us = c->delack_us;
     t->time_wait_us = c->time_wait_us;
     t->keepalive_idle_us = c->keepalive_idle_us;
+    if (c->keepalive_idle_us && c->keepalive_idle_us < t->keepalive_interval_us)
+        t->keepalive_interval_us = c->keepalive_idle_us;
     t->syn_retries = c->syn_retries;
     t->synack_retries = c->synack_retries;
     t->data_retries = c->data_retries;

@@ -225,6 +225,7 @@ void conn_fallback(struct subflow *sf, enum plait_reason why)
     if (!c->multipath)
         return;
     fall(sf, why);
+    c->in_assumed = true;
     fallback_in_on(sf);
     out_goes_on(sf);
     announce(sf, false);
@@ -271,6 +272,7 @@ void fallback_ask(struct subflow *sf, uint64_t dsn, enum plait_reason why)
     f->fails_left = why == PLAIT_WHY_CHECKSUM_FAILED ? 2 : 1;
     f->fails_sent = 0;
     f->ask_us = TIMER_NEVER;
+    f->run_known = f->jumped = false;
     receive_distrust(sf);
     conn_touch(c);
 }
@@ -279,7 +281,7 @@ static void ask_due(struct plait_conn *c)
 {
     struct fallback *f = &c->falling;
     f->ask_us = TIMER_NEVER;
-    if (f->answered && fallback_in_contiguous(f->sf)) {
+    if (f->answered && !f->jumped && fallback_in_contiguous(f->sf)) {
         fall(f->sf, f->why);
         c->in_assumed = true;
         fallback_in_on(f->sf);
@@ -351,12 +353,23 @@ void fallback_data_in(struct subflow *sf)
         answer_wait(sf);
 }
 
-/* It says another thing than what we took for granted. */
+/* What we took for granted is said, or another thing. */
 static void infinite_check(struct subflow *sf, const struct linear *m)
 {
     struct plait_conn *c = sf->conn;
     if (c->in_assumed && (uint32_t)m->dsn - m->ssn != (uint32_t)c->in.dsn - c->in.ssn)
         subflow_broken(sf, conn_recv_next(c), PLAIT_WHY_BAD_MAPPING);
+    c->in_assumed = c->in_acked = false;
+}
+
+/* A peer that goes back among its bytes while it is asked sends no infinite
+ * mapping of all that it sent: nothing can be taken for granted. */
+static void run_seen(struct fallback *f, const struct mptcp_dss *d)
+{
+    uint32_t off = (uint32_t)d->dsn - d->ssn;
+    f->jumped |= f->run_known && off != f->run_off;
+    f->run_known = true;
+    f->run_off = off;
 }
 
 void fallback_distrusted(struct subflow *sf, const struct segment *seg)
@@ -365,6 +378,7 @@ void fallback_distrusted(struct subflow *sf, const struct segment *seg)
     uint32_t off = tcp_ssn_in(&sf->tcp, seg->seq) - d->ssn, len = d->data_len - d->data_fin;
     if (!seg->payload_len)
         return;
+    run_seen(&sf->conn->falling, d);
     bool aligned = off == 0 || off + seg->payload_len == len; /* cut or joined since */
     bool touches = seq_lt(off, seg->payload_len) && seq_gt(off + seg->payload_len, 0);
     if (!aligned && !(touches && seg->payload_len == len))
@@ -442,6 +456,27 @@ void fallback_fin_in(struct subflow *sf)
         receive_data_fin(c, c->rcv_nxt);
     else if (!c->fin_received) /* what came before it has no place */
         conn_fail(c, PLAIT_E_PROTOCOL, c->fallback_why);
+}
+
+/* A peer that still sends DATA_ACKs will send again what is not DATA_ACKed, and
+ * its bytes would then be taken twice. MP_FAIL makes it follow; until it does,
+ * it gets its DATA_ACKs. */
+void fallback_unheard(struct subflow *sf)
+{
+    struct plait_conn *c = sf->conn;
+    struct fallback *f = &c->falling;
+    uint64_t now_us = c->env->now_us;
+    if (!c->in_assumed)
+        return;
+    c->in_acked = true;
+    if (f->peer_failed || f->tells_sent >= ASKS_MAX || now_us < f->tell_us)
+        return;
+    f->sf = sf;
+    f->fail_dsn = conn_recv_next(c);
+    f->fails_left = 1;
+    f->tells_sent++;
+    f->tell_us = now_us + sf->tcp.rtt.rto_us;
+    sf->quiet = false;
 }
 
 /* ---- being asked ------------------------------------------------------------------ */

@@ -100,6 +100,8 @@ static void dss_in(struct subflow *sf, const struct segment *seg, uint64_t now_u
         conn_confirm(c, now_us);
     if (d->has_ack && !c->plain_out)
         dss_ack_in(sf, seg);
+    else if (d->has_ack && c->plain_in && !(d->has_map && d->data_len == 0))
+        fallback_unheard(sf);
     if (seg->mptcp.present & MPO_FAIL)
         fallback_fail_in(sf, seg);
     if (d->has_map)

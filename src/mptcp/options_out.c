@@ -33,11 +33,16 @@ static uint8_t dss_len(const struct plait_conn *c, bool map)
     return (uint8_t)((len + 3) & ~3u);
 }
 
+/* Before the third ACK a server of version 1 cannot know what to acknowledge. */
+static bool has_data_ack(const struct plait_conn *c)
+{
+    return c->key_known && (!c->plain_in || c->in_acked);
+}
+
 static void dss_ack_out(const struct plait_conn *c, struct mptcp_options *o)
 {
     o->present |= MPO_DSS;
-    /* Before the third ACK a server of version 1 cannot know what to acknowledge. */
-    o->dss = (struct mptcp_dss){.has_ack = !c->plain_in && c->key_known,
+    o->dss = (struct mptcp_dss){.has_ack = has_data_ack(c),
                                 .ack64 = ack_is_64(c),
                                 .data_ack = c->rcv_nxt};
 }
@@ -101,7 +106,7 @@ static void ack_out(const struct subflow *sf, unsigned room, struct mptcp_option
     if (fallback_options_out(sf, false, room, o))
         return;
     handshake_out(sf, TCP_PLAN_ACK, NULL, o);
-    if (o->present || !c->key_known || (c->plain_in && c->plain_out))
+    if (o->present || !c->key_known || (c->plain_out && !has_data_ack(c)))
         return;
     if (sf->joined && c->multipath)
         announce_out(sf, o);
@@ -110,7 +115,7 @@ static void ack_out(const struct subflow *sf, unsigned room, struct mptcp_option
     unsigned used = mptcp_options_len(o);
     if (sf->fin_pending && used + dss_len(c, true) <= room)
         dss_fin_out(c, o);
-    else if (!c->plain_in && used + dss_len(c, false) <= room)
+    else if (has_data_ack(c) && used + dss_len(c, false) <= room)
         dss_ack_out(c, o);
 }
 
@@ -137,7 +142,7 @@ uint8_t conn_data_option_len(const struct subflow *sf)
 {
     const struct plait_conn *c = sf->conn;
     if (c->plain_out && !c->falling.announce)
-        return c->plain_in ? 0 : dss_len(c, false);
+        return has_data_ack(c) ? dss_len(c, false) : 0;
     uint8_t len = dss_len(c, true);
     bool keys = c->client && c->version >= 1 && !c->confirmed && sf == c->initial;
     return keys && len < MPC_DATA_LEN ? MPC_DATA_LEN : len;
@@ -156,7 +161,7 @@ static void probe_out(const struct subflow *sf, struct mptcp_options *o)
     if (fallback_options_out(sf, true, ack_room(sf), o))
         return;
     handshake_out(sf, TCP_PLAN_ACK, NULL, o); /* the keys again: they may have been lost */
-    if (!o->present && !c->plain_in && c->key_known)
+    if (!o->present && has_data_ack(c))
         dss_ack_out(c, o);
 }
 
@@ -193,7 +198,7 @@ static void data_out(const struct subflow *sf, const struct tcp_plan *plan, stru
     if (c->plain_out) {
         if (c->falling.announce && seq_geq(tcp_ssn_out(&sf->tcp, plan->record->seq), c->out.ssn))
             fallback_infinite_out(c, o);
-        else if (!c->plain_in && c->key_known)
+        else if (has_data_ack(c))
             dss_ack_out(c, o);
         return;
     }
@@ -221,7 +226,7 @@ void conn_options_out(const struct subflow *sf, const struct tcp_plan *plan,
         data_out(sf, plan, o);
         return;
     case TCP_PLAN_FIN:
-        if (!c->plain_in && c->key_known)
+        if (has_data_ack(c))
             dss_ack_out(c, o);
         return;
     case TCP_PLAN_PROBE:

@@ -247,6 +247,7 @@ static bool held_verified(struct subflow *sf, const struct rx_mapping *m, uint32
         return true;
     }
     c->env->counters.DataCsumErr++;
+    mapped(sf, m->dsn); /* there the peer is in its run, which need not be where ours ends */
     fallback_ask(sf, m->dsn, PLAIT_WHY_CHECKSUM_FAILED);
     return false;
 }

@@ -51,7 +51,7 @@ struct tcp_config {
     uint32_t time_wait_us;          /* 60 s */
     uint32_t fin_wait_2_us;         /* 60 s: orphan waits for the peer's FIN; 0: for ever */
     uint32_t keepalive_idle_us;     /* 0: off */
-    uint32_t keepalive_interval_us; /* 75 s */
+    uint32_t keepalive_interval_us; /* 75 s; idle time if that is less */
     uint8_t keepalive_probes;       /* 9 */
     uint8_t syn_retries;            /* 6 */
     uint8_t synack_retries;         /* 5: a half-open connection lasts a minute */

@@ -43,6 +43,8 @@ ANYWHERE = (
     ("listen --memory much 4711", USAGE, r"much.*from 1MiB on"),
     ("perf server --conn-memory 32767", USAGE, r"32767.*from 32KiB on"),
     ("connect --break-timeout soon 127.0.0.1 80", USAGE, r"soon"),
+    ("connect --keepalive often 127.0.0.1 80", USAGE, r"often"),
+    ("connect --retries 0 127.0.0.1 80", USAGE, r"retries"),
     ("connect --no-race=yes 127.0.0.1 80", USAGE, r"--no-race"),
     ("connect --mptcp-version 2 127.0.0.1 80", USAGE, r"auto, 1 or 0"),
     ("connect --scheduler nosuch 127.0.0.1 80", (USAGE, ADDRESS), r"nosuch"),

@@ -31,7 +31,7 @@ PAIRS = (("kernel", "kernel"), ("plait", "kernel"), ("kernel", "plait"))
 CELL_S = 20
 SIZE = 300_000
 
-# So that a dead path is found dead within a cell's time, by the kernel as well:
+# So that a dead path is found dead within a cell's time, by either:
 # four retransmissions instead of fifteen, and no memory of paths that swallow SYNs.
 # A connection without any subflow is given up after CLOSE_S at both.
 CLOSE_S = 5
@@ -94,9 +94,11 @@ class End:
         if kind == "plait":
             words = [where.plait, *(["listen", port] if role == "server"
                                     else ["connect", host, port]), "--json", "--recv", self.got]
-            words += ["--break-timeout", f"{CLOSE_S}s"]
+            words += ["--break-timeout", f"{CLOSE_S}s", "--retries", "4", "--keepalive", "1s"]
             words += ["--checksum"] if cell.checksum else []
-            words += ["--send", file] if self.sends else ["--send", "/dev/null"]
+            # No half-close at once by a reader: with one, Linux opens no subflows.
+            words += ["--send", file if self.sends else "/dev/null"]
+            words += [] if self.sends else ["--keep-open"]
         else:
             words = [HERE / "peer.py", "listen" if role == "server" else "connect", host, port]
             words += ["--send", file] if self.sends else []

@@ -381,6 +381,32 @@ static void first_bytes_and_acks_without_options_mean_plain_tcp(void **state)
     peer_free(p);
 }
 
+/* Only its data lost their options: it has heard of us and keeps to MPTCP, so
+ * it would send again what has no DATA_ACK. It gets them, and is told. */
+static void a_peer_that_did_not_fall_back_is_told_and_acknowledged(void **state)
+{
+    struct peer *p = peer_unconfirmed();
+    (void)state;
+    send_plain(p, 0, 0, 0, 100);
+    expect_fallback(p, PLAIT_WHY_FIRST_DATA_PLAIN);
+    peer_settle(p);
+    assert_false(p->t->seg.mptcp.present); /* it may have fallen back */
+    peer_data_ack(p, 0, 100, 0);
+    assert_int_equal(peer_expect(p, TCP_ACK)->mptcp.present, MPO_FAIL);
+    assert_int_equal(p->t->seg.mptcp.fail_dsn, p->idsn + 101);
+    send_plain(p, 0, 100, 100, 100);
+    peer_settle(p);
+    peer_expect_data_ack(p, 200);
+    peer_expect_stream(p, 0, 200);
+    struct segment s = peer_segment(p, 0, 200); /* now it follows */
+    map_infinite(p, &s, 0, 0);
+    peer_send(p, s, 200, 100);
+    peer_settle(p);
+    assert_false(p->t->seg.mptcp.present);
+    peer_expect_stream(p, 200, 100);
+    peer_free(p);
+}
+
 /* With a second subflow nobody can say what the bytes are. */
 static void first_bytes_without_options_beside_another_subflow(void **state)
 {
@@ -492,6 +518,7 @@ int main(void)
         cmocka_unit_test(a_first_data_ack_of_something_else_means_plain_tcp),
         cmocka_unit_test(a_data_ack_before_anything_was_sent_means_nothing),
         cmocka_unit_test(first_bytes_and_acks_without_options_mean_plain_tcp),
+        cmocka_unit_test(a_peer_that_did_not_fall_back_is_told_and_acknowledged),
         cmocka_unit_test(first_bytes_without_options_beside_another_subflow),
         cmocka_unit_test(first_bytes_beside_other_keys_mean_plain_tcp),
         cmocka_unit_test(a_fin_before_the_fallback_ends_the_stream),
