@@ -121,7 +121,7 @@ void closing_subflow_fin_acked(struct subflow *sf)
 /* Our end of the stream, once everything before it is bound. */
 static void fin_step(struct plait_conn *c, uint64_t now_us)
 {
-    if (!c->fin_queued || c->fin_sent || c->snd_nxt != c->snd_end || c->falling.deciding)
+    if (!c->fin_queued || c->fin_sent || c->snd_nxt != c->snd_end || c->awake->falling.deciding)
         return;
     if (c->plain_out) {
         if (c->plain)

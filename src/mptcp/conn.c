@@ -90,7 +90,6 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->fallback_why = setup->multipath ? PLAIT_WHY_NONE : PLAIT_WHY_DISABLED;
     c->data_rto_us = c->give_up_us = c->fins_at_us = c->linger_end_us = TIMER_NEVER;
     c->pm_wake_us = c->pace_us = TIMER_NEVER;
-    fallback_forget(c);
     if (c->sched->init)
         c->sched->init(c->awake->plugins.sched_state);
     if (c->pm->init)
@@ -124,45 +123,35 @@ bool subflow_alone(const struct subflow *sf)
     return true;
 }
 
-void conn_free_arrays(struct plait_conn *c)
+static void arrays_free(struct mem *m, struct conn_arrays *a)
 {
-    struct mem *m = &c->env->mem;
-    mem_free(m, c->cc_views, c->cc_capacity * sizeof *c->cc_views);
-    mem_free(m, c->cc_groups, c->cc_capacity * sizeof *c->cc_groups);
-    mem_free(m, c->paths, c->cc_capacity * sizeof *c->paths);
-    mem_free(m, c->path_subflows, c->cc_capacity * sizeof *c->path_subflows);
-    c->cc_views = NULL;
-    c->cc_groups = NULL;
-    c->paths = NULL;
-    c->path_subflows = NULL;
-    c->cc_capacity = 0;
+    mem_free(m, a->views, a->capacity * sizeof *a->views);
+    mem_free(m, a->groups, a->capacity * sizeof *a->groups);
+    mem_free(m, a->paths, a->capacity * sizeof *a->paths);
+    mem_free(m, a->subflows, a->capacity * sizeof *a->subflows);
+    *a = (struct conn_arrays){0};
 }
 
-static bool arrays_grow(struct plait_conn *c)
+static bool arrays_grow(struct mem *m, struct conn_arrays *a)
 {
-    struct plait_conn grown = {.env = c->env, .cc_capacity = c->cc_capacity * 2 + 2};
-    struct mem *m = &c->env->mem;
-    grown.cc_views = mem_alloc(m, grown.cc_capacity * sizeof *c->cc_views);
-    grown.cc_groups = mem_alloc(m, grown.cc_capacity * sizeof *c->cc_groups);
-    grown.paths = mem_alloc(m, grown.cc_capacity * sizeof *c->paths);
-    grown.path_subflows = mem_alloc(m, grown.cc_capacity * sizeof *c->path_subflows);
-    if (!grown.cc_views || !grown.cc_groups || !grown.paths || !grown.path_subflows) {
-        conn_free_arrays(&grown);
+    struct conn_arrays grown = {.capacity = a->capacity * 2 + 2};
+    grown.views = mem_alloc(m, grown.capacity * sizeof *a->views);
+    grown.groups = mem_alloc(m, grown.capacity * sizeof *a->groups);
+    grown.paths = mem_alloc(m, grown.capacity * sizeof *a->paths);
+    grown.subflows = mem_alloc(m, grown.capacity * sizeof *a->subflows);
+    if (!grown.views || !grown.groups || !grown.paths || !grown.subflows) {
+        arrays_free(m, &grown);
         return false;
     }
-    conn_free_arrays(c);
-    c->cc_views = grown.cc_views;
-    c->cc_groups = grown.cc_groups;
-    c->paths = grown.paths;
-    c->path_subflows = grown.path_subflows;
-    c->cc_capacity = grown.cc_capacity;
+    arrays_free(m, a);
+    *a = grown;
     return true;
 }
 
 bool conn_reserve_arrays(struct plait_conn *c)
 {
-    while (c->subflow_count > c->cc_capacity)
-        if (!arrays_grow(c))
+    while (c->subflow_count > c->awake->arrays.capacity)
+        if (!arrays_grow(&c->env->mem, &c->awake->arrays))
             return false;
     return true;
 }
@@ -170,13 +159,19 @@ bool conn_reserve_arrays(struct plait_conn *c)
 bool conn_new_awake(struct plait_conn *c)
 {
     c->awake = mem_alloc(&c->env->mem, sizeof *c->awake);
-    if (c->awake)
-        holding_init(&c->awake->holding, c);
-    return c->awake != NULL;
+    if (!c->awake)
+        return false;
+    holding_init(&c->awake->holding, c);
+    fallback_forget(c);
+    return true;
 }
 
 void conn_free_awake(struct plait_conn *c)
 {
+    if (!c->awake)
+        return;
+    holding_end(c);
+    arrays_free(&c->env->mem, &c->awake->arrays);
     mem_free(&c->env->mem, c->awake, sizeof *c->awake);
     c->awake = NULL;
 }
@@ -188,8 +183,9 @@ bool conn_regroup(struct plait_conn *c)
         return false;
     unsigned i = 0;
     list_each(sf, &c->subflows, struct subflow, link) {
-        c->cc_groups[i] = (struct plait_cc_group){c->cc_views, c->subflow_count, i};
-        tcp_set_group(&sf->tcp, &c->cc_views[i], &c->cc_groups[i]);
+        c->awake->arrays.groups[i] =
+            (struct plait_cc_group){c->awake->arrays.views, c->subflow_count, i};
+        tcp_set_group(&sf->tcp, &c->awake->arrays.views[i], &c->awake->arrays.groups[i]);
         i++;
     }
     return true;
@@ -371,7 +367,7 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
         c->plain = NULL;
     if (c->fastclose_on == sf)
         c->fastclose_on = NULL;
-    if (c->falling.sf == sf)
+    if (c->awake->falling.sf == sf)
         fallback_forget(c);
     tcp_set_group(&sf->tcp, NULL, NULL);
     subflow_release(sf);
@@ -424,7 +420,6 @@ void conn_free(struct plait_conn *c)
 {
     struct mptcp_env *env = c->env;
     conn_uncount(c);
-    holding_end(c);
     destinations_gone(c);
     fastopen_done(c);
     asleep_free(c);
@@ -441,7 +436,6 @@ void conn_free(struct plait_conn *c)
     if (c->token_listed)
         hash_remove(&env->tokens, &c->token_node);
     mem_free(&env->mem, c->history, SUBFLOWS_HISTORY_MAX * sizeof *c->history);
-    conn_free_arrays(c);
     conn_free_awake(c);
     timers_forget(&env->timers, &c->timer);
     list_remove(&c->link);
@@ -507,7 +501,8 @@ void conn_finish(struct plait_conn *c, uint64_t now_us)
         return;
     }
     holding_update(c);
-    timers_set(&c->env->timers, &c->timer, sleep_step(c, conn_deadline(c), now_us));
+    if (c->awake)
+        timers_set(&c->env->timers, &c->timer, sleep_step(c, conn_deadline(c), now_us));
     unsigned poll = conn_poll(c);
     c->poll_shown &= poll; /* what went away is news when it comes back */
     if (poll != c->poll_shown)

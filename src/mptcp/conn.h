@@ -249,9 +249,20 @@ struct conn_plugins {
     uint64_t sched_state[PLAIT_PLUGIN_STATE_MAX / 8];
 };
 
+/* What plug-ins see of the subflows: room for `capacity` of them. */
+struct conn_arrays {
+    struct plait_cc_view *views;
+    struct plait_cc_group *groups;
+    struct plait_sched_path *paths; /* those that are usable, and */
+    struct subflow **subflows;      /* which these are */
+    unsigned capacity;
+};
+
 /* What only a connection that is awake has. */
 struct conn_awake {
-    struct holding holding; /* pressure.c: asleep it holds nothing */
+    struct holding holding;  /* pressure.c: asleep it holds nothing */
+    struct fallback falling; /* fallback.c: asleep it is not */
+    struct conn_arrays arrays;
     struct conn_plugins plugins;
 };
 
@@ -268,21 +279,20 @@ struct plait_conn {
     enum conn_state state;
     int error;             /* enum plait_error */
     bool client, detached; /* detached: the application gave the handle up */
+    bool half_open;        /* stack/listen.c: only its SYN has come; counted in env */
     void *user;
 
     /* stack/listen.c */
     struct plait_listener *listener; /* not accepted yet */
     struct list accept_link;
-    bool half_open; /* only its SYN has come; counted in env */
 
     struct list subflows; /* struct subflow */
-    unsigned subflow_count, subflow_total;
+    unsigned subflow_count, subflow_total, history_count;
     uint32_t next_subflow_id;
     struct subflow *initial;             /* NULL once gone */
     struct subflow *plain;               /* plain TCP: the one that carries it; NULL once gone */
     struct plait_endpoint local, remote; /* of the first subflow */
     struct plait_subflow_info *history;  /* SUBFLOWS_HISTORY_MAX, on demand */
-    unsigned history_count;
 
     struct race *race; /* race.c: first subflows that are being tried; NULL: one, or decided */
 
@@ -296,15 +306,14 @@ struct plait_conn {
     bool keys_again;           /* client: the third ACK with both keys is due */
     bool counted;              /* in MPCurrEstab */
     uint8_t version;           /* 0 or 1: offered; a server's is that of the SYN it answers */
+    bool plain_out, plain_in;  /* this direction is an infinite mapping: `out`, `in` */
+    bool in_assumed;           /* the peer did not say where `in` begins, */
+    bool in_acked;             /* nor that it fell back: DATA_ACKs all the same */
     enum plait_version version_choice; /* what may be offered or answered */
     enum plait_reason destination_why; /* client: what was known of the destination decided */
-    uint64_t opened_us;                /* client: when its first SYN was due */
     enum plait_reason fallback_why;
-    bool plain_out, plain_in; /* this direction is an infinite mapping: */
+    uint64_t opened_us; /* client: when its first SYN was due */
     struct linear out, in;
-    bool in_assumed; /* the peer did not say where `in` begins */
-    bool in_acked;   /* nor that it fell back: DATA_ACKs all the same */
-    struct fallback falling;
     uint64_t local_key, remote_key;
     uint32_t local_token, remote_token;
     uint64_t local_idsn, remote_idsn;
@@ -317,44 +326,44 @@ struct plait_conn {
     uint32_t fastopen_out, fastopen_in; /* bytes that went with a SYN, outside the DSNs */
 
     /* send.c */
+    uint32_t send_buffer;               /* bytes, autotuned */
     struct list send_queue;             /* struct send_chunk, from snd_una on */
     uint64_t snd_una, snd_nxt, snd_end; /* DATA_ACKed; next to bind; written */
     uint64_t snd_edge;                  /* highest DATA_ACK + window */
-    uint32_t send_buffer;               /* bytes, autotuned */
     uint64_t rate_dsn, rate_us;         /* where and when the rate was last looked at */
-    bool dsn64;                         /* DSNs of 8 bytes: by configuration, or for the rate */
     struct list reinject;               /* struct dsn_range */
     uint64_t data_asked_us; /* when a probe first asked for the DATA_ACK that is missing */
-    uint8_t data_asks;      /* so many have since snd_una moved */
-    bool branched;          /* a subflow was established besides the first */
-    bool in_vain;           /* a subflow failed with bytes under way; none got through since */
     uint64_t bytes_reinjected;
-    bool nagle, write_blocked;
-    bool fin_queued, fin_bound, fin_sent, fin_acked; /* DATA_FIN takes snd_end */
     uint64_t data_rto_us; /* DATA_ACK overdue though every subflow was acknowledged */
     uint8_t data_rto_count;
+    uint8_t data_asks; /* so many probes have asked since snd_una moved */
+    bool branched;     /* a subflow was established besides the first */
+    bool in_vain;      /* a subflow failed with bytes under way; none got through since */
+    bool dsn64;        /* DSNs of 8 bytes: by configuration, or for the rate */
+    bool nagle, write_blocked;
+    bool fin_queued, fin_bound, fin_sent, fin_acked; /* DATA_FIN takes snd_end */
 
     /* receive.c, window.c */
     struct list recv_queue; /* struct recv_piece, in order, unread */
     struct list ooo_queue;  /* struct recv_piece, beyond rcv_nxt */
     uint64_t recv_bytes, ooo_bytes;
     unsigned ooo_count;         /* pieces in ooo_queue */
+    uint32_t recv_buffer;       /* bytes, autotuned */
     uint64_t rcv_nxt, rcv_read; /* next expected; next the application reads */
     uint64_t rcv_edge;          /* right edge advertised */
-    uint32_t recv_buffer;       /* bytes, autotuned */
     uint64_t tune_start_us, tune_read;
-    bool fin_received, fin_known;
     uint64_t fin_dsn;          /* the peer's DATA_FIN */
-    bool peer_dsn64;           /* the peer uses 64-bit DSNs: answer likewise */
     struct subflow *last_recv; /* brought data last: window updates go there */
+    bool fin_received, fin_known;
+    bool peer_dsn64; /* the peer uses 64-bit DSNs: answer likewise */
 
     /* announce.c, addresses.c, paths.c */
+    bool peer_initial_removed;          /* its first address was withdrawn */
+    bool opens;                         /* this end may open subflows */
     struct announcement *announcements; /* grown on demand */
     unsigned announcement_count, announcement_capacity;
     struct remote_addr *remotes; /* at most addrs_accepted_max, grown on demand */
     unsigned remote_count, remote_capacity;
-    bool peer_initial_removed; /* its first address was withdrawn */
-    bool opens;                /* this end may open subflows */
     const struct plait_pm *pm;
     uint64_t pm_wake_us;
     struct conn_awake *awake; /* NULL while it sleeps */
@@ -362,11 +371,6 @@ struct plait_conn {
     /* output.c */
     const struct plait_sched *sched;
     const struct plait_cc *cc;
-    struct plait_cc_view *cc_views; /* one a subflow */
-    struct plait_cc_group *cc_groups;
-    struct plait_sched_path *paths; /* room for one a subflow: the scheduler's view */
-    struct subflow **path_subflows;
-    unsigned cc_capacity;
     uint64_t pace_us; /* when a path's pacing gate opens for waiting data */
 
     /* closing.c */
@@ -375,6 +379,7 @@ struct plait_conn {
     bool rd_shut;   /* SHUT_RD */
     bool passive;   /* the peer ended its stream before we ended ours */
     bool linger, lingering;
+    uint8_t fastclose_sent; /* fastclose.c: times */
     uint32_t linger_us, break_timeout_us;
     uint64_t linger_end_us; /* of the wait in conn_close; TIMER_NEVER: it is over */
     uint64_t fins_at_us;    /* closing passively: FINs go out now at the latest */
@@ -383,7 +388,6 @@ struct plait_conn {
     /* fastclose.c */
     struct subflow *fastclose_on; /* carries MP_FASTCLOSE on ACKs (option A); NULL: none */
     uint64_t fastclose_us;        /* when next */
-    uint8_t fastclose_sent;       /* times */
 
     /* sleep.c */
     struct asleep *asleep; /* stands for the subflows; NULL: it is awake */
@@ -422,11 +426,10 @@ void conn_touch(struct plait_conn *c);
 void conn_finish(struct plait_conn *c, uint64_t now_us);
 /* Free at once, whatever it is doing (the stack is being freed). */
 void conn_free(struct plait_conn *c);
-/* What a connection needs only while it is awake: room in the arrays that
- * plug-ins see for as many subflows as there are, and their state. */
-bool conn_reserve_arrays(struct plait_conn *c);
-void conn_free_arrays(struct plait_conn *c);
+/* What a connection has only while it is awake; and in it room in the arrays that
+ * plug-ins see for as many subflows as there are. */
 bool conn_new_awake(struct plait_conn *c);
+bool conn_reserve_arrays(struct plait_conn *c);
 void conn_free_awake(struct plait_conn *c);
 /* Mark readable, writable: the stack will give the connection out. */
 void conn_notify(struct plait_conn *c);
@@ -536,7 +539,7 @@ void conn_confirm(struct plait_conn *c, uint64_t now_us);
  * it has said where its bytes belong nothing is placed. */
 static inline bool fallback_asking(const struct subflow *sf)
 {
-    return sf->conn->falling.why && sf->conn->falling.sf == sf;
+    return sf->conn->awake->falling.why && sf->conn->awake->falling.sf == sf;
 }
 /* All that is outstanding on the way out, or in, is one run on this subflow,
  * and was never sent on it before: an infinite mapping can say where it

@@ -89,6 +89,7 @@ void env_free(struct mptcp_env *env)
     chunk_cache_trim(&env->chunks);
     mem_free(&env->mem, env->ports, env->port_capacity * sizeof *env->ports);
     mem_free(&env->mem, env->locals, env->local_capacity * sizeof *env->locals);
+    asleep_forget_like(env);
     hash_free(&env->flows);
     hash_free(&env->tokens);
     hash_free(&env->asleep);

@@ -47,6 +47,7 @@ struct mptcp_env {
     struct hash_table tokens; /* struct plait_conn by local token */
     struct destinations destinations;
     struct pressure pressure;
+    struct subflow *sleep_like; /* sleep.c */
     struct plait_counters counters;
     uint64_t now_us; /* of the present entry */
     csum_fn *csum;   /* the fastest that this processor has */

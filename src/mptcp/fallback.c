@@ -157,9 +157,9 @@ static void in_begin(struct subflow *sf, struct linear m)
     c->plain_in = true;
     c->in = m;
     c->rcv_edge = dsn_max(c->rcv_edge, linear_dsn(&c->in, c->rcv_nxt, edge));
-    c->falling.why = PLAIT_WHY_NONE;
-    c->falling.fails_left = 0;
-    c->falling.ask_us = TIMER_NEVER;
+    c->awake->falling.why = PLAIT_WHY_NONE;
+    c->awake->falling.fails_left = 0;
+    c->awake->falling.ask_us = TIMER_NEVER;
     sf->unmapped_us = TIMER_NEVER;
     if (!c->fin_received)
         c->fin_known = false;
@@ -180,8 +180,8 @@ static void out_begin(struct subflow *sf, struct linear m)
     struct plait_conn *c = sf->conn;
     c->plain_out = true;
     c->out = m;
-    c->falling.deciding = false;
-    c->falling.decide_us = TIMER_NEVER;
+    c->awake->falling.deciding = false;
+    c->awake->falling.decide_us = TIMER_NEVER;
     if (!c->fin_acked)
         c->fin_sent = c->fin_bound = false;
     sf->fin_pending = false;
@@ -204,7 +204,7 @@ static void out_goes_on(struct subflow *sf)
 static void announce(struct subflow *sf, bool knock)
 {
     struct plait_conn *c = sf->conn;
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     if (!c->key_known || !tcp_can_send(&sf->tcp))
         return;
     f->sf = sf;
@@ -248,8 +248,8 @@ uint64_t fallback_acked(struct subflow *sf)
     uint64_t dsn = linear_dsn(&c->out, c->snd_una, ssn);
     dsn = dsn_min(dsn, c->snd_nxt); /* the FIN is not data */
     conn_acked(c, dsn);
-    if (c->falling.announce && seq_gt(ssn, c->falling.announce_ssn))
-        c->falling.announce = false;
+    if (c->awake->falling.announce && seq_gt(ssn, c->awake->falling.announce_ssn))
+        c->awake->falling.announce = false;
     return dsn;
 }
 
@@ -258,7 +258,7 @@ uint64_t fallback_acked(struct subflow *sf)
 void fallback_ask(struct subflow *sf, uint64_t dsn, enum plait_reason why)
 {
     struct plait_conn *c = sf->conn;
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     if (f->why || c->plain_in)
         return;
     if (!subflow_alone(sf)) {
@@ -279,7 +279,7 @@ void fallback_ask(struct subflow *sf, uint64_t dsn, enum plait_reason why)
 
 static void ask_due(struct plait_conn *c)
 {
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     f->ask_us = TIMER_NEVER;
     if (f->answered && !f->jumped && fallback_in_contiguous(f->sf)) {
         fall(f->sf, f->why);
@@ -301,7 +301,7 @@ static void out_again(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     c->snd_nxt = c->snd_una;
-    c->falling.again = true;
+    c->awake->falling.again = true;
     sf->sent_any = false;
     out_begin(sf, (struct linear){c->snd_una, tcp_next_ssn(&sf->tcp)});
     announce(sf, true);
@@ -317,7 +317,7 @@ static void out_run(struct subflow *sf, bool knock)
 static void decide(struct subflow *sf, bool last)
 {
     struct plait_conn *c = sf->conn;
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     bool again = f->peer_holds > 1 && c->snd_una == f->peer_fail_dsn;
     if (again || !fallback_out_contiguous(sf)) {
         out_again(sf);
@@ -344,12 +344,12 @@ static void follow(struct subflow *sf, bool knock)
 /* What a peer sends again comes behind what is under way. */
 static void answer_wait(struct subflow *sf)
 {
-    sf->conn->falling.ask_us = sf->conn->env->now_us + 4 * (uint64_t)sf->tcp.rtt.rto_us;
+    sf->conn->awake->falling.ask_us = sf->conn->env->now_us + 4 * (uint64_t)sf->tcp.rtt.rto_us;
 }
 
 void fallback_data_in(struct subflow *sf)
 {
-    if (sf->conn->falling.answered && fallback_asking(sf))
+    if (sf->conn->awake->falling.answered && fallback_asking(sf))
         answer_wait(sf);
 }
 
@@ -378,7 +378,7 @@ void fallback_distrusted(struct subflow *sf, const struct segment *seg)
     uint32_t off = tcp_ssn_in(&sf->tcp, seg->seq) - d->ssn, len = d->data_len - d->data_fin;
     if (!seg->payload_len)
         return;
-    run_seen(&sf->conn->falling, d);
+    run_seen(&sf->conn->awake->falling, d);
     bool aligned = off == 0 || off + seg->payload_len == len; /* cut or joined since */
     bool touches = seq_lt(off, seg->payload_len) && seq_gt(off + seg->payload_len, 0);
     if (!aligned && !(touches && seg->payload_len == len))
@@ -401,7 +401,7 @@ static bool in_again(const struct subflow *sf, const struct segment *seg, uint64
 void fallback_infinite_in(struct subflow *sf, const struct segment *seg, uint64_t dsn)
 {
     struct plait_conn *c = sf->conn;
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     const struct linear m = {dsn, seg->mptcp.dss.ssn};
     uint32_t wanted = receive_wanted(sf);
     uint64_t next = conn_recv_next(c), here = linear_dsn(&m, next, wanted);
@@ -434,7 +434,7 @@ void fallback_infinite_in(struct subflow *sf, const struct segment *seg, uint64_
 void fallback_knock_in(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     bool asked = fallback_asking(sf) && f->why != PLAIT_WHY_CHECKSUM_FAILED;
     bool waits = sf->held_bytes && list_empty(&sf->mappings) && f->why == PLAIT_WHY_NONE;
     bool fallen = c->plain_out && f->why == PLAIT_WHY_NONE;
@@ -464,7 +464,7 @@ void fallback_fin_in(struct subflow *sf)
 void fallback_unheard(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     uint64_t now_us = c->env->now_us;
     if (!c->in_assumed)
         return;
@@ -486,7 +486,7 @@ void fallback_unheard(struct subflow *sf)
 static void fail_first(struct subflow *sf, uint64_t dsn)
 {
     struct plait_conn *c = sf->conn;
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     fall(sf, f->why ? f->why : PLAIT_WHY_MP_FAIL);
     f->sf = sf;
     f->peer_failed = true;
@@ -504,7 +504,7 @@ static void fail_first(struct subflow *sf, uint64_t dsn)
 void fallback_fail_in(struct subflow *sf, const struct segment *seg)
 {
     struct plait_conn *c = sf->conn;
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     const struct mptcp_dss *d = &seg->mptcp.dss;
     uint64_t dsn = seg->mptcp.fail_dsn;
     c->env->counters.MPFailRx++;
@@ -550,7 +550,7 @@ void fallback_infinite_out(const struct plait_conn *c, struct mptcp_options *o)
 
 bool fallback_knocks(const struct subflow *sf)
 {
-    const struct fallback *f = &sf->conn->falling;
+    const struct fallback *f = &sf->conn->awake->falling;
     return f->sf == sf && f->announce && f->mark;
 }
 
@@ -558,7 +558,7 @@ bool fallback_options_out(const struct subflow *sf, bool knock, unsigned room,
                           struct mptcp_options *o)
 {
     const struct plait_conn *c = sf->conn;
-    const struct fallback *f = &c->falling;
+    const struct fallback *f = &c->awake->falling;
     if (f->sf != sf)
         return false;
     bool again = f->why == PLAIT_WHY_CHECKSUM_FAILED && !c->plain_in;
@@ -587,7 +587,7 @@ static uint64_t knock_wait(const struct subflow *sf)
 void fallback_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t now_us)
 {
     struct plait_conn *c = sf->conn;
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     const struct mptcp_options *o = &plan->seg.mptcp;
     uint64_t rto = sf->tcp.rtt.rto_us;
     if (o->present & MPO_FAIL)
@@ -607,7 +607,7 @@ void fallback_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t now
 
 void fallback_tick(struct plait_conn *c, uint64_t now_us)
 {
-    struct fallback *f = &c->falling;
+    struct fallback *f = &c->awake->falling;
     if (!f->sf)
         return;
     if (f->ask_us <= now_us)
@@ -626,13 +626,13 @@ void fallback_tick(struct plait_conn *c, uint64_t now_us)
 
 uint64_t fallback_deadline(const struct plait_conn *c)
 {
-    const struct fallback *f = &c->falling;
+    const struct fallback *f = &c->awake->falling;
     uint64_t at = f->ask_us < f->decide_us ? f->ask_us : f->decide_us;
     return f->knock_us < at ? f->knock_us : at;
 }
 
 void fallback_forget(struct plait_conn *c)
 {
-    c->falling =
+    c->awake->falling =
         (struct fallback){.ask_us = TIMER_NEVER, .decide_us = TIMER_NEVER, .knock_us = TIMER_NEVER};
 }

@@ -265,7 +265,7 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
 {
     struct mptcp_env *env = c->env;
     const struct local_addr *l = local_find(env, &local->addr);
-    if (!c->multipath || c->falling.why)
+    if (!c->multipath || c->awake->falling.why)
         return PLAIT_E_NOT_MULTIPATH;
     if (!conn_may_join(c))
         return PLAIT_E_NOT_CONNECTED;
@@ -304,7 +304,7 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
 static enum plait_reason join_refusal(const struct plait_conn *c)
 {
     const struct plait_config *config = &c->env->config;
-    if (!c->multipath || !c->key_known || c->state != CONN_ESTABLISHED || c->falling.why)
+    if (!c->multipath || !c->key_known || c->state != CONN_ESTABLISHED || c->awake->falling.why)
         return PLAIT_WHY_NOT_CONFIRMED;
     if (c->closing || c->fastclose || !config->joins_accepted)
         return PLAIT_WHY_POLICY;

@@ -153,7 +153,7 @@ void conn_check(const struct plait_conn *c)
             assert(c->asleep->flows[i].conn == c);
         count = c->asleep->count;
     }
-    assert(count == c->subflow_count && (c->asleep || count <= c->cc_capacity));
+    assert(count == c->subflow_count && (!c->awake || count <= c->awake->arrays.capacity));
     assert(!c->token_listed || token_find(c->env, c->local_token) == c);
     check_receive(c);
     check_send(c);

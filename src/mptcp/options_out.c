@@ -128,7 +128,7 @@ static unsigned ack_room(const struct subflow *sf)
 static bool ack_is_news(const struct subflow *sf, const struct mptcp_options *o, uint64_t now_us)
 {
     if (o->present & MPO_FAIL)
-        return sf->conn->falling.fails_left != 0;
+        return sf->conn->awake->falling.fails_left != 0;
     if (o->present & MPO_SIGNALS)
         return true;
     if (o->present & MPO_JOIN_ACK)
@@ -141,7 +141,7 @@ static bool ack_is_news(const struct subflow *sf, const struct mptcp_options *o,
 uint8_t conn_data_option_len(const struct subflow *sf)
 {
     const struct plait_conn *c = sf->conn;
-    if (c->plain_out && !c->falling.announce)
+    if (c->plain_out && !c->awake->falling.announce)
         return has_data_ack(c) ? dss_len(c, false) : 0;
     uint8_t len = dss_len(c, true);
     bool keys = c->client && c->version >= 1 && !c->confirmed && sf == c->initial;
@@ -179,7 +179,7 @@ void conn_options_ask(const struct subflow *sf, uint64_t now_us, struct tcp_ask 
         ask->syn_option_len = (uint8_t)mptcp_options_len(&o);
         fastopen_ask(sf, ask);
     }
-    if (c->plain_in && c->plain_out && !c->falling.sf)
+    if (c->plain_in && c->plain_out && !c->awake->falling.sf)
         return;
     ask->data_option_len = conn_data_option_len(sf);
     options_none(&o);
@@ -196,7 +196,8 @@ static void data_out(const struct subflow *sf, const struct tcp_plan *plan, stru
 {
     const struct plait_conn *c = sf->conn;
     if (c->plain_out) {
-        if (c->falling.announce && seq_geq(tcp_ssn_out(&sf->tcp, plan->record->seq), c->out.ssn))
+        if (c->awake->falling.announce &&
+            seq_geq(tcp_ssn_out(&sf->tcp, plan->record->seq), c->out.ssn))
             fallback_infinite_out(c, o);
         else if (has_data_ack(c))
             dss_ack_out(c, o);

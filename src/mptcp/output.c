@@ -33,8 +33,8 @@ static unsigned paths_collect(struct plait_conn *c, uint32_t avoid_id, uint64_t 
     list_each(sf, &c->subflows, struct subflow, link) {
         if (!subflow_usable(sf) || (avoid_id && sf->id == avoid_id))
             continue;
-        c->path_subflows[n] = sf;
-        path_fill(&c->paths[n++], sf, now_us);
+        c->awake->arrays.subflows[n] = sf;
+        path_fill(&c->awake->arrays.paths[n++], sf, now_us);
     }
     return n;
 }
@@ -43,7 +43,7 @@ static void pace_wait(struct plait_conn *c, unsigned count, uint64_t now_us)
 {
     c->pace_us = TIMER_NEVER;
     for (unsigned i = 0; i < count; i++) {
-        uint64_t at = tcp_pace_at(&c->path_subflows[i]->tcp);
+        uint64_t at = tcp_pace_at(&c->awake->arrays.subflows[i]->tcp);
         if (at > now_us && at < c->pace_us)
             c->pace_us = at;
     }
@@ -92,9 +92,9 @@ static struct subflow *pick(struct plait_conn *c, const struct dsn_range *again,
 {
     unsigned count = paths_collect(c, again ? again->from_id : 0, now_us);
     for (unsigned i = 0; !again && window_shut(c, window) && i < count; i++)
-        c->paths[i].room_bytes = c->paths[i].mss_bytes;
+        c->awake->arrays.paths[i].room_bytes = c->awake->arrays.paths[i].mss_bytes;
     struct plait_sched_view view = {.now_us = now_us,
-                                    .paths = c->paths,
+                                    .paths = c->awake->arrays.paths,
                                     .count = count,
                                     .queued_bytes = c->snd_end - c->snd_nxt,
                                     .window_bytes = window,
@@ -104,9 +104,9 @@ static struct subflow *pick(struct plait_conn *c, const struct dsn_range *again,
     pace_wait(c, count, now_us);
     if (choice.path < 0 || (unsigned)choice.path >= count)
         return NULL;
-    uint64_t room = c->paths[choice.path].room_bytes;
+    uint64_t room = c->awake->arrays.paths[choice.path].room_bytes;
     *limit = choice.bytes && choice.bytes < room ? choice.bytes : room;
-    return c->path_subflows[choice.path];
+    return c->awake->arrays.subflows[choice.path];
 }
 
 static bool schedule_reinjection(struct plait_conn *c, uint64_t now_us)
@@ -169,7 +169,7 @@ static void windows_ask(struct plait_conn *c, bool bound, uint64_t now_us)
 static void conn_schedule(struct plait_conn *c, uint64_t now_us)
 {
     c->pace_us = TIMER_NEVER;
-    if (c->state != CONN_ESTABLISHED || c->closing || c->falling.deciding)
+    if (c->state != CONN_ESTABLISHED || c->closing || c->awake->falling.deciding)
         return;
     if (c->version == 0 && c->keys_again)
         return; /* the keys first, on a segment of their own (RFC 6824 3.1, 3.6) */

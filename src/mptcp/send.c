@@ -174,10 +174,10 @@ void conn_tune_send_buffer(struct plait_conn *c)
 {
     uint64_t rtt_max = 1, wanted = 0, max = c->env->config.send_buffer_max_bytes;
     for (unsigned i = 0; i < c->subflow_count; i++)
-        if (c->cc_views[i].srtt_us > rtt_max)
-            rtt_max = c->cc_views[i].srtt_us;
+        if (c->awake->arrays.views[i].srtt_us > rtt_max)
+            rtt_max = c->awake->arrays.views[i].srtt_us;
     for (unsigned i = 0; i < c->subflow_count; i++) {
-        const struct plait_cc_view *v = &c->cc_views[i];
+        const struct plait_cc_view *v = &c->awake->arrays.views[i];
         wanted += 2 * v->cwnd_bytes * rtt_max / (v->srtt_us ? v->srtt_us : rtt_max);
     }
     if (wanted > max)

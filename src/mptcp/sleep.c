@@ -6,8 +6,12 @@
  * their bytes that are not zero. No field is known here by name, but for those
  * by which a subflow hangs together with others.
  *
+ * Subflows look much alike: each is written as what differs from the one before
+ * it, the first as what differs from the first that ever slept in this stack
+ * (env->sleep_like).
+ *
  * Invariants: while c->asleep is set c->subflows is empty, c->subflow_count
- * still counts them, c->cc_capacity is 0, and every one of them is in
+ * still counts them, c->awake is NULL, and every one of them is in
  * env->asleep and none in env->flows.
  */
 #include "mptcp/sleep.h"
@@ -18,10 +22,10 @@
 /* ---- words ------------------------------------------------------------------------ */
 
 enum word_code {
-    WORD_ZERO,
+    WORD_LIKE,  /* as expected: zero, or what the example has */
     WORD_ONES,  /* TIMER_NEVER */
     WORD_EMPTY, /* the two of an empty list's head */
-    WORD_BYTES  /* a mask of the bytes that are not zero, then these */
+    WORD_BYTES  /* the difference: a mask of its bytes that are not zero, then these */
 };
 
 enum {
@@ -53,14 +57,28 @@ static bool empty_list_at(const void *base, size_t words, size_t i)
     return i + 1 < words && word_at(base, i) == self && word_at(base, i + 1) == self;
 }
 
-static enum word_code code_of(const void *base, size_t words, size_t i)
+static bool points_into(const void *base, size_t words, uint64_t w)
+{
+    uint64_t begin = (uintptr_t)base;
+    return w >= begin && w < begin + words * WORD;
+}
+
+/* The word that one packed like `like` is expected to have. Places in `like`
+ * itself are no example. */
+static uint64_t like_at(const void *like, size_t words, size_t i)
+{
+    uint64_t w = like ? word_at(like, i) : 0;
+    return points_into(like, words, w) ? 0 : w;
+}
+
+static enum word_code code_of(const void *base, const void *like, size_t words, size_t i)
 {
     uint64_t w = word_at(base, i);
-    if (w == 0)
-        return WORD_ZERO;
-    if (w == UINT64_MAX)
-        return WORD_ONES;
-    return empty_list_at(base, words, i) ? WORD_EMPTY : WORD_BYTES;
+    if (empty_list_at(base, words, i))
+        return WORD_EMPTY;
+    if (w == like_at(like, words, i))
+        return WORD_LIKE;
+    return w == UINT64_MAX ? WORD_ONES : WORD_BYTES;
 }
 
 static size_t pack_bytes(uint64_t w, uint8_t *out)
@@ -91,32 +109,33 @@ static size_t unpack_bytes(const uint8_t *in, uint64_t *w)
     return n;
 }
 
-/* Pack what is at base; out NULL: only say how many bytes it takes. */
-static size_t pack(const void *base, size_t words, uint8_t *out)
+/* Pack what is at base; out NULL: only say how many bytes it takes. like: what
+ * it probably resembles, NULL: nothing. */
+static size_t pack(const void *base, const void *like, size_t words, uint8_t *out)
 {
     size_t n = codes_bytes(words);
     if (out)
         memset(out, 0, n);
     for (size_t i = 0; i < words; i++) {
-        enum word_code code = code_of(base, words, i);
+        enum word_code code = code_of(base, like, words, i);
         if (out)
             out[i / CODES_A_BYTE] |= (uint8_t)(code << (2 * (i % CODES_A_BYTE)));
         if (code == WORD_BYTES)
-            n += pack_bytes(word_at(base, i), out ? out + n : NULL);
+            n += pack_bytes(word_at(base, i) ^ like_at(like, words, i), out ? out + n : NULL);
         i += code == WORD_EMPTY; /* the second of the two has no code of its own */
     }
     return n;
 }
 
 /* The other way round, wherever base is now. Returns the bytes read. */
-static size_t unpack(void *base, size_t words, const uint8_t *in)
+static size_t unpack(void *base, const void *like, size_t words, const uint8_t *in)
 {
     size_t n = codes_bytes(words);
     for (size_t i = 0; i < words; i++) {
         char *at = (char *)base + i * WORD;
-        uint64_t w = 0;
+        uint64_t w = like_at(like, words, i), differs;
         switch ((enum word_code)(in[i / CODES_A_BYTE] >> (2 * (i % CODES_A_BYTE)) & 3)) {
-        case WORD_ZERO:
+        case WORD_LIKE:
             break;
         case WORD_ONES:
             w = UINT64_MAX;
@@ -127,7 +146,8 @@ static size_t unpack(void *base, size_t words, const uint8_t *in)
             i++;
             break;
         case WORD_BYTES:
-            n += unpack_bytes(in + n, &w);
+            n += unpack_bytes(in + n, &differs);
+            w ^= differs;
         }
         memcpy(at, &w, WORD);
     }
@@ -137,14 +157,10 @@ static size_t unpack(void *base, size_t words, const uint8_t *in)
 /* A word that points into what is packed would point nowhere afterwards. */
 static bool points_at_itself(const void *base, size_t words)
 {
-    uint64_t begin = (uintptr_t)base, end = begin + words * WORD;
     for (size_t i = 0; i < words; i++) {
-        if (empty_list_at(base, words, i)) {
+        if (empty_list_at(base, words, i))
             i++;
-            continue;
-        }
-        uint64_t w = word_at(base, i);
-        if (w >= begin && w < end)
+        else if (points_into(base, words, word_at(base, i)))
             return true;
     }
     return false;
@@ -163,11 +179,14 @@ static bool subflow_rests(const struct subflow *sf)
 
 static bool conn_rests(const struct plait_conn *c)
 {
+    if (!c->awake)
+        return false;
     if (c->snd_una != c->snd_end || c->recv_bytes || c->ooo_bytes || list_linked(&c->sending_link))
         return false;
     bool open = c->state == CONN_ESTABLISHED && !c->closing && !c->fin_queued && !c->fin_known &&
                 !c->fin_received && !c->rd_shut && !c->lingering && !c->early;
-    bool taken = !c->listener && !c->detached && !c->race && !c->falling.sf && !c->fastclose_on;
+    bool taken =
+        !c->listener && !c->detached && !c->race && !c->awake->falling.sf && !c->fastclose_on;
     if (!open || !taken || list_empty(&c->subflows) || !list_empty(&c->reinject) ||
         !list_empty(&c->send_queue))
         return false;
@@ -218,19 +237,42 @@ static uint8_t *packed_of(struct asleep *a)
     return (uint8_t *)(a->flows + a->count);
 }
 
-/* A block for the subflows in `down` and the plug-ins' state. NULL: not now. */
-static struct asleep *asleep_new(struct plait_conn *c, const struct list *down)
+/* The first to sleep is the example for all that come. */
+static bool like_learn(struct mptcp_env *env, const struct subflow *sf)
+{
+    if (env->sleep_like)
+        return true;
+    size_t bytes = pack(sf, NULL, SUBFLOW_WORDS, NULL);
+    uint8_t *packed = mem_alloc_raw(&env->mem, bytes);
+    env->sleep_like = packed ? mem_alloc_raw(&env->mem, sizeof *env->sleep_like) : NULL;
+    if (env->sleep_like) { /* whose lists begin where it is */
+        pack(sf, NULL, SUBFLOW_WORDS, packed);
+        unpack(env->sleep_like, NULL, SUBFLOW_WORDS, packed);
+    }
+    mem_free(&env->mem, packed, bytes);
+    return env->sleep_like != NULL;
+}
+
+void asleep_forget_like(struct mptcp_env *env)
+{
+    mem_free(&env->mem, env->sleep_like, sizeof *env->sleep_like);
+    env->sleep_like = NULL;
+}
+
+/* A block for the subflows in `down`, which are on no list, and the plug-ins'
+ * state. NULL: not now. */
+static struct asleep *asleep_new(struct plait_conn *c, struct subflow *const *down)
 {
     size_t bytes = sizeof(struct asleep) + c->subflow_count * sizeof(struct sleeper) +
-                   pack(&c->awake->plugins, STATE_WORDS, NULL);
-    list_each(sf, down, struct subflow, link) {
-        struct list on = sf->link;
-        list_init(&sf->link);
-        bool packable = !points_at_itself(sf, SUBFLOW_WORDS);
-        bytes += pack(sf, SUBFLOW_WORDS, NULL);
-        sf->link = on;
-        if (!packable)
+                   pack(&c->awake->plugins, NULL, STATE_WORDS, NULL);
+    if (!like_learn(c->env, down[0]))
+        return NULL;
+    const struct subflow *like = c->env->sleep_like;
+    for (unsigned i = 0; i < c->subflow_count; i++) {
+        if (points_at_itself(down[i], SUBFLOW_WORDS))
             return NULL;
+        bytes += pack(down[i], like, SUBFLOW_WORDS, NULL);
+        like = down[i];
     }
     struct asleep *a = mem_alloc_raw(&c->env->mem, bytes);
     if (a)
@@ -238,49 +280,45 @@ static struct asleep *asleep_new(struct plait_conn *c, const struct list *down)
     return a;
 }
 
-static void asleep_fill(struct plait_conn *c, struct asleep *a, struct list *down)
+static void asleep_fill(struct plait_conn *c, struct asleep *a, struct subflow *const *down)
 {
     struct mptcp_env *env = c->env;
+    const struct subflow *like = env->sleep_like;
     uint8_t *out = packed_of(a);
-    struct sleeper *flow = a->flows;
-    list_each(sf, down, struct subflow, link) {
-        list_remove(&sf->link);
-        out += pack(sf, SUBFLOW_WORDS, out);
-        flow->conn = c;
-        hash_insert(&env->asleep, &flow->flow, hash_of(env, sf));
-        flow++;
-        pool_put(&env->subflows, sf);
+    for (unsigned i = 0; i < a->count; i++) {
+        out += pack(down[i], like, SUBFLOW_WORDS, out);
+        like = down[i];
+        a->flows[i].conn = c;
+        hash_insert(&env->asleep, &a->flows[i].flow, hash_of(env, down[i]));
     }
-    out += pack(&c->awake->plugins, STATE_WORDS, out);
+    out += pack(&c->awake->plugins, NULL, STATE_WORDS, out);
     assert(out == (uint8_t *)a + a->bytes);
+    for (unsigned i = 0; i < a->count; i++)
+        pool_put(&env->subflows, down[i]);
 }
 
 static void conn_sleep(struct plait_conn *c)
 {
     uint16_t initial = place_of(c, c->initial), plain = place_of(c, c->plain),
              last_recv = place_of(c, c->last_recv);
-    struct list down;
-    list_init(&down);
+    struct subflow **down = c->awake->arrays.subflows; /* as large as this, and nobody else's now */
+    unsigned count = 0;
     list_each(sf, &c->subflows, struct subflow, link) {
         lie_down(sf);
-        list_append(&down, &sf->link);
+        down[count++] = sf;
     }
-    struct asleep *a = asleep_new(c, &down);
+    struct asleep *a = asleep_new(c, down);
     if (!a) {
-        list_each(up, &down, struct subflow, link) {
-            list_remove(&up->link);
-            stand_up(c, up);
-        }
+        for (unsigned i = 0; i < count; i++)
+            stand_up(c, down[i]);
         conn_regroup(c);
         return;
     }
-    asleep_fill(c, a, &down);
+    asleep_fill(c, a, down);
     a->initial = initial;
     a->plain = plain;
     a->last_recv = last_recv;
     c->initial = c->plain = c->last_recv = NULL;
-    conn_free_arrays(c);
-    holding_end(c);
     conn_free_awake(c);
     c->asleep = a;
     c->env->asleep_count++;
@@ -341,24 +379,27 @@ bool conn_wake(struct plait_conn *c)
     struct list cells;
     if (!a)
         return true;
-    bool plugins = conn_new_awake(c), arrays = plugins && conn_reserve_arrays(c);
-    if (!arrays || !cells_get(env, a->count, &cells)) {
-        conn_free_arrays(c);
+    bool room = conn_new_awake(c) && conn_reserve_arrays(c);
+    if (!room || !cells_get(env, a->count, &cells)) {
         conn_free_awake(c);
         return false;
     }
     const uint8_t *in = packed_of(a);
+    const struct subflow *like = env->sleep_like;
     unsigned i = 0;
     list_each(sf, &cells, struct subflow, link) {
         list_remove(&sf->link);
-        in += unpack(sf, SUBFLOW_WORDS, in);
+        in += unpack(sf, like, SUBFLOW_WORDS, in);
+        like = c->awake->arrays.subflows[i++] = sf;
+    }
+    unpack(&c->awake->plugins, NULL, STATE_WORDS, in);
+    for (i = 0; i < a->count; i++) { /* only now: who stands is no example any more */
+        struct subflow *sf = c->awake->arrays.subflows[i];
         stand_up(c, sf);
         point(&c->initial, a->initial, i, sf);
         point(&c->plain, a->plain, i, sf);
         point(&c->last_recv, a->last_recv, i, sf);
-        i++;
     }
-    unpack(&c->awake->plugins, STATE_WORDS, in);
     asleep_release(c);
     conn_regroup(c);
     c->active_us = env->now_us;

@@ -40,6 +40,8 @@ void conn_wake_or_drop(struct plait_conn *c);
 /* The sleeping connection with this subflow, or NULL. */
 struct plait_conn *asleep_find(const struct mptcp_env *env, const struct plait_endpoint *local,
                                const struct plait_endpoint *remote);
+/* The stack is being freed. */
+void asleep_forget_like(struct mptcp_env *env);
 /* Forget the subflows of a sleeping connection, which is being freed. */
 void asleep_free(struct plait_conn *c);
 

@@ -66,8 +66,8 @@ static bool plain_fin(const struct subflow *sf, const struct segment *seg,
 {
     const struct plait_conn *c = sf->conn;
     return (r->flags & TCP_R_FIN) && !seg->mptcp.present && !c->branched && c->multipath &&
-           !c->closing && !c->falling.deciding && !sf->held_bytes && fallback_in_contiguous(sf) &&
-           fallback_out_contiguous(sf);
+           !c->closing && !c->awake->falling.deciding && !sf->held_bytes &&
+           fallback_in_contiguous(sf) && fallback_out_contiguous(sf);
 }
 
 /* Where both streams have ended and only the DATA_ACK of our DATA_FIN is
@@ -112,7 +112,7 @@ void stripped_in(struct subflow *sf, const struct segment *seg, const struct tcp
         first_missing(sf, data);
     else if (plain_fin(sf, seg, r))
         take_plain_fin(sf);
-    else if (seen && acked && !present && !c->falling.deciding)
+    else if (seen && acked && !present && !c->awake->falling.deciding)
         later_missing(sf, now_us);
 }
 
@@ -128,10 +128,10 @@ bool stripped_always(struct plait_conn *c)
 void stripped_data(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
-    if (c->falling.why || sf->tcp.state == TCP_CLOSED)
+    if (c->awake->falling.why || sf->tcp.state == TCP_CLOSED)
         return;
     /* The peer complained of our bytes, so options pass, and it fell back. */
-    if (!c->multipath && c->falling.peer_failed && fallback_in_contiguous(sf))
+    if (!c->multipath && c->awake->falling.peer_failed && fallback_in_contiguous(sf))
         fallback_in_on(sf);
     else if (sf->unmapped_us == TIMER_NEVER)
         sf->unmapped_us = c->env->now_us + fallback_patience(sf);
@@ -154,7 +154,7 @@ void stripped_tick(struct subflow *sf, uint64_t now_us)
             sf->plain_us = now_us + fallback_patience(sf);
         else if (!c->plain_out && subflow_alone(sf) && fallback_out_contiguous(sf))
             fallback_out(sf, PLAIT_WHY_OPTIONS_STRIPPED);
-        else if (!c->plain_out && !c->falling.deciding)
+        else if (!c->plain_out && !c->awake->falling.deciding)
             fallback_broken(sf, PLAIT_WHY_OPTIONS_STRIPPED);
     }
     if (sf->unmapped_us > now_us)

@@ -10,9 +10,12 @@
 uint32_t window_mss(const struct plait_conn *c)
 {
     uint32_t mss = 536;
-    for (unsigned i = 0; i < c->subflow_count && i < c->cc_capacity; i++)
-        if (c->cc_views[i].mss_bytes > mss)
-            mss = c->cc_views[i].mss_bytes;
+    if (!c->awake)
+        return mss;
+    const struct conn_arrays *a = &c->awake->arrays;
+    for (unsigned i = 0; i < c->subflow_count && i < a->capacity; i++)
+        if (a->views[i].mss_bytes > mss)
+            mss = a->views[i].mss_bytes;
     return mss;
 }
 
