@@ -37,15 +37,6 @@ const struct matrix_expect *matrix_expect(const struct matrix_row *row, const st
     return !c->checksum && u->end ? u : &row->expect[c->place];
 }
 
-bool matrix_is_known(const struct matrix_row *row, const struct matrix_cell *c)
-{
-    for (const struct matrix_known *k = matrix_known; k->row; k++) {
-        if (k->place == c->place && strcmp(k->row, row->name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* ---- boxes ------------------------------------------------------------------------------ */
 
 static void parse_box(const char *text, size_t len, bool to_client, struct box_spec *out)

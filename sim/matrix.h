@@ -69,15 +69,6 @@ struct matrix_row {
 };
 extern const struct matrix_row matrix_rows[]; /* the last one has no name */
 
-/* Places of rows where the engine is known to fall short; the list wants to be
- * empty. */
-struct matrix_known {
-    const char *row; /* NULL ends the list */
-    enum matrix_place place;
-};
-extern const struct matrix_known matrix_known[];
-bool matrix_is_known(const struct matrix_row *row, const struct matrix_cell *c);
-
 const struct matrix_expect *matrix_expect(const struct matrix_row *row,
                                           const struct matrix_cell *c);
 /* The boxes of one cell, in the order from A to B; how many (at most

@@ -117,6 +117,7 @@ struct subflow {
     struct list half_open_link; /* JOIN_IN, not joined: env->joins_half_open */
     bool join_ack_confirmed;    /* JOIN_OUT: the peer reacted to our third ACK */
     uint8_t syn_attempts, join_ack_attempts;
+    bool syn_plain; /* a client's last SYN had no MP_CAPABLE: nor has our SYN/ACK */
     /* fastopen.c: what the first SYN asked or the first SYN/ACK gives */
     enum fastopen_try fastopen;
     uint16_t fastopen_mss; /* the peer's, when the cookie came */

@@ -554,8 +554,10 @@ static void join_out(const struct subflow *sf, bool syn, struct mptcp_options *o
  * with an option they do not know. */
 static bool capable_offered(const struct subflow *sf)
 {
-    return sf->conn->multipath &&
-           (!sf->conn->client || sf->syn_attempts < sf->conn->env->config.capable_syn_retries);
+    const struct plait_conn *c = sf->conn;
+    if (!c->multipath)
+        return false;
+    return c->client ? sf->syn_attempts < c->env->config.capable_syn_retries : !sf->syn_plain;
 }
 
 void handshake_out(const struct subflow *sf, enum tcp_plan_kind kind, const struct tcp_record *rec,

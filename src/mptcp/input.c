@@ -95,6 +95,15 @@ static bool overtook_keys(const struct subflow *sf, const struct segment *seg)
            (seg->mptcp.present & MPO_DSS) && !(seg->mptcp.present & MPO_CAPABLE_ANY);
 }
 
+/* A SYN/ACK answers the last SYN: a client that has left MP_CAPABLE out never
+ * saw one with it, as something on the way may swallow it. What the connection
+ * becomes the third ACK says. */
+static void syn_again(struct subflow *sf, const struct segment *seg)
+{
+    if (sf->tcp.state == TCP_SYN_RECEIVED && seg->flags == TCP_SYN && seg->seq == sf->tcp.irs)
+        sf->syn_plain = !(seg->mptcp.present & MPO_CAPABLE_ANY);
+}
+
 void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_us)
 {
     struct tcp_result r = {0};
@@ -103,6 +112,7 @@ void subflow_input(struct subflow *sf, const struct segment *seg, uint64_t now_u
     struct plait_conn *c = sf->conn;
     c->active_us = now_us;
     struct segment without;
+    syn_again(sf, seg);
     if (seg->payload_len && sf->joined && !pressure_admit(sf, seg->payload_len))
         seg = pressure_without_payload(sf, seg, &without);
     struct tcp_stats before = sf->tcp.stats;
