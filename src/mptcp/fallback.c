@@ -450,6 +450,8 @@ void fallback_knock_in(struct subflow *sf)
 void fallback_fin_in(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
+    if (fallback_asking(sf) && !c->plain_in)
+        return; /* a peer that sent bytes again ends with a FIN too: the answer says */
     if (!c->plain_in && fallback_in_contiguous(sf))
         fallback_in_on(sf);
     if (c->plain_in)

@@ -293,6 +293,38 @@ static void a_fin_behind_unmapped_bytes_is_no_fallback(void **state)
     peer_free(p);
 }
 
+/* Our direction is plain TCP already, theirs is being asked for. A peer that
+ * sent bytes again, because it never heard of the mappings that got lost, ends
+ * with a FIN as well: it does not say that what is held is the stream. */
+static void a_fin_is_no_answer_to_mp_fail(void **state)
+{
+    struct plait_config config;
+    plait_config_default(&config);
+    config.nagle = false;
+    struct peer *p = peer_new_version(&config, 0, true);
+    (void)state;
+    peer_data(p, 0, 0, 0, 100);
+    say(p, "hello");
+    say(p, "world");
+    peer_settle(p);
+    send_plain(p, 0, 100, 100, 100); /* acknowledges without a DATA_ACK, too */
+    peer_wait(p, MS(1000));
+    expect_fallback(p, PLAIT_WHY_OPTIONS_STRIPPED);
+    assert_true(peer_counters(p)->MPFailTx > 0);
+    send_plain(p, 0, 200, 50, 100);
+    struct segment fin = peer_segment(p, 0, 300);
+    fin.flags |= TCP_FIN;
+    trace_send(p->t, fin, NULL, 0);
+    peer_settle(p);
+    peer_expect_stream(p, 0, 100);
+    assert_false(plait_conn_poll(p->t->conn) & (PLAIT_POLL_EOF | PLAIT_POLL_ERROR));
+    peer_wait(p, MS(60000));
+    expect_reset(p, 0, MPO_FAIL, 0);
+    assert_true(plait_conn_poll(p->t->conn) & PLAIT_POLL_ERROR);
+    assert_int_equal(peer_info(p).bytes_received, 100);
+    peer_free(p);
+}
+
 static void unmapped_bytes_without_an_answer_end_the_subflow(void **state)
 {
     struct peer *p = peer_default();
@@ -532,6 +564,7 @@ int main(void)
         cmocka_unit_test(unmapped_bytes_alone_ask_for_plain_tcp),
         cmocka_unit_test(a_probe_of_the_window_is_no_knock),
         cmocka_unit_test(a_fin_behind_unmapped_bytes_is_no_fallback),
+        cmocka_unit_test(a_fin_is_no_answer_to_mp_fail),
         cmocka_unit_test(unmapped_bytes_without_an_answer_end_the_subflow),
         cmocka_unit_test(unmapped_bytes_among_others_end_the_subflow),
         cmocka_unit_test(the_first_bytes_of_a_joined_subflow_must_be_mapped),
