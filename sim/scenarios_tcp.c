@@ -421,6 +421,23 @@ static void no_options(struct run *r)
     lab_finish(&lab, 60);
 }
 
+/* Neither SACK nor timestamps, and a queue of a few segments: every flight
+ * loses its tail, retransmissions too, and hardly anything that is acknowledged
+ * was sent once. The timeout must not stay where the worst moment left it. */
+static void queue_of_segments(struct run *r)
+{
+    struct lab lab;
+    const char *spec = "rate=386kbit,queue=5kB";
+    lab_init(&lab, r);
+    lab.client_config.sack = lab.client_config.timestamps = false;
+    lab.client_config.multipath = false;
+    lab.client_config.mss_max = 536;
+    lab_open(&lab, 1, &spec);
+    sim_box(lab.sim, &lab.path[0], "split:dir=there");
+    upload(&lab, 400 * KB);
+    lab_finish(&lab, 60);
+}
+
 /* A firewall that rewrites sequence numbers, so that both wrap early. */
 static void sequence_wrap(struct run *r)
 {
@@ -518,6 +535,8 @@ const struct scenario scenarios_tcp[] = {
     {"path-mtu", "a hop with a smaller MTU says so by ICMP", path_mtu},
     {"forgeries", "forged RSTs and SYNs do no harm", forgeries},
     {"no-options", "neither SACK nor timestamps, with loss", no_options},
+    {"queue-of-segments", "neither of them, and a queue that loses each flight's tail",
+     queue_of_segments},
     {"sequence-wrap", "both sequence spaces wrap around, behind a rewriting firewall",
      sequence_wrap},
     {"abort", "one end aborts plain TCP in the middle", aborted},

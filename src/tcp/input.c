@@ -190,9 +190,11 @@ static bool is_duplicate(const struct tcp *t, const struct segment *seg)
            !(seg->mptcp.present & ~(uint32_t)MPO_DSS);
 }
 
+/* Karn: no sample of what was sent more than once, nor of what may have waited
+ * for that before the ACK moved on. What left later than any of it is timed. */
 static void sample_rtt(struct tcp *t, struct tcp_ack_work *w)
 {
-    bool timely = w->has_newest && !(w->karn && w->acked > 0);
+    bool timely = w->has_newest && (w->acked == 0 || w->resent_us <= w->newest_us);
     if (timely) {
         w->rtt_us = (uint32_t)min_u64(t->now_us - w->newest_us, UINT32_MAX);
     } else if (w->acked > 0 && w->has_tsecr) {
@@ -205,6 +207,8 @@ static void sample_rtt(struct tcp *t, struct tcp_ack_work *w)
         w->rtt_us = 1;
     if (w->rtt_us)
         tcp_rtt_sample(t, w->rtt_us);
+    else if (w->acked > 0 && w->resent_us)
+        tcp_rtt_hint(t, t->now_us - w->resent_us);
 }
 
 /* Payload, and our FIN, below seg->ack. */

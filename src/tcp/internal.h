@@ -60,6 +60,9 @@ void tcp_established(struct tcp *t, struct tcp_result *r);
 /* rtt.c */
 void tcp_rtt_init(struct tcp *t);
 void tcp_rtt_sample(struct tcp *t, uint32_t rtt_us);
+/* An ACK came this long after the last transmission of what it covers, and
+ * nobody knows which of several it answers. */
+void tcp_rtt_hint(struct tcp *t, uint64_t us);
 uint64_t tcp_rto_doubled(const struct tcp *t);
 uint64_t tcp_rto_backed_off(const struct tcp *t);
 void tcp_rtt_receiver(struct tcp *t, const struct segment *seg);
@@ -74,10 +77,10 @@ struct tcp_ack_work {
     uint32_t acked;     /* bytes snd_una moved by, payload only */
     uint64_t newest_us; /* latest sent_us among never retransmitted ones */
     bool has_newest;
-    bool karn; /* it covers what was sent more than once: the others may have waited for that */
-    uint32_t rtt_us; /* sample; 0: none */
-    bool dsack;      /* reported a duplicate */
-    bool duplicate;  /* a duplicate ACK (RFC 5681 2), no SACK negotiated */
+    uint64_t resent_us; /* latest sent_us among those sent more than once; 0: none */
+    uint32_t rtt_us;    /* sample; 0: none */
+    bool dsack;         /* reported a duplicate */
+    bool duplicate;     /* a duplicate ACK (RFC 5681 2), no SACK negotiated */
     bool fin_acked;
     bool tlp_dsack;      /* the DSACK was for the loss probe */
     uint64_t newly_lost; /* bytes marked lost while it was handled */

@@ -53,7 +53,9 @@ struct tcp_recovery {
     struct sack_block seen[SACK_BLOCKS_MAX]; /* of the last ACK that had any */
     uint8_t seen_count;
     uint32_t end;      /* snd_nxt when the episode began */
-    uint32_t dupacks;  /* without SACK: duplicate ACKs in a row */
+    uint64_t began_us; /* when that was */
+    uint32_t dupacks;  /* without SACK: duplicate ACKs in a row, */
+    uint32_t leap;     /* and by how much the ACK before them moved snd_una */
     uint32_t timeouts; /* RTOs without progress */
 
     /* PRR (RFC 6937) */

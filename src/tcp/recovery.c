@@ -13,6 +13,8 @@
  */
 #include "tcp/internal.h"
 
+enum { LEAP = 4 }; /* segments (RFC 6582 4.1) */
+
 /* Without SACK each duplicate ACK stands for one segment that has left. */
 uint64_t tcp_in_flight(const struct tcp *t)
 {
@@ -38,6 +40,7 @@ static void begin(struct tcp *t, enum tcp_recovery_state state)
         remember(t);
     rc->state = state;
     rc->end = t->snd_nxt;
+    rc->began_us = t->now_us;
     rc->prr_delivered = rc->prr_out = 0;
     rc->prr_flight = max_u64(rc->in_flight_bytes + rc->lost_bytes + rc->sacked_bytes, 1);
     rc->target_bytes = t->control.cwnd_bytes;
@@ -161,38 +164,53 @@ static void prr(struct tcp *t, const struct tcp_ack_work *w)
 
 /* ---- without SACK ------------------------------------------------------------ */
 
-static void head_lost(struct tcp *t, struct tcp_ack_work *w)
+/* False: it is not under way. */
+static bool head_lost(struct tcp *t, struct tcp_ack_work *w)
 {
     if (list_empty(&t->records))
-        return;
+        return false;
     struct tcp_record *head = list_first(&t->records, struct tcp_record, link);
     if (head->transmissions == 0 || head->lost)
-        return;
+        return false;
     uint32_t segment = max_u32(head->segment_len, 1);
     if (head->len > segment)
         tcp_record_cut(t, head, segment);
     tcp_record_lost(t, head);
     w->newly_lost += head->len;
+    return true;
+}
+
+/* RFC 6582 3.2 and 4.1: duplicates of what was sent before the last episode
+ * may answer needless repetitions after a timeout. Then the ACK before them
+ * leapt over what the receiver had, and there were several repetitions. */
+static bool duplicates_tell(const struct tcp *t)
+{
+    const struct tcp_recovery *rc = &t->recovery;
+    if (rc->dupacks < t->config->reordering)
+        return false;
+    uint32_t mss = tcp_mss(t);
+    return seq_gt(t->snd_una, rc->end) || (t->control.cwnd_bytes > mss && rc->leap <= LEAP * mss);
 }
 
 /* RFC 6582 3.2. */
-static void count_duplicates(struct tcp *t, struct tcp_ack_work *w)
+static void count_duplicates(struct tcp *t, struct tcp_ack_work *w, struct tcp_result *r)
 {
     struct tcp_recovery *rc = &t->recovery;
     uint32_t mss = tcp_mss(t);
     if (w->duplicate) {
         rc->dupacks++;
         w->delivered += mss;
-        if (rc->state == TCP_RS_OPEN && rc->dupacks >= t->config->reordering &&
-            seq_gt(t->snd_una, rc->end))
-            head_lost(t, w);
+        if (rc->state != TCP_RS_RECOVERY && duplicates_tell(t) && head_lost(t, w) &&
+            rc->state == TCP_RS_LOSS)
+            enter_recovery(t, r);
     } else if (w->acked > 0) {
         uint32_t gone = (w->acked + mss - 1) / mss;
         uint32_t counted = rc->state == TCP_RS_OPEN ? rc->dupacks : min_u32(rc->dupacks, gone - 1);
         rc->dupacks -= counted;
+        rc->leap = w->acked;
         w->delivered -= min_u64(w->delivered, (uint64_t)counted * mss);
         if (rc->state == TCP_RS_RECOVERY && !list_empty(&t->records) &&
-            list_first(&t->records, struct tcp_record, link)->transmissions == 1)
+            list_first(&t->records, struct tcp_record, link)->sent_us < rc->began_us)
             head_lost(t, w); /* a partial ACK: the next hole */
     }
 }
@@ -233,7 +251,7 @@ void tcp_recovery_ack(struct tcp *t, struct tcp_ack_work *w, struct tcp_result *
         leave(t);
     tcp_rack_detect(t, w);
     if (!t->sack)
-        count_duplicates(t, w);
+        count_duplicates(t, w, r);
     tcp_tlp_acked(t, w, r);
     react(t, w, r);
 }

@@ -70,6 +70,19 @@ void tcp_rtt_sample(struct tcp *t, uint32_t rtt_us)
     rtt->backoff = 0; /* RFC 6298 5: a new sample ends the backoff */
 }
 
+/* An ACK of what was sent more than once gives no sample, for it may answer an
+ * earlier transmission (RFC 6298 3). Where that is all that gets through, as on
+ * a lossy path without SACK and timestamps, the timeout would stay as long as it
+ * ever became. An ACK that comes when one of the last transmission would (RFC
+ * 8985 6.2 judges so) therefore takes one doubling back, no more: if it was
+ * none, the timer fires early once, and doubles again. */
+void tcp_rtt_hint(struct tcp *t, uint64_t us)
+{
+    struct tcp_rtt *rtt = &t->rtt;
+    if (rtt->backoff > 0 && us >= rtt->min_us && us <= rtt->rto_us)
+        rtt->backoff--;
+}
+
 /* RFC 6298 5.5, without the owner's ceiling. */
 uint64_t tcp_rto_doubled(const struct tcp *t)
 {

@@ -201,7 +201,8 @@ static void delivered(struct tcp *t, const struct tcp_record *rec, uint32_t len,
         w->newest_us = rec->sent_us;
         w->has_newest = true;
     }
-    w->karn = w->karn || rec->transmissions > 1;
+    if (rec->transmissions > 1)
+        w->resent_us = max_u64(w->resent_us, rec->sent_us);
     tcp_rack_delivered(t, rec, rec->seq + len, w);
 }
 

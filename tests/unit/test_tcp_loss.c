@@ -253,7 +253,9 @@ static void test_timeout_recovery(void **state)
     w.flags = 0;
     ACK_IN(&w, MSS);
     assert_true(w.r.flags & TCP_R_RECOVERED);
-    assert_int_equal(w.tcp.rtt.backoff, 1); /* Karn: that was no sample */
+    assert_int_equal(w.tcp.rtt.backoff, 0); /* as late as the second would be answered, but */
+    assert_int_equal(w.tcp.rtt.latest_us, 100000);
+    assert_int_equal(w.tcp.rtt.mdev_us, 50000); /* no sample (Karn) */
     AGAIN(&w, 1);
     AGAIN(&w, 2);
     EXPECT_NONE(&w);
@@ -276,7 +278,50 @@ static void test_no_round_trip_from_an_ack_that_waited(void **state)
     AT(&w, 400);
     ACK_IN(&w, 6 * MSS);
     assert_int_equal(w.tcp.rtt.srtt_us, 100000);
+    assert_int_equal(w.tcp.rtt.mdev_us, 50000);
+    world_free(&w);
+}
+
+/* What left later than all that was sent twice did not wait for it. */
+static void test_round_trip_behind_a_repetition(void **state)
+{
+    struct world w;
+    (void)state;
+    open_active(&w);
+    send_range(&w, 0, 2);
+    AT(&w, 202);
+    AGAIN(&w, 1); /* the probe */
+    AT(&w, 250);
+    send_range(&w, 2, 3);
+    AT(&w, 370);
+    ACK_IN(&w, 3 * MSS);
+    assert_int_equal(w.tcp.rtt.latest_us, 120000);
+    world_free(&w);
+}
+
+/* Nothing but repetitions gets through, so there is no sample, and yet the
+ * timeout must not stay what it became: an ACK that answers the last
+ * transmission by all appearance takes one doubling back. */
+static void test_backoff_without_samples(void **state)
+{
+    struct world w;
+    (void)state;
+    time_out_without_sack(&w);
+    AT(&w, 900);
+    AGAIN(&w, 0);
+    assert_int_equal(w.tcp.rtt.backoff, 2);
+    AT(&w, 950);
+    ACK_IN(&w, MSS); /* sooner than the least round trip: of an earlier one */
+    assert_int_equal(w.tcp.rtt.backoff, 2);
+    AGAIN(&w, 1);
+    AGAIN(&w, 2);
+    AT(&w, 1050);
+    ACK_IN(&w, 2 * MSS);
     assert_int_equal(w.tcp.rtt.backoff, 1);
+    AT(&w, 1260);
+    ACK_IN(&w, 3 * MSS); /* later than the timeout: it may be of any */
+    assert_int_equal(w.tcp.rtt.backoff, 1);
+    assert_int_equal(w.tcp.rtt.mdev_us, 50000);
     world_free(&w);
 }
 
@@ -448,6 +493,56 @@ static void test_without_sack(void **state)
     world_free(&w);
 }
 
+/* RFC 6582 4.1: duplicates after a timeout tell of a loss while ACKs move in
+ * small steps, ... */
+static void test_lost_retransmission_without_sack(void **state)
+{
+    struct world w;
+    (void)state;
+    time_out_without_sack(&w);
+    AT(&w, 400);
+    ACK_IN(&w, MSS);
+    AGAIN(&w, 1);
+    AGAIN(&w, 2);
+    AT(&w, 500);
+    ACK_IN(&w, MSS);
+    AGAIN(&w, 3);
+    ACK_IN(&w, MSS);
+    AGAIN(&w, 4);
+    ACK_IN(&w, MSS);
+    assert_int_equal(w.tcp.recovery.state, TCP_RS_RECOVERY);
+    AGAIN(&w, 1);
+    AT(&w, 600);
+    ACK_IN(&w, 2 * MSS); /* partial: 2 had been sent before */
+    AGAIN(&w, 2);
+    AT(&w, 700);
+    ACK_IN(&w, 6 * MSS);
+    assert_int_equal(w.tcp.recovery.state, TCP_RS_OPEN);
+    assert_int_equal(w.tcp.stats.timeouts, 1);
+    world_free(&w);
+}
+
+/* ... and of needless repetitions behind a leap. */
+static void test_needless_repetitions_without_sack(void **state)
+{
+    struct world w;
+    (void)state;
+    world_init(&w);
+    w.config.sack = false;
+    open_config(&w);
+    send_range(&w, 0, 8);
+    AT(&w, 300);
+    AGAIN(&w, 0);
+    AT(&w, 400);
+    ACK_IN(&w, 5 * MSS);
+    AGAIN(&w, 5);
+    for (unsigned i = 0; i < 3; i++)
+        ACK_IN(&w, 5 * MSS);
+    assert_int_equal(w.tcp.recovery.state, TCP_RS_LOSS);
+    assert_int_equal(w.tcp.stats.recoveries, 0);
+    world_free(&w);
+}
+
 /* RFC 2018 8: what was sacked may be gone. */
 static void test_reneging(void **state)
 {
@@ -499,12 +594,16 @@ int main(void)
         cmocka_unit_test(test_timeout_ceiling),
         cmocka_unit_test(test_timeout_recovery),
         cmocka_unit_test(test_no_round_trip_from_an_ack_that_waited),
+        cmocka_unit_test(test_round_trip_behind_a_repetition),
+        cmocka_unit_test(test_backoff_without_samples),
         cmocka_unit_test(test_timeout_spares_the_young),
         cmocka_unit_test(test_rtt_arithmetic),
         cmocka_unit_test(test_prr),
         cmocka_unit_test(test_spurious_timeout),
         cmocka_unit_test(test_spurious_recovery),
         cmocka_unit_test(test_without_sack),
+        cmocka_unit_test(test_lost_retransmission_without_sack),
+        cmocka_unit_test(test_needless_repetitions_without_sack),
         cmocka_unit_test(test_reneging),
         cmocka_unit_test(test_bad_sacks),
     };
