@@ -81,15 +81,10 @@ static bool record_range(const struct plait_conn *c, const struct subflow *sf,
     return true;
 }
 
-/* How far from dsn on a subflow has bytes under way or the queue has them:
- * [dsn, *end) is carried if true, else nothing before *end is. */
-static bool carried(const struct plait_conn *c, uint64_t dsn, uint64_t *end)
+/* How far from dsn on a subflow has bytes under way: [dsn, *end) is if true,
+ * else nothing before *end. *end is a bound on entry. */
+static bool under_way(const struct plait_conn *c, uint64_t dsn, uint64_t *end)
 {
-    *end = c->snd_nxt;
-    list_each(r, &c->reinject, struct dsn_range, link) {
-        if (range_meets(dsn, r->dsn, r->dsn + r->len, end))
-            return true;
-    }
     list_each(sf, &c->subflows, struct subflow, link) {
         if (!subflow_usable(sf))
             continue;
@@ -101,6 +96,17 @@ static bool carried(const struct plait_conn *c, uint64_t dsn, uint64_t *end)
         }
     }
     return false;
+}
+
+/* The same, or the queue has them. */
+static bool carried(const struct plait_conn *c, uint64_t dsn, uint64_t *end)
+{
+    *end = c->snd_nxt;
+    list_each(r, &c->reinject, struct dsn_range, link) {
+        if (range_meets(dsn, r->dsn, r->dsn + r->len, end))
+            return true;
+    }
+    return under_way(c, dsn, end);
 }
 
 /* Bytes that a subflow acknowledged and the connection did not, and that no
@@ -293,6 +299,24 @@ bool records_outstanding(const struct plait_conn *c)
     return false;
 }
 
+/* What is queued first is to go over another subflow than the one that had it,
+ * and that one is the only one there is. */
+static bool queue_stuck(const struct plait_conn *c)
+{
+    bool had = false;
+    if (list_empty(&c->reinject))
+        return false;
+    uint32_t from = list_first(&c->reinject, struct dsn_range, link)->from_id;
+    list_each(sf, &c->subflows, struct subflow, link) {
+        if (!subflow_usable(sf))
+            continue;
+        if (sf->id != from)
+            return false;
+        had = true;
+    }
+    return had;
+}
+
 /* The byte that the peer waits for is not the first of any subflow: mostly it
  * is under way nowhere. */
 static bool head_free(const struct plait_conn *c)
@@ -306,7 +330,7 @@ static bool head_free(const struct plait_conn *c)
         if (record_range(c, sf, first, &dsn, &len) && dsn == c->snd_una)
             return false;
     }
-    return list_empty(&c->reinject);
+    return list_empty(&c->reinject) || queue_stuck(c);
 }
 
 static bool data_ack_awaited(const struct plait_conn *c)
@@ -337,6 +361,32 @@ void reinject_arm(struct plait_conn *c, uint64_t now_us)
     c->data_rto_us = now_us + (rto < DATA_RTO_MAX_US ? rto : DATA_RTO_MAX_US);
 }
 
+/* Bytes that the peer waits for go again, on whichever subflow. */
+static void resend(struct plait_conn *c, uint64_t end, uint32_t most)
+{
+    uint64_t len = end - c->snd_una < most ? end - c->snd_una : most;
+    reinject_add(c, c->snd_una, (uint32_t)len, 0);
+    c->env->counters.MPTCPRetrans++;
+    conn_event(c, NULL, PLAIT_EV_REINJECTED, PLAIT_WHY_TIMEOUT, c->snd_una, len, 0, 0);
+}
+
+/* If that subflow has them no longer, because its peer acknowledged them and did
+ * not keep them, they may go over it. */
+static void unbind_head(struct plait_conn *c)
+{
+    if (!queue_stuck(c))
+        return;
+    struct dsn_range *r = list_first(&c->reinject, struct dsn_range, link);
+    uint64_t end = r->dsn + r->len;
+    if (r->dsn != c->snd_una || under_way(c, r->dsn, &end))
+        return;
+    uint32_t len = (uint32_t)(end - r->dsn);
+    r->dsn += len;
+    r->len -= len;
+    if (r->len == 0)
+        range_free(c, r);
+}
+
 /* What is under way will not bring the byte that the peer waits for: it was
  * acknowledged and not kept. One segment, since later bytes may be there. */
 static void head_again(struct plait_conn *c)
@@ -344,11 +394,7 @@ static void head_again(struct plait_conn *c)
     uint64_t end;
     if (carried(c, c->snd_una, &end))
         return;
-    uint64_t len = end - c->snd_una, most = window_mss(c);
-    reinject_add(c, c->snd_una, (uint32_t)(len < most ? len : most), 0);
-    c->env->counters.MPTCPRetrans++;
-    conn_event(c, NULL, PLAIT_EV_REINJECTED, PLAIT_WHY_TIMEOUT, c->snd_una, len < most ? len : most,
-               0, 0);
+    resend(c, end, window_mss(c));
     conn_touch(c);
 }
 
@@ -396,17 +442,14 @@ void reinject_tick(struct plait_conn *c, uint64_t now_us)
         return;
     if (!asked(c, more, now_us))
         return;
+    unbind_head(c);
     if (more) {
         head_again(c);
         return;
     }
-    if (c->snd_una != c->snd_nxt) {
-        uint64_t len = c->snd_nxt - c->snd_una;
-        reinject_add(c, c->snd_una, len > UINT16_MAX ? UINT16_MAX : (uint32_t)len, 0);
-        c->env->counters.MPTCPRetrans++;
-        conn_event(c, NULL, PLAIT_EV_REINJECTED, PLAIT_WHY_TIMEOUT, c->snd_una, len, 0, 0);
-    }
-    c->keys_again = c->client && !c->confirmed;
+    if (c->snd_una != c->snd_nxt)
+        resend(c, c->snd_nxt, UINT16_MAX);
+    c->keys_again = c->client && !c->confirmed && c->initial;
     closing_fin_again(c);
     conn_touch(c);
 }

@@ -304,6 +304,36 @@ static void a_silent_subflow_s_bytes_go_on_the_other(void **state)
     peer_free(p);
 }
 
+/* They were to go over the other, which is gone before they could; then the
+ * peer acknowledges them here and does not keep them. */
+static void bytes_for_a_subflow_that_is_gone_go_where_they_were(void **state)
+{
+    struct peer *p = peer_default();
+    const struct segment *s = NULL;
+    (void)state;
+    peer_join(p, 1);
+    peer_wait(p, MS(1));
+    assert_int_equal(plait_conn_write(p->t->conn, "hello", 5, p->t->now), 5);
+    s = peer_expect(p, TCP_ACK);
+    unsigned used = s->dst.port == p->flows[1].at.port;
+    uint64_t dsn = s->mptcp.dss.dsn;
+    while (!p->events[PLAIT_EV_REINJECTED])
+        trace_timer(p->t);
+    peer_reset(p, !used, 0, false);
+    peer_settle(p);
+    peer_data_ack(p, used, 0, 0);
+    bool again = false;
+    for (int i = 0; i < 10 && !again; i++) {
+        trace_timer(p->t);
+        while (peer_next(p))
+            again = again || (p->t->seg.payload_len == 5 && p->t->seg.mptcp.dss.dsn == dsn);
+    }
+    assert_true(again);
+    peer_data_ack(p, used, 0, 5);
+    assert_int_equal(peer_info(p).bytes_acked, 5);
+    peer_free(p);
+}
+
 /* ---- checksums ---------------------------------------------------------------------- */
 
 static void a_right_checksum_over_two_segments(void **state)
@@ -535,6 +565,7 @@ int main(void)
         cmocka_unit_test(old_bytes_before_new_ones_are_cut_off),
         cmocka_unit_test(pieces_fill_holes_of_any_size),
         cmocka_unit_test(a_silent_subflow_s_bytes_go_on_the_other),
+        cmocka_unit_test(bytes_for_a_subflow_that_is_gone_go_where_they_were),
         cmocka_unit_test(a_right_checksum_over_two_segments),
         cmocka_unit_test(what_the_stack_sends_has_a_right_checksum),
         cmocka_unit_test(a_mapping_without_the_checksum_is_a_protocol_error),
