@@ -29,6 +29,7 @@ struct world {
     struct path path[PATHS_MAX];
     struct link_config healed[PATHS_MAX][2];
     bool ipv6, one_server_address, may_fail, fastopen;
+    bool crumbs; /* windows lose their scale: a few bytes a round trip */
     uint16_t mtu;
 };
 
@@ -87,6 +88,8 @@ static struct link_config random_link(struct world *w)
     struct link_config c = {.rate_bps = magnitude(w, 100000, 200000000),
                             .delay_us = (uint32_t)magnitude(w, 100, 300000) - 100,
                             .queue_bytes = magnitude(w, 5000, 2000000)};
+    if (c.queue_bytes < 2u * w->mtu) /* else a SYN beside one large packet has no room, ever */
+        c.queue_bytes = 2u * w->mtu;
     if (percent(w, 40))
         c.loss_ppm = (uint32_t)below(w, 50000);
     if (percent(w, 20)) {
@@ -225,6 +228,7 @@ static void random_boxes(struct world *w, unsigned path)
     for (unsigned n = percent(w, 40) ? (unsigned)between(w, 1, 3) : 0; n; n--) {
         if (swarm_box(&w->prng, HEAL_US, text))
             w->may_fail = true;
+        w->crumbs |= strstr(text, "wscale") != NULL;
         sim_box(&w->sim, &w->path[path], text);
         note(w, "box on path %u: %s\n", path + 1, text);
     }
@@ -314,6 +318,8 @@ static struct side_config random_side(struct world *w)
         c.read_max = (uint32_t)magnitude(w, 1, 20000);
     if (c.write_max && c.write_max < 100)
         c.send_bytes /= 20; /* one byte a call takes its time */
+    if (w->crumbs)
+        c.send_bytes /= 20;
     if (percent(w, 15))
         c.read_after_us = magnitude(w, 1000, 10 * SECOND);
     if (percent(w, 10))
