@@ -282,6 +282,15 @@ static void take_syn_data(struct tcp *t, uint32_t ack, struct tcp_result *r)
     r->flags |= t->syn_out ? TCP_R_SYN_DATA : 0;
 }
 
+/* The peer is there, and where we take it to be: one that keeps acknowledging
+ * less than it did never got what a proxy took for it, and probes find no end
+ * if that answers them. */
+static void answered(struct tcp *t)
+{
+    t->wants.persist_count = t->wants.keepalive_count = 0;
+    tcp_keepalive_arm(t);
+}
+
 static bool step_ack(struct tcp *t, struct arrival *a)
 {
     const struct segment *seg = a->seg;
@@ -312,8 +321,8 @@ static bool step_ack(struct tcp *t, struct arrival *a)
     }
     a->r->flags |= TCP_R_ACCEPTABLE;
     t->receiver.heard_us = t->now_us;
-    t->wants.persist_count = t->wants.keepalive_count = 0;
-    tcp_keepalive_arm(t);
+    if (seq_geq(seg->ack, t->snd_una))
+        answered(t);
     take_timestamp(t, seg);
     process_ack(t, a);
     return t->state != TCP_CLOSED;
@@ -348,9 +357,6 @@ static bool step_old(struct tcp *t, struct arrival *a)
         tcp_ack_now(t);
     else
         ack_stray(t);
-    /* Data that is repeated shows, as a FIN does, that our ACK got lost. */
-    if (t->state == TCP_TIME_WAIT && (a->seg->payload_len || (a->seg->flags & TCP_FIN)))
-        tcp_linger_arm(t, t->config->time_wait_us);
     return false;
 }
 
@@ -372,7 +378,8 @@ static bool step_fin(struct tcp *t, struct arrival *a)
         tcp_receive_fin(t, a->seg, a->r);
     } else if (a->seg->flags & TCP_FIN) {
         tcp_ack_now(t);
-        if (t->state == TCP_TIME_WAIT)
+        /* The peer's FIN again, and nothing else, begins it anew (RFC 9293 3.10.7.4). */
+        if (t->state == TCP_TIME_WAIT && a->seg->seq + segment_seq_len(a->seg) == t->rcv_nxt)
             tcp_linger_arm(t, t->config->time_wait_us);
     }
     return true;

@@ -46,6 +46,41 @@ static void test_active_close(void **state)
     world_free(&w);
 }
 
+/* Only the peer's FIN begins TIME_WAIT anew: bytes that it repeats, or a FIN
+ * elsewhere, are answered and keep nothing alive. */
+static void test_time_wait_ends(void **state)
+{
+    struct world w;
+    (void)state;
+    world_init(&w);
+    w.config.sack = false;
+    open_config(&w);
+    SEND(&w, .flags = TCP_ACK, .seq = THEM, .ack = US, .len = 100);
+    assert_int_equal(take(&w), 100);
+    close_us(&w);
+    EXPECT(&w, FIN, .flags = TCP_ACK | TCP_FIN, .seq = US, .ack = THEM + 100);
+    SEND(&w, .flags = TCP_ACK | TCP_FIN, .seq = THEM + 100, .ack = US + 1, .len = 10);
+    assert_int_equal(take(&w), 10);
+    EXPECT_STATE(&w, TIME_WAIT);
+    EXPECT(&w, ACK, .seq = US + 1, .ack = THEM + 111);
+    AT(&w, 20000);
+    SEND(&w, .flags = TCP_ACK | TCP_FIN, .seq = THEM + 100, .ack = US + 1, .len = 10);
+    EXPECT(&w, ACK, .seq = US + 1, .ack = THEM + 111);
+    assert_int_equal(next_ms(&w), 60000);
+    for (unsigned s = 30; s < 80; s += 10) {
+        AT(&w, s * 1000);
+        SEND(&w, .flags = TCP_ACK, .seq = THEM, .ack = US + 1, .len = 100);
+        EXPECT(&w, ACK, .seq = US + 1, .ack = THEM + 111);
+        SEND(&w, .flags = TCP_ACK | TCP_FIN, .seq = THEM + 50, .ack = US + 1, .len = 10);
+        SEND(&w, .flags = TCP_ACK | TCP_FIN, .seq = THEM + 111, .ack = US + 1, .len = 10);
+        EXPECT(&w, ACK, .seq = US + 1, .ack = THEM + 111);
+        assert_int_equal(next_ms(&w), 80000 - s * 1000);
+    }
+    AT(&w, 80000);
+    EXPECT_STATE(&w, CLOSED);
+    world_free(&w);
+}
+
 static void test_passive_close(void **state)
 {
     struct world w;
@@ -275,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_active_close),
+        cmocka_unit_test(test_time_wait_ends),
         cmocka_unit_test(test_passive_close),
         cmocka_unit_test(test_simultaneous_close),
         cmocka_unit_test(test_reset_while_closing),

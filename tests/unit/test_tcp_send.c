@@ -300,6 +300,31 @@ static void test_keepalive(void **state)
     world_free(&w);
 }
 
+/* A proxy acknowledged a segment, lost it, and went away. The peer is there and
+ * answers probes, always with the ACK of before: that does not count. */
+static void test_keepalive_to_a_peer_that_is_behind(void **state)
+{
+    struct world w;
+    (void)state;
+    world_init(&w);
+    w.config.keepalive_idle_us = 10 * 1000 * 1000;
+    w.config.keepalive_interval_us = 1000 * 1000;
+    w.config.keepalive_probes = 3;
+    open_config(&w);
+    push(&w, MSS);
+    EXPECT(&w, DATA, .flags = TCP_ACK | TCP_PSH, .seq = US, .len = MSS);
+    ACK_IN(&w, MSS);
+    for (unsigned i = 0; i < 3; i++) {
+        AT(&w, 10000 + 1000 * i);
+        EXPECT(&w, PROBE, .seq = US + MSS - 1);
+        ACK_IN(&w, 0);
+    }
+    AT(&w, 13000);
+    EXPECT_STATE(&w, CLOSED);
+    assert_int_equal(w.tcp.error, TCP_TIMED_OUT);
+    world_free(&w);
+}
+
 /* Twice the window a round trip in slow start: 10 000 bytes in 100 ms are
  * 200 000 a second, so a burst is two segments, every 10 ms. */
 static void test_pacing(void **state)
@@ -405,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_silly_window),
         cmocka_unit_test(test_window_taken_back),
         cmocka_unit_test(test_keepalive),
+        cmocka_unit_test(test_keepalive_to_a_peer_that_is_behind),
         cmocka_unit_test(test_pacing),
         cmocka_unit_test(test_path_mtu),
         cmocka_unit_test(test_no_memory),
