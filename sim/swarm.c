@@ -21,7 +21,7 @@ enum { PATHS_MAX = 4, STREAMS_MAX = 3, HALF_OPEN_MIN = 16 };
 
 struct world {
     struct sim sim;
-    struct prng prng;
+    struct prng prng, plugins;
     struct swarm_run *run;
     struct host *client, *server;
     unsigned paths;
@@ -354,10 +354,20 @@ static void random_race(struct world *w, struct stream *st)
     note(w, "race: from path %u, delay %u us\n", first + 1, st->client_options.race_delay_us);
 }
 
+/* From a generator of its own: one more plug-in changes no other draw. */
+static void random_plugins(struct world *w, struct plait_options *o)
+{
+    static const char *const managers[] = {"laminar", "make-before-break", "break-before-make"};
+    if (prng_below(&w->plugins, 2))
+        o->path_manager = managers[prng_below(&w->plugins, sizeof managers / sizeof *managers)];
+    note(w, "path manager %s\n", o->path_manager ? o->path_manager : "default");
+}
+
 static void random_stream(struct world *w)
 {
     struct side_config c = random_side(w), s = random_side(w);
     struct plait_options client = {0}, server = {0};
+    random_plugins(w, &client);
     switch (below(w, 12)) {
     case 0: /* one end gives its handle up and expects nothing */
         random_close(w, &c, &client, &s);
@@ -429,6 +439,7 @@ bool swarm_run(struct swarm_run *r)
     memset(&w, 0, sizeof w);
     w.run = r;
     prng_seed(&w.prng, r->seed);
+    prng_seed(&w.plugins, ~r->seed);
     /* Anywhere, also where clocks of 32 bits of milliseconds or microseconds wrap. */
     uint64_t start_us = PICK(&w, 1, 1000000, UINT32_MAX - 3000000);
     if (percent(&w, 20))

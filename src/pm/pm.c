@@ -24,7 +24,9 @@ const struct plait_pm pm_none = {
     .decide = none_decide,
 };
 
-static const struct plait_pm *const managers[] = {&pm_fullmesh, &pm_none};
+static const struct plait_pm *const managers[] = {
+    &pm_fullmesh,          &pm_ndiffports, &pm_laminar, &pm_make_before_break,
+    &pm_break_before_make, &pm_signal,     &pm_none};
 
 const struct plait_pm *pm_at(unsigned index)
 {

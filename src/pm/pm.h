@@ -8,8 +8,8 @@
 
 #include "plait/plugin.h"
 
-extern const struct plait_pm pm_fullmesh;
-extern const struct plait_pm pm_none;
+extern const struct plait_pm pm_fullmesh, pm_ndiffports, pm_laminar, pm_make_before_break,
+    pm_break_before_make, pm_signal, pm_none;
 
 /* By name, or NULL. */
 const struct plait_pm *pm_find(const char *name);
