@@ -115,12 +115,22 @@ bool subflow_usable(const struct subflow *sf)
     return !sf->gone && (sf->joined || sf->tcp.early) && tcp_can_send(&sf->tcp);
 }
 
-bool subflow_alone(const struct subflow *sf)
+static bool others(const struct subflow *sf, bool stale_too)
 {
     list_each(other, &sf->conn->subflows, struct subflow, link)
-        if (other != sf && subflow_usable(other))
-            return false;
-    return true;
+        if (other != sf && subflow_usable(other) && (stale_too || !other->stale))
+            return true;
+    return false;
+}
+
+bool subflow_alone(const struct subflow *sf)
+{
+    return !others(sf, true);
+}
+
+bool subflow_replaced(const struct subflow *sf)
+{
+    return others(sf, false);
 }
 
 static void arrays_free(struct mem *m, struct conn_arrays *a)

@@ -455,6 +455,8 @@ bool conn_has_joined(const struct plait_conn *c);
 bool subflow_usable(const struct subflow *sf);
 /* No other subflow can. */
 bool subflow_alone(const struct subflow *sf);
+/* Another can, and makes progress. */
+bool subflow_replaced(const struct subflow *sf);
 /* The first byte that the application may still get; a DATA_FIN is none. */
 static inline uint64_t conn_recv_next(const struct plait_conn *c)
 {

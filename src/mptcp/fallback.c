@@ -509,7 +509,6 @@ void fallback_fail_in(struct subflow *sf, const struct segment *seg)
     struct fallback *f = &c->awake->falling;
     const struct mptcp_dss *d = &seg->mptcp.dss;
     uint64_t dsn = seg->mptcp.fail_dsn;
-    c->env->counters.MPFailRx++;
     if (dsn_gt(dsn, c->snd_nxt))
         return; /* it never had that */
     if (!subflow_alone(sf)) {

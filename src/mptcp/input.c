@@ -21,20 +21,11 @@ static void progress(struct subflow *sf)
     paths_subflow(sf, PLAIT_PM_SUBFLOW_RECOVERED);
 }
 
-/* Another subflow is there to carry the data. */
-static bool replaced(const struct subflow *sf)
-{
-    list_each(other, &sf->conn->subflows, struct subflow, link)
-        if (other != sf && subflow_usable(other) && !other->stale)
-            return true;
-    return false;
-}
-
 static void timed_out(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     if (sf->joined) /* a SYN has a ceiling of its own */
-        tcp_set_rto_ceiling(&sf->tcp, replaced(sf) ? STALE_RTO_MAX_US : 0);
+        tcp_set_rto_ceiling(&sf->tcp, subflow_replaced(sf) ? STALE_RTO_MAX_US : 0);
     c->env->counters.Timeouts++;
     if (sf->timeouts < UINT8_MAX)
         sf->timeouts++;

@@ -19,7 +19,7 @@ static void first_ack_wrong(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     bool sent = c->snd_nxt != c->local_idsn + 1;
-    if (sf->kind == SUBFLOW_INITIAL && c->subflow_total == 1 && !sf->acked_any && sent)
+    if (sf->kind == SUBFLOW_INITIAL && !c->branched && !sf->acked_any && sent)
         conn_fallback(sf, PLAIT_WHY_FIRST_ACK_WRONG);
 }
 
@@ -159,10 +159,9 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
     c->env->counters.MPExperimentalRx += (o->present & MPO_EXPERIMENTAL) != 0;
     c->env->counters.MPOptionIgnored +=
         o->unknown_count + (uint64_t)o->malformed_count + (present != o->present);
-    if ((present & MPO_FAIL) && (seg->flags & TCP_RST)) {
-        c->env->counters.MPFailRx++;
+    c->env->counters.MPFailRx += (present & MPO_FAIL) != 0;
+    if ((present & MPO_FAIL) && (seg->flags & TCP_RST))
         sf->peer_lost = true;
-    }
     if ((present & MPO_TCPRST) && (seg->flags & TCP_RST)) {
         c->env->counters.MPRstRx++;
         sf->peer_told = true;

@@ -211,7 +211,7 @@ static uint32_t held_gap(const struct subflow *sf)
 static bool held_fill(struct subflow *sf)
 {
     uint32_t gap = held_gap(sf);
-    if (!gap || sf->conn->subflow_total > 1 || sf->conn->checksum || !sf->recv_any)
+    if (!gap || sf->conn->branched || sf->conn->checksum || !sf->recv_any)
         return false;
     const struct rx_mapping *m = list_first(&sf->mappings, struct rx_mapping, link);
     if (m->dsn - sf->recv_end != gap)
