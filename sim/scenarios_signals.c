@@ -476,6 +476,47 @@ static void subflows_200(struct run *r)
     open_to_the_limit(r, 200, 200, 199, 199, 200);
 }
 
+static struct plait_memory memory_of(const struct host *h)
+{
+    struct plait_memory m;
+    plait_stack_memory(h->stack, &m);
+    return m;
+}
+
+/* Two hundred connections sleep when an address goes and comes back: they are
+ * woken for it one after another, and each tells its peer. */
+static void sleepers_hear_of_addresses(struct run *r)
+{
+    enum { CONNS = 200 };
+    struct lab lab;
+    const char *specs[] = {WIFI, LTE};
+    const struct side_config c = {.requests = 2,
+                                  .request_bytes = 100,
+                                  .response_bytes = 100,
+                                  .interval_us = 30 * SECOND};
+    const struct side_config s = {.respond_to = 100, .respond_bytes = 100, .end = END_AFTER_EOF};
+    lab_init(&lab, r);
+    lab.client_config.sleep_us = lab.server_config.sleep_us = SECOND;
+    lab_open(&lab, 2, specs);
+    for (unsigned i = 0; i < CONNS; i++)
+        lab_stream(&lab, &c, &s);
+    sim_advance(lab.sim, lab_at(&lab, 20 * SECOND));
+    EXPECT_EQ(r, memory_of(lab.client).conns_asleep, CONNS);
+    EXPECT_EQ(r, memory_of(lab.client).subflows, 2 * CONNS);
+    iface_set_present(lab.client_if[1], false);
+    EXPECT(r, memory_of(lab.client).conns_asleep > CONNS - 50);
+    sim_advance(lab.sim, lab_at(&lab, 21 * SECOND));
+    EXPECT_EQ(r, memory_of(lab.client).subflows, CONNS);
+    EXPECT_EQ(r, COUNT(lab.server, RmAddr), CONNS);
+    sim_advance(lab.sim, lab_at(&lab, 25 * SECOND));
+    EXPECT_EQ(r, memory_of(lab.client).conns_asleep, CONNS);
+    iface_set_present(lab.client_if[1], true);
+    EXPECT(r, memory_of(lab.client).conns_asleep > CONNS - 50);
+    sim_advance(lab.sim, lab_at(&lab, 28 * SECOND));
+    EXPECT_EQ(r, memory_of(lab.server).subflows, 2 * CONNS);
+    lab_finish(&lab, 60);
+}
+
 const struct scenario scenarios_signals[] = {
     {"late-address", "the server's address appears later and is announced", late_address},
     {"announced-port", "an address announced with a port takes joins there", announced_port},
@@ -498,5 +539,7 @@ const struct scenario scenarios_signals[] = {
     {"both-open", "both ends open subflows between the same places", both_open},
     {"subflows-32", "as many subflows as allowed, and one more", subflows_32},
     {"subflows-200", "two hundred subflows", subflows_200},
+    {"sleepers-hear-of-addresses", "an address goes and comes while all connections sleep",
+     sleepers_hear_of_addresses},
     {NULL, NULL, NULL},
 };

@@ -94,6 +94,7 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
         c->sched->init(c->awake->plugins.sched_state);
     if (c->pm->init)
         c->pm->init(c->awake->plugins.pm_state);
+    c->locals_told = env->locals_changes;
     list_append(&env->conns, &c->link);
     env->conn_count++;
     *error = 0;

@@ -393,6 +393,7 @@ struct plait_conn {
     /* sleep.c */
     struct asleep *asleep; /* stands for the subflows; NULL: it is awake */
     uint64_t active_us;    /* when something last concerned it */
+    uint32_t locals_told;  /* changes of local addresses that it has heard of */
 
     struct timer timer;  /* the earliest deadline of the connection and its subflows */
     unsigned poll_shown; /* readiness as last given out */
@@ -790,6 +791,8 @@ void paths_tick(struct plait_conn *c, uint64_t now_us);
 /* A local address came (or changed) or went; its priority changed. */
 void paths_local(struct plait_conn *c, const struct local_addr *local, bool added, uint64_t now_us);
 void paths_local_backup(struct plait_conn *c, const struct local_addr *local);
+/* The same for all that changed while it slept. */
+void paths_locals_slept(struct plait_conn *c);
 /* Its ID in this connection: 0 for that of the first subflow. */
 uint8_t conn_local_id(const struct plait_conn *c, const struct local_addr *l);
 bool local_in_use(const struct plait_conn *c, const struct plait_addr *addr);

@@ -60,6 +60,8 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
     env->hash_key.k0 = secure_u64(&env->secure);
     env->hash_key.k1 = secure_u64(&env->secure);
     list_init(&env->conns);
+    list_init(&env->sleepers);
+    env->tell_us = TIMER_NEVER;
     list_init(&env->sending);
     list_init(&env->ready);
     list_init(&env->finished);
@@ -82,6 +84,8 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
 void env_free(struct mptcp_env *env)
 {
     list_each(c, &env->conns, struct plait_conn, link)
+        conn_free(c);
+    list_each(c, &env->sleepers, struct plait_conn, link)
         conn_free(c);
     key_pool_free(env);
     fastopen_free(env);

@@ -27,7 +27,8 @@ enum { PORTS_MAX = 4096, LOCAL_ID_MAX = 255, SEND_CHUNK_MAX = 64 * 1024 };
 /* An address of this host. */
 struct local_addr {
     struct plait_local local;
-    uint8_t id; /* 1..255, the same in every connection; 0 is the initial address */
+    uint8_t id;       /* 1..255, the same in every connection; 0 is the initial address */
+    uint32_t changed; /* env->locals_changes when it came, changed or went */
 };
 
 struct mptcp_env {
@@ -54,11 +55,18 @@ struct mptcp_env {
 
     struct local_addr *locals; /* at most LOCAL_ID_MAX: there are no more IDs */
     unsigned local_count, local_capacity;
-    uint8_t last_local_id; /* given out last: a free one comes again as late as can be */
-    uint16_t *ports;       /* given by the host for outgoing subflows, or NULL */
+    /* Behind them those that went while connections slept, in that order, until
+     * the last of those has heard of it: that takes no memory, and no ID comes
+     * again before. */
+    unsigned locals_gone;
+    uint32_t locals_changes; /* counted */
+    uint64_t tell_us;        /* when to wake more of those who slept through one (stack/local.c) */
+    uint8_t last_local_id;   /* given out last: a free one comes again as late as can be */
+    uint16_t *ports;         /* given by the host for outgoing subflows, or NULL */
     unsigned port_count, port_capacity;
 
-    struct list conns;    /* every connection */
+    struct list conns;    /* every connection that is awake, */
+    struct list sleepers; /* and the others, in the order in which they fell asleep */
     struct list sending;  /* those that may have something to send */
     struct list ready;    /* those whose readiness changed */
     struct list finished; /* those to be looked at before the entry returns */

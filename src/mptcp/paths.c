@@ -243,8 +243,6 @@ static void local_gone(struct plait_conn *c, const struct local_addr *l, uint64_
 
 void paths_local(struct plait_conn *c, const struct local_addr *l, bool added, uint64_t now_us)
 {
-    if (!conn_wake(c))
-        return; /* it will find out when somebody needs it */
     bool uses_it = c->multipath && c->state == CONN_ESTABLISHED && !c->closing;
     if (uses_it && added) {
         announce_used(c, conn_local_id(c, l)); /* it is back */
@@ -262,9 +260,23 @@ void paths_local(struct plait_conn *c, const struct local_addr *l, bool added, u
 
 void paths_local_backup(struct plait_conn *c, const struct local_addr *l)
 {
-    if (!conn_wake(c))
-        return;
     list_each(sf, &c->subflows, struct subflow, link)
         if (addr_equal(&sf->tcp.local.addr, &l->local.addr) && sf->backup_local != l->local.backup)
             priority_set(sf, l->local.backup);
+}
+
+void paths_locals_slept(struct plait_conn *c)
+{
+    const struct mptcp_env *env = c->env;
+    uint32_t told = c->locals_told;
+    c->locals_told = env->locals_changes;
+    for (unsigned i = env->local_count; i < env->local_count + env->locals_gone; i++)
+        if (seq_gt(env->locals[i].changed, told))
+            paths_local(c, &env->locals[i], false, env->now_us);
+    for (unsigned i = 0; i < env->local_count; i++) {
+        if (!seq_gt(env->locals[i].changed, told))
+            continue;
+        paths_local_backup(c, &env->locals[i]);
+        paths_local(c, &env->locals[i], true, env->now_us);
+    }
 }

@@ -322,6 +322,8 @@ static void conn_sleep(struct plait_conn *c)
     conn_free_awake(c);
     c->asleep = a;
     c->env->asleep_count++;
+    list_remove(&c->link);
+    list_append(&c->env->sleepers, &c->link);
 }
 
 uint64_t sleep_step(struct plait_conn *c, uint64_t at_us, uint64_t now_us)
@@ -364,6 +366,8 @@ static void asleep_release(struct plait_conn *c)
     mem_free(&c->env->mem, a, a->bytes);
     c->asleep = NULL;
     c->env->asleep_count--;
+    list_remove(&c->link);
+    list_append(&c->env->conns, &c->link);
 }
 
 static void point(struct subflow **at, uint16_t place, unsigned index, struct subflow *sf)
@@ -404,6 +408,7 @@ bool conn_wake(struct plait_conn *c)
     conn_regroup(c);
     c->active_us = env->now_us;
     conn_touch(c);
+    paths_locals_slept(c);
     return true;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "stack/stack.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/farm.h"
@@ -255,8 +256,11 @@ bool plait_stack_tx(struct plait_stack *stack, uint64_t now_us, struct plait_pac
 
 uint64_t plait_stack_deadline(const struct plait_stack *stack)
 {
-    return pressure_relaxing(&stack->env.pressure) ? stack->env.now_us
-                                                   : timers_next(&stack->env.timers);
+    const struct mptcp_env *env = &stack->env;
+    uint64_t at_us = timers_next(&env->timers);
+    if (pressure_relaxing(&env->pressure))
+        return env->now_us;
+    return at_us < env->tell_us ? at_us : env->tell_us;
 }
 
 void plait_stack_tick(struct plait_stack *stack, uint64_t now_us)
@@ -265,6 +269,8 @@ void plait_stack_tick(struct plait_stack *stack, uint64_t now_us)
     stack_enter(stack, now_us);
     while ((t = timers_expire(&stack->env.timers, stack->env.now_us)) != NULL)
         conn_tick(list_entry(t, struct plait_conn, timer), stack->env.now_us);
+    if (stack->env.tell_us <= stack->env.now_us)
+        local_tell(stack);
     stack_leave(stack);
 }
 
@@ -294,10 +300,27 @@ bool plait_stack_ready(struct plait_stack *stack, struct plait_conn **conn,
     return true;
 }
 
+/* The less one has heard of addresses the earlier it comes. */
+static void check_sleepers(const struct mptcp_env *env)
+{
+    uint32_t told = env->locals_changes, n = 0;
+    const struct plait_conn *before = NULL;
+    list_each(c, &env->sleepers, struct plait_conn, link) {
+        assert(c->asleep && (!before || seq_leq(before->locals_told, c->locals_told)));
+        assert(seq_leq(c->locals_told, told) &&
+               (c->locals_told == told || env->tell_us != TIMER_NEVER));
+        conn_check(c);
+        before = c;
+        n++;
+    }
+    assert(n == env->asleep_count);
+}
+
 void plait_stack_check(const struct plait_stack *stack)
 {
     list_each(c, &stack->env.conns, struct plait_conn, link)
         conn_check(c);
+    check_sleepers(&stack->env);
     pressure_check(&stack->env);
 }
 

@@ -69,6 +69,10 @@ void listener_syn(struct plait_listener *l, const struct segment *seg, uint64_t 
 /* A connection that nobody took yet was established or failed. */
 void listener_update(struct plait_conn *c);
 
+/* local.c: wake some of those who slept through a change of addresses, and say
+ * in env->tell_us when to go on. */
+void local_tell(struct plait_stack *s);
+
 /* stray.c */
 void stray_answer(struct plait_stack *s, const struct segment *seg, enum plait_reason why);
 bool stray_output(struct plait_stack *s, struct plait_packet_tx *p);

@@ -144,6 +144,66 @@ static void an_address_that_goes_wakes_it(void **state)
     peer_free(p);
 }
 
+/* Nor is it lost on one for which there is no memory to wake: it is tried again. */
+static void without_memory_an_address_goes_later(void **state)
+{
+    (void)state;
+    struct peer *p = asleep();
+    memory_is_short(p, true);
+    assert_int_equal(plait_stack_remove_addr(p->t->stack, &TRACE_US.addr, p->t->now), 0);
+    peer_wait(p, MS(500));
+    assert_int_equal(memory(p).conns_asleep, 1);
+    memory_is_short(p, false);
+    peer_wait(p, MS(200));
+    assert_int_equal(memory(p).conns_asleep, 0);
+    assert_int_equal(peer_info(p).subflows, 0);
+    peer_free(p);
+}
+
+/* Whatever wakes it, what it slept through comes first. */
+static void it_hears_of_addresses_before_it_acts(void **state)
+{
+    const struct plait_local other = {.addr = {PLAIT_IPV4, {10, 9, 9, 9}}, .mtu = 1500};
+    (void)state;
+    struct peer *p = asleep();
+    memory_is_short(p, true);
+    assert_int_equal(plait_stack_remove_addr(p->t->stack, &TRACE_US.addr, p->t->now), 0);
+    memory_is_short(p, false);
+    assert_int_equal(plait_conn_write(p->t->conn, "abc", 3, p->t->now), 3);
+    assert_int_equal(memory(p).conns_asleep, 0);
+    assert_int_equal(peer_info(p).subflows, 0);
+    assert_int_equal(peer_settle(p), 0); /* nothing leaves from an address that is gone */
+    assert_int_equal(plait_stack_add_addr(p->t->stack, &other, p->t->now), 0);
+    peer_free(p);
+}
+
+/* An ID means one address for as long as somebody has not heard of its end. */
+static void ids_wait_for_sleepers(void **state)
+{
+    (void)state;
+    struct peer *p = asleep();
+    struct mptcp_env *env = &p->t->stack->env;
+    memory_is_short(p, true);
+    struct plait_local other = {.addr = {PLAIT_IPV4, {10, 9, 9, 9}}, .mtu = 1500};
+    unsigned added = 0;
+    for (; added < 400; added++) {
+        other.addr.bytes[3] = (uint8_t)added;
+        int error = plait_stack_add_addr(p->t->stack, &other, p->t->now);
+        if (error) /* the list cannot grow, or there are no more IDs */
+            break;
+        assert_int_equal(plait_stack_remove_addr(p->t->stack, &other.addr, p->t->now), 0);
+        assert_int_equal(env->locals_gone, added + 1);
+    }
+    assert_true(added > 1 && added < 255);
+    for (unsigned i = 1; i < env->local_count + env->locals_gone; i++)
+        assert_int_equal(env->locals[i].id, i + 1); /* none twice */
+    memory_is_short(p, false);
+    peer_wait(p, MS(200));
+    assert_int_equal(env->locals_gone, 0);
+    assert_int_equal(plait_stack_add_addr(p->t->stack, &other, p->t->now), 0);
+    peer_free(p);
+}
+
 /* What came is dropped like any other packet, and the peer sends it again. */
 static void without_memory_it_sleeps_on(void **state)
 {
@@ -188,6 +248,9 @@ int main(void)
         cmocka_unit_test(a_join_wakes_it),
         cmocka_unit_test(a_reset_of_one_subflow_leaves_the_other),
         cmocka_unit_test(an_address_that_goes_wakes_it),
+        cmocka_unit_test(without_memory_an_address_goes_later),
+        cmocka_unit_test(it_hears_of_addresses_before_it_acts),
+        cmocka_unit_test(ids_wait_for_sleepers),
         cmocka_unit_test(without_memory_it_sleeps_on),
         cmocka_unit_test(without_memory_it_can_be_closed),
     };
