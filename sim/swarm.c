@@ -178,6 +178,8 @@ static void random_handshakes(struct world *w, struct plait_config *c)
     c->key_pool_max = PICK(w, 0, 1, 64);
     c->servers = (uint16_t)PICK(w, 0, 0, 0, 2, 7, 256);
     c->server_id = (uint16_t)(c->servers ? between(w, 1, c->servers) : 0);
+    c->threads = (uint16_t)PICK(w, 0, 0, 0, 2, 3);
+    c->thread_id = (uint16_t)(c->threads ? between(w, 1, c->threads) : 0);
     c->sleep_us = PICK(w, 0, 1, 1000, 1000000, 5000000);
     c->half_open_max = PICK(w, 1, 2, 256);
     if (c->syn_cookies == PLAIT_SYN_COOKIES_NEVER && c->half_open_max < HALF_OPEN_MIN)

@@ -118,6 +118,10 @@ struct plait_config {
      * 256; servers 0: alone. Costs log2(servers) bits of the key's 64
      * (RFC 8684 5), and `servers` draws a key, which the key pool makes ahead. */
     uint16_t server_id, servers;
+    /* The same among the stacks of one process, by the token's second byte: this
+     * one is thread_id, 1 to threads, at most 256; threads 0: alone. Costs and
+     * draws multiply with those of `servers`. */
+    uint16_t thread_id, threads;
 
     bool multipath; /* offer and accept MPTCP */
     enum plait_version version;

@@ -3,6 +3,7 @@
  * plait listen: accept a connection, or one after another, and carry standard
  * input and output.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,15 +31,26 @@ static const char about[] =
     "and without Multipath TCP are served alike. Says 'listening' on standard error\n"
     "when connections can come.\n";
 
-static const char closing[] = "Examples:\n"
-                              "  plait listen 5000 --recv backup.tar --stats --sha256\n"
-                              "  plait listen 5000 --keep --send motd\n";
+static const char closing[] =
+    "Examples:\n"
+    "  plait listen 5000 --recv backup.tar --stats --sha256\n"
+    "  plait listen 5000 --keep --send motd\n"
+    "  plait listen 5000 --keep --threads 2 --send motd --recv /dev/null\n";
 
+/* One thread's. */
 struct server {
+    struct listening *all;
     struct host *host;
     struct plait_listener *listener;
     struct plait_conn *waiting; /* accepted, not yet served */
     struct transfer *transfer;
+};
+
+struct listening {
+    const struct transfer_options *o;
+    bool keep;
+    struct plait_listener *listeners[HOST_THREADS_MAX];
+    atomic_uint serial; /* of the last connection that is or was served */
 };
 
 static void on_conn(void *ctx, struct plait_conn *conn)
@@ -58,7 +70,7 @@ static void on_listener(void *ctx, struct plait_listener *listener)
         s->waiting = plait_accept(listener);
 }
 
-static int serve_one(struct server *s, const struct transfer_options *o, unsigned serial)
+static int serve_one(struct server *s)
 {
     int failure = HOST_OK;
 
@@ -73,7 +85,7 @@ static int serve_one(struct server *s, const struct transfer_options *o, unsigne
     }
     struct plait_conn *conn = s->waiting;
     s->waiting = NULL;
-    s->transfer = transfer_new(s->host, o, serial, &failure);
+    s->transfer = transfer_new(s->host, s->all->o, ++s->all->serial, &failure);
     if (!s->transfer) {
         plait_conn_abort(conn, host_now(s->host));
         return failure;
@@ -84,50 +96,68 @@ static int serve_one(struct server *s, const struct transfer_options *o, unsigne
     return failure;
 }
 
-static int serve(struct server *s, const struct transfer_options *o, bool keep)
+/* A thread. */
+static int serve(void *ctx, struct host *h, unsigned i)
 {
-    unsigned serial = 1;
+    struct listening *l = ctx;
+    struct server s = {.all = l, .host = h, .listener = l->listeners[i]};
+    bool again;
+    int failure;
 
-    for (;;) {
-        int failure = serve_one(s, o, serial++);
+    host_callbacks(h, &(struct host_callbacks){&s, on_conn, on_listener});
+    do {
+        failure = serve_one(&s);
         /* A broken connection is the end of that one, not of the server. */
-        if (!keep || (failure && failure != HOST_FAIL_TRANSFER && failure != HOST_FAIL_UNREACHABLE))
-            return failure;
-    }
+        again =
+            failure == HOST_OK || failure == HOST_FAIL_TRANSFER || failure == HOST_FAIL_UNREACHABLE;
+    } while (l->keep && again);
+    host_unlisten(h, s.listener);
+    net_drain(h, failure);
+    return failure;
 }
 
-static int run(struct server *s, const struct transfer_options *o, uint16_t port, bool keep)
+static int run(struct listening *l, struct host_group *g, uint16_t port)
 {
-    struct plait_endpoint local = {.port = port};
+    const struct plait_endpoint local = {.port = port};
     struct host_error err;
-    struct plait_listener *listener;
 
-    int failure = host_listen(s->host, &local, NULL, &listener, &err);
+    int failure = host_group_listen(g, &local, NULL, l->listeners, &err);
     if (failure) {
         cli_error("%s", err.text);
         return failure;
     }
-    s->listener = listener;
-    if (!o->quiet)
-        fprintf(stderr, "listening on port %u, %s\n", port, host_driver(s->host)->describe);
-    failure = serve(s, o, keep);
-    host_unlisten(s->host, listener);
-    return failure;
+    if (!l->o->quiet)
+        fprintf(stderr, "listening on port %u, %s\n", port,
+                host_driver(host_group_at(g, 0))->describe);
+    return host_group_run(g, serve, l);
+}
+
+/* Threads serve connections at once: each has to have files of its own. */
+static bool sensible(const struct net_options *net, const struct transfer_options *o, bool keep)
+{
+    bool several = net->threads > 1, own = keep && o->send && o->recv;
+
+    if (several && !own)
+        cli_error("--threads serves several connections at once: say --keep, and --send and "
+                  "--recv, for they cannot share standard input and output");
+    return !several || own;
 }
 
 int cmd_listen(int argc, char **argv)
 {
     struct net_options net = {0};
     struct transfer_options o = {0};
-    struct listen_options l = {0};
-    struct server server = {0};
+    struct listen_options options = {0};
+    struct listening l = {.o = &o};
+    struct host_group *g;
     int operand;
     uint16_t port;
     const struct usage usage = {.synopsis = "listen [OPTIONS] PORT",
                                 .about = about,
                                 .closing = closing,
                                 .groups = {{"Options", transfer_rows, &o},
-                                           {"Listening", listen_rows, &l},
+                                           {"Listening", listen_rows, &options},
+                                           {"Threads", net_thread_rows, &net},
                                            {"Serving", net_server_rows, &net},
                                            {"Network", net_rows, &net}},
                                 .operands_min = 1,
@@ -136,15 +166,13 @@ int cmd_listen(int argc, char **argv)
     int end = options_parse(&usage, argc, argv, &operand);
     if (end != OPTION_GO)
         return end;
-    if (!net_port(argv[operand], &port))
+    if (!net_port(argv[operand], &port) || !sensible(&net, &o, options.keep))
         return HOST_FAIL_USAGE;
-    int failure = net_open(&net, &server.host);
+    l.keep = options.keep;
+    int failure = net_open_group(&net, &g);
     if (failure)
         return failure;
-    host_callbacks(server.host, &(struct host_callbacks){.ctx = &server,
-                                                         .conn = on_conn,
-                                                         .listener = on_listener});
-    failure = run(&server, &o, port, l.keep);
-    net_close(server.host, failure);
+    failure = run(&l, g, port);
+    host_group_close(g);
     return failure;
 }

@@ -181,6 +181,14 @@ const struct option_row net_server_rows[] = {
     {0},
 };
 
+const struct option_row net_thread_rows[] = {
+    {0, "threads", "N", OPTION_COUNT, AT(threads),
+     "use so many threads, each with a stack of its own (at most\n64, default 1; packet driver "
+     "only, needs CAP_BPF)",
+     NULL, 0},
+    {0},
+};
+
 /* ---- the verbose sink ----------------------------------------------------- */
 
 static void say_event(void *ctx, const struct plait_event *e)
@@ -188,6 +196,7 @@ static void say_event(void *ctx, const struct plait_event *e)
     char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
     (void)ctx;
 
+    flockfile(stderr); /* other threads have events too */
     fprintf(stderr, "%.6f %s", (double)e->time_us / 1e6, plait_event_name(e->type));
     if (e->conn_id)
         fprintf(stderr, " conn %u", e->conn_id);
@@ -202,6 +211,7 @@ static void say_event(void *ctx, const struct plait_event *e)
     if (e->why)
         fprintf(stderr, ": %s", plait_reason_text(e->why));
     fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 /* ---- opening -------------------------------------------------------------- */
@@ -335,35 +345,62 @@ static void take_engine(const struct net_options *o, struct plait_config *config
         config->sink.emit = say_event;
 }
 
+static int take(const struct net_options *o, struct host_options *h)
+{
+    host_options_default(h);
+    int failure = check_names(o);
+    if (!failure)
+        failure = take_locals(o, h);
+    if (!failure)
+        failure = take_announced(o, h);
+    if (failure)
+        return failure;
+    take_engine(o, &h->engine);
+    h->driver = o->driver ? o->driver : o->tun.count ? "tun" : NULL;
+    h->pcap_path = o->pcap;
+    h->events_path = o->events;
+    h->signals = true;
+    return HOST_OK;
+}
+
 int net_open(const struct net_options *o, struct host **out)
 {
     struct host_options h;
     struct host_error err;
+    int failure = take(o, &h);
 
-    host_options_default(&h);
-    int failure = check_names(o);
-    if (!failure)
-        failure = take_locals(o, &h);
-    if (!failure)
-        failure = take_announced(o, &h);
     if (failure)
         return failure;
-    take_engine(o, &h.engine);
-    h.driver = o->driver ? o->driver : o->tun.count ? "tun" : NULL;
-    h.pcap_path = o->pcap;
-    h.events_path = o->events;
-    h.signals = true;
     failure = host_open(&h, out, &err);
     if (failure)
         cli_error("%s", err.text);
     return failure;
 }
 
-void net_close(struct host *h, int failure)
+int net_open_group(const struct net_options *o, struct host_group **out)
+{
+    struct host_options h;
+    struct host_error err;
+    int failure = take(o, &h);
+
+    if (failure)
+        return failure;
+    failure = host_group_open(&h, o->threads ? o->threads : 1, out, &err);
+    if (failure)
+        cli_error("%s", err.text);
+    return failure;
+}
+
+void net_drain(struct host *h, int failure)
 {
     enum { GOODBYE_US = 3000000, ABORT_US = 300000 };
 
     host_drain(h, failure ? ABORT_US : GOODBYE_US);
+}
+
+void net_close(struct host *h, int failure)
+{
+    net_drain(h, failure);
     host_close(h);
 }
 

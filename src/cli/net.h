@@ -21,14 +21,21 @@ struct net_options {
     uint64_t memory_bytes, conn_memory_bytes; /* 0: no limit */
     uint64_t keepalive_us;                    /* 0: off */
     unsigned retries;                         /* 0: the default */
+    unsigned threads;                         /* net_thread_rows; 0: one */
     bool checksum, tcp, fastopen, ipv4, ipv6, no_race, verbose;
 };
 
 /* Rows for struct net_options: everybody's, and those of servers. */
 extern const struct option_row net_rows[], net_server_rows[];
+/* Those of commands that can use several threads. */
+extern const struct option_row net_thread_rows[];
 
 /* The host these options ask for. HOST_OK, or a failure that was said. */
 int net_open(const struct net_options *o, struct host **out);
+/* The same, as many hosts as there are threads. */
+int net_open_group(const struct net_options *o, struct host_group **out);
+/* Let what was closed say its goodbyes. */
+void net_drain(struct host *h, int failure);
 /* Let what was closed say its goodbyes, then end the host. */
 void net_close(struct host *h, int failure);
 /* Which addresses a name may give: -4, -6 or both. */

@@ -49,7 +49,7 @@ struct option_group {
     void *into;
 };
 
-enum { OPTION_GROUPS_MAX = 4 };
+enum { OPTION_GROUPS_MAX = 6 };
 
 struct usage {
     const char *synopsis; /* after "usage: plait " */

@@ -450,8 +450,9 @@ static void summarise(struct transfer *t)
         put_sha(o, "sha256_sent", &t->in.sha);
         put_sha(o, "sha256_received", &t->out.sha);
     }
+    FILE *out = t->o->json && t->o->recv ? stdout : stderr;
+    flockfile(out); /* transfers of other threads end too */
     if (t->o->json) {
-        FILE *out = t->o->recv ? stdout : stderr;
         json_dumpf(o, out, JSON_COMPACT);
         fputc('\n', out);
     } else {
@@ -466,6 +467,7 @@ static void summarise(struct transfer *t)
                     json_string_value(json_object_get(o, "sha256_sent")),
                     json_string_value(json_object_get(o, "sha256_received")));
     }
+    funlockfile(out);
     json_decref(o);
 }
 

@@ -75,6 +75,20 @@ int fail_driver(struct host_error *err, const char *driver, int error)
     }
 }
 
+int fail_threads(struct host_error *err, int error)
+{
+    char path[PATH_SHOWN_MAX];
+
+    if (error != -EPERM && error != -EACCES)
+        return fail_driver(err, "packet", error);
+    program_path(path, sizeof path);
+    return host_fail(err, HOST_FAIL_PERMISSION,
+                     "several threads need the capabilities CAP_NET_RAW and CAP_BPF: run 'sudo "
+                     "setcap cap_net_raw,cap_bpf+ep %s' once, or run as root, or leave --threads "
+                     "away",
+                     path);
+}
+
 int fail_port(struct host_error *err, uint16_t port, int error)
 {
     char path[PATH_SHOWN_MAX];

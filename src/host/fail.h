@@ -14,6 +14,8 @@ __attribute__((format(printf, 3, 4))) int host_fail(struct host_error *err,
 
 /* A driver did not open. `error` is a negative errno. */
 int fail_driver(struct host_error *err, const char *driver, int error);
+/* The packet driver did not open for several threads. */
+int fail_threads(struct host_error *err, int error);
 /* A port could not be held. */
 int fail_port(struct host_error *err, uint16_t port, int error);
 /* A file could not be opened. */

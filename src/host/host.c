@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -61,10 +62,9 @@ static bool wants_fault(const struct io_fault_config *f)
     return f->rx_drop_ppm || f->rx_dup_ppm || f->tx_drop_ppm || f->tx_dup_ppm;
 }
 
-static int open_driver(struct host *h, const struct host_options *options, struct host_error *err)
+static int open_named(struct host *h, const struct host_options *options, struct host_error *err)
 {
     const char *name = options->driver ? options->driver : "auto";
-    struct io_driver *outer;
     int error;
 
     if (strcmp(name, "auto") == 0)
@@ -75,8 +75,14 @@ static int open_driver(struct host *h, const struct host_options *options, struc
         error = io_tun_open(&options->tun, &h->driver);
     else
         return host_fail(err, HOST_FAIL_USAGE, "there is no driver '%s': try packet or tun", name);
-    if (error)
-        return fail_driver(err, name, error);
+    return error ? fail_driver(err, name, error) : HOST_OK;
+}
+
+static int decorate(struct host *h, const struct host_options *options, struct host_error *err)
+{
+    struct io_driver *outer;
+    int error;
+
     if (wants_fault(&options->fault)) {
         error = io_fault_open(h->driver, &options->fault, &outer);
         if (error)
@@ -111,7 +117,27 @@ static void on_signal(void *ctx, int fd, unsigned events)
     while (read(fd, &info, sizeof info) == sizeof info) {
         h->signal = (int)info.ssi_signo;
         h->signal_count++;
+        if (h->group)
+            group_signal(h->group, h, h->signal);
     }
+}
+
+static void on_wake(void *ctx, int fd, unsigned events)
+{
+    struct host *h = ctx;
+    uint64_t count;
+
+    (void)events;
+    if (read(fd, &count, sizeof count) != sizeof count)
+        return;
+    h->signal = group_signalled(h->group);
+    h->signal_count += (unsigned)count;
+}
+
+static int open_wake(struct host *h)
+{
+    h->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return h->wake_fd < 0 ? -errno : loop_watch(&h->loop, h->wake_fd, HOST_IN, on_wake, h);
 }
 
 static int open_signals(struct host *h)
@@ -137,24 +163,39 @@ static int open_descriptors(struct host *h, const struct host_options *options,
         error = loop_watch(&h->loop, h->driver->fds[i], HOST_IN, on_packets, h);
     if (options->signals && !error)
         error = open_signals(h);
+    if (h->group && !error)
+        error = open_wake(h);
     return error ? host_fail(err, HOST_FAIL_OTHER, "the event loop: %s", strerror(-error))
                  : HOST_OK;
 }
 
 int host_open(const struct host_options *options, struct host **out, struct host_error *err)
 {
+    return host_open_on(options, NULL, NULL, out, err);
+}
+
+int host_open_on(const struct host_options *options, struct io_driver *driver,
+                 struct host_group *group, struct host **out, struct host_error *err)
+{
     struct host *h = calloc(1, sizeof *h);
     int failure;
 
-    if (!h)
+    if (!h) {
+        if (driver)
+            driver->ops->close(driver);
         return host_fail(err, HOST_FAIL_OTHER, "out of memory");
-    h->signal_fd = -1;
+    }
+    h->signal_fd = h->wake_fd = -1;
+    h->driver = driver;
+    h->group = group;
     failure = loop_open(&h->loop) < 0
                   ? host_fail(err, HOST_FAIL_OTHER, "the event loop: %s", strerror(errno))
                   : HOST_OK;
     h->now_us = loop_clock();
+    if (!failure && !driver)
+        failure = open_named(h, options, err);
     if (!failure)
-        failure = open_driver(h, options, err);
+        failure = decorate(h, options, err);
     if (!failure)
         failure = open_engine(h, options, err);
     if (!failure)
@@ -188,6 +229,8 @@ void host_close(struct host *h)
         close(h->signal_fd);
         sigprocmask(SIG_SETMASK, &h->signals_before, NULL);
     }
+    if (h->wake_fd >= 0)
+        close(h->wake_fd);
     loop_close(&h->loop);
     free(h);
 }

@@ -121,6 +121,36 @@ int host_connect_name(struct host *h, const struct host_target *target,
                       const struct plait_options *options, struct plait_conn **out,
                       struct host_error *err);
 
+/* ---- threads -------------------------------------------------------------- */
+
+/* Hosts for several threads, which share their addresses and the ports that they
+ * listen at, and nothing else: each has a stack and a packet socket of its own,
+ * and the kernel brings each packet to the one that it is for. A connection stays
+ * in its thread; further subflows come to it by their token. Limits on memory and
+ * connections (plait_config) are of all together. Only the packet driver can. */
+struct host_group;
+enum { HOST_THREADS_MAX = 64, HOST_PATH_MAX = 4096 };
+
+/* `threads` 1 to HOST_THREADS_MAX. The second and later write their packets and
+ * events to pcap_path.2, .3 and events_path.2, .3. */
+int host_group_open(const struct host_options *options, unsigned threads, struct host_group **out,
+                    struct host_error *err);
+/* When no thread runs. */
+void host_group_close(struct host_group *g);
+unsigned host_group_count(const struct host_group *g);
+/* i from 0. To be used by its thread alone while there is one. */
+struct host *host_group_at(struct host_group *g, unsigned i);
+/* Before they run: listen in all of them; out[i] is the i-th's. Not at port 0. */
+int host_group_listen(struct host_group *g, const struct plait_endpoint *local,
+                      const struct plait_options *options, struct plait_listener **out,
+                      struct host_error *err);
+/* Call fn for each host, in as many threads; the calling one has the first. When
+ * one fails, the others see SIGTERM (host_signal), as all see a signal that comes.
+ * When all have returned: HOST_OK, or what the first to fail returned;
+ * HOST_FAIL_OTHER: a thread could not be started. */
+typedef int host_thread_fn(void *ctx, struct host *h, unsigned i);
+int host_group_run(struct host_group *g, host_thread_fn *fn, void *ctx);
+
 /* ---- descriptors ---------------------------------------------------------- */
 
 enum { HOST_IN = 1, HOST_OUT = 2, HOST_HUP = 4 }; /* HUP: closed or in error; always told */

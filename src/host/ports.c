@@ -39,13 +39,20 @@ int ports_add(struct host *h, unsigned count, struct host_error *err)
     return HOST_OK;
 }
 
+int ports_hold(struct host *h, uint16_t port, struct host_error *err)
+{
+    int error = hold(h, &port);
+
+    return error ? fail_port(err, port, error) : HOST_OK;
+}
+
 int ports_announced(struct host *h, struct host_error *err)
 {
     for (unsigned i = 0; i < h->locals.announce_count; i++) {
         uint16_t port = h->locals.announce[i].port;
-        int error = port ? hold(h, &port) : 0;
-        if (error)
-            return fail_port(err, port, error);
+        int failure = port ? ports_hold(h, port, err) : HOST_OK;
+        if (failure)
+            return failure;
     }
     return HOST_OK;
 }
@@ -95,6 +102,9 @@ static int pick_local(struct host *h, const struct plait_endpoint *remote,
     if (from->addr.family == PLAIT_NONE && !locals_pick(h, &remote->addr, &from->addr))
         return host_fail(err, HOST_FAIL_ADDRESS, "this host has no IPv%d address to reach %s from",
                          remote->addr.family, addr_format(&remote->addr, text));
+    if (from->port && h->group)
+        return host_fail(err, HOST_FAIL_USAGE,
+                         "with several threads, a connection cannot be given its local port");
     if (from->port) {
         error = hold(h, &from->port);
         if (error)

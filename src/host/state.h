@@ -8,6 +8,7 @@
  *   loop.c     descriptors and timers    unsent.c  packets a driver did not take
  *   events.c   the file of events        fail.c    sentences     resolve.c  names
  *   race.c     connecting to a name      candidates.c  in which order
+ *   group.c    hosts of several threads
  */
 #ifndef HOST_STATE_H
 #define HOST_STATE_H
@@ -40,16 +41,27 @@ struct host {
     struct event_file events;
     struct host_callbacks callbacks;
     uint64_t now_us;
-    bool packets_waiting; /* the driver's descriptors said so */
-    bool more_to_send;    /* the engine was not asked to the end */
-    int signal_fd;        /* -1: not watched */
-    int signal;           /* the last one taken */
+    bool packets_waiting;     /* the driver's descriptors said so */
+    bool more_to_send;        /* the engine was not asked to the end */
+    int signal_fd;            /* -1: not watched */
+    struct host_group *group; /* of several threads; NULL: alone */
+    int wake_fd;              /* -1: alone */
+    int signal;               /* the last one taken */
     unsigned signal_count;
     sigset_t signals_before;
     struct unsent unsent;
     struct plait_packet_rx rx[IO_BATCH];
     struct plait_packet_tx tx[IO_BATCH];
 };
+
+/* host.c: host_open with a driver that is there (NULL: not), as one of a group
+ * (NULL: alone). The driver is closed on failure too. */
+int host_open_on(const struct host_options *options, struct io_driver *driver,
+                 struct host_group *group, struct host **out, struct host_error *err);
+
+/* group.c: every host but `from` takes this signal; which it was. */
+void group_signal(struct host_group *g, const struct host *from, int signal);
+int group_signalled(struct host_group *g);
 
 /* locals.c */
 int locals_open(struct host *h, const struct host_options *options, struct host_error *err);
@@ -64,6 +76,8 @@ bool locals_leads(const struct host *h, const struct plait_addr *local,
 bool locals_pick(const struct host *h, const struct plait_addr *remote, struct plait_addr *out);
 
 /* ports.c */
+/* Hold this port. */
+int ports_hold(struct host *h, uint16_t port, struct host_error *err);
 /* Hold the ports that are announced. */
 int ports_announced(struct host *h, struct host_error *err);
 /* Hold `count` more ports for outgoing subflows. */

@@ -64,6 +64,12 @@ struct io_driver {
 /* AF_PACKET with segmentation and checksum offload, on the host's own
  * addresses and routes. Needs CAP_NET_RAW: -EPERM without it. */
 int io_packet_open(struct io_driver **out);
+/* `count` of them, 2 to 64, for as many threads of which each has a stack whose
+ * thread_id is its place from 1 (plait_config): a packet comes to one of them
+ * alone (io/steer.h). A port that is held by number has to be held by all of them
+ * before packets come. All are closed when no thread receives any more. Needs
+ * CAP_BPF as well: -EPERM without it. */
+int io_packet_open_threads(unsigned count, struct io_driver **out);
 
 /* A TUN device of our own. plait owns `addrs`; the kernel end of the device
  * gets another address of the same prefix and so a route to them. The device

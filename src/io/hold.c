@@ -111,14 +111,15 @@ int holds_add(struct holds *h, uint16_t *port)
     return 0;
 }
 
-void holds_remove(struct holds *h, uint16_t port)
+bool holds_remove(struct holds *h, uint16_t port)
 {
     struct hold *known = find(h, port);
 
     if (!known || --known->users > 0)
-        return;
+        return false;
     close(known->fd);
     *known = h->items[--h->count];
+    return true;
 }
 
 void holds_free(struct holds *h)

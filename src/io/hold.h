@@ -9,6 +9,7 @@
 #ifndef IO_HOLD_H
 #define IO_HOLD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct hold {
@@ -27,7 +28,8 @@ struct holds {
  * port, -EPERM when this kernel silences no socket without CAP_NET_ADMIN, or
  * another error. */
 int holds_add(struct holds *h, uint16_t *port);
-void holds_remove(struct holds *h, uint16_t port);
+/* One user less. True: nobody holds it any more. */
+bool holds_remove(struct holds *h, uint16_t port);
 void holds_free(struct holds *h);
 
 #endif

@@ -9,6 +9,9 @@
  * cannot send goes by way of the raw sockets (io/raw.h), among it one packet
  * now and then that keeps the kernel confirming a neighbour for us.
  *
+ * Several threads have a driver each, whose sockets are one fanout group: a
+ * program picks the socket for each packet (io/steer.h).
+ *
  * All state dies with the sockets: nothing is left to clean up after SIGKILL.
  */
 #include <arpa/inet.h>
@@ -23,9 +26,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/claims.h"
 #include "io/driver.h"
 #include "io/filter.h"
-#include "io/hold.h"
 #include "io/raw.h"
 #include "io/route.h"
 #include "io/rx_ring.h"
@@ -33,6 +36,9 @@
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
+#endif
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
 #endif
 
 enum {
@@ -56,7 +62,8 @@ struct packet_driver {
     struct io_driver driver; /* first */
     int fd;
     struct raw raw;
-    struct holds holds;
+    struct claims *claims;
+    unsigned thread; /* of those that share the claims */
     struct routes *routes;
     struct rx_ring ring;
     uint64_t looked_us, statistics_us; /* last time */
@@ -73,16 +80,13 @@ struct packet_driver {
 static int filter_update(struct packet_driver *d)
 {
     uint32_t switch_ports[SWITCH_PORTS_MAX];
-    uint16_t *ports = malloc((d->holds.count + 1) * sizeof *ports);
-    struct filter_config config = {.ports = ports,
-                                   .port_count = d->holds.count,
-                                   .ports_of_switches = switch_ports};
+    struct filter_config config = {.ports_of_switches = switch_ports};
     struct sock_fprog program = {.filter = d->filter};
+    uint16_t *ports = claims_ports(d->claims, &config.port_count);
 
     if (!ports)
         return -ENOMEM;
-    for (unsigned i = 0; i < d->holds.count; i++)
-        ports[i] = d->holds.items[i].port;
+    config.ports = ports;
     config.switch_port_count = route_switch_ports(d->routes, switch_ports, SWITCH_PORTS_MAX);
     program.len = (unsigned short)filter_build(&config, d->filter);
     free(ports);
@@ -94,12 +98,12 @@ static int filter_update(struct packet_driver *d)
 static int packet_hold_port(struct io_driver *driver, uint16_t *port)
 {
     struct packet_driver *d = (struct packet_driver *)driver;
-    int err = holds_add(&d->holds, port);
+    int err = claims_hold(d->claims, d->thread, port);
 
     if (!err) {
         err = filter_update(d);
         if (err)
-            holds_remove(&d->holds, *port);
+            claims_release(d->claims, *port);
     }
     return err;
 }
@@ -108,7 +112,7 @@ static void packet_release_port(struct io_driver *driver, uint16_t port)
 {
     struct packet_driver *d = (struct packet_driver *)driver;
 
-    holds_remove(&d->holds, port);
+    claims_release(d->claims, port);
     filter_update(d);
 }
 
@@ -314,7 +318,7 @@ static void packet_close(struct io_driver *driver)
     if (d->fd >= 0)
         close(d->fd);
     raw_close(&d->raw);
-    holds_free(&d->holds);
+    claims_leave(d->claims);
     if (d->routes)
         routes_close(d->routes);
     free(d->routes);
@@ -372,13 +376,18 @@ static void messages_prepare(struct packet_driver *d)
     }
 }
 
-int io_packet_open(struct io_driver **out)
+/* The claims are the driver's to leave in any case. */
+static int open_one(struct claims *claims, unsigned thread, struct io_driver **out)
 {
     struct packet_driver *d = calloc(1, sizeof *d);
     int err = -ENOMEM;
 
-    if (!d)
+    if (!d) {
+        claims_leave(claims);
         return err;
+    }
+    d->claims = claims;
+    d->thread = thread;
     d->driver.ops = &packet_ops;
     d->driver.blocked_fd = d->raw.fd4 = d->raw.fd6 = -1;
     d->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -406,5 +415,62 @@ int io_packet_open(struct io_driver **out)
     return 0;
 fail:
     packet_close(&d->driver);
+    return err;
+}
+
+int io_packet_open(struct io_driver **out)
+{
+    struct claims *claims;
+    int err = claims_new(1, &claims);
+
+    return err ? err : open_one(claims, 0, out);
+}
+
+/* ---- several threads --------------------------------------------------------------- */
+
+/* Socket i of the group gets the packets for which the program says i. The first
+ * has the kernel choose the group's number. */
+static int fanout_join(struct io_driver *driver, const struct io_driver *first)
+{
+    const unsigned kind = PACKET_FANOUT_EBPF | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+    struct packet_driver *d = (struct packet_driver *)driver;
+    const struct packet_driver *f = (const struct packet_driver *)first;
+    uint32_t group = (kind | PACKET_FANOUT_FLAG_UNIQUEID) << 16;
+    socklen_t len = sizeof group;
+
+    if (d != f) {
+        if (getsockopt(f->fd, SOL_PACKET, PACKET_FANOUT, &group, &len) < 0)
+            return -errno;
+        group = (group & 0xffff) | kind << 16;
+    }
+    if (setsockopt(d->fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof group) < 0)
+        return -errno;
+    if (d == f && setsockopt(d->fd, SOL_PACKET, PACKET_FANOUT_DATA, &d->claims->steer.program_fd,
+                             sizeof d->claims->steer.program_fd) < 0)
+        return -errno;
+    return 0;
+}
+
+int io_packet_open_threads(unsigned count, struct io_driver **out)
+{
+    struct claims *claims;
+    unsigned opened = 0;
+    int err;
+
+    if (count < 2 || count > STEER_THREADS_MAX)
+        return -EINVAL;
+    err = claims_new(count, &claims);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < count; i++) {
+        if (!err)
+            err = open_one(claims, i, &out[opened]);
+        else
+            claims_leave(claims);
+        if (!err)
+            err = fanout_join(out[opened++], out[0]);
+    }
+    for (unsigned i = 0; err && i < opened; i++)
+        out[i]->ops->close(out[i]);
     return err;
 }

@@ -153,12 +153,15 @@ bool flow_taken(const struct mptcp_env *env, const struct plait_endpoint *local,
 
 bool token_suits(const struct mptcp_env *env, uint32_t token)
 {
-    return farm_names(token, env->config.server_id, env->config.servers);
+    const struct plait_config *c = &env->config;
+    return farm_names(token, FARM_SERVER_BYTE, c->server_id, c->servers) &&
+           farm_names(token, FARM_THREAD_BYTE, c->thread_id, c->threads);
 }
 
 unsigned key_draws(const struct mptcp_env *env, unsigned draws)
 {
-    return draws * (env->config.servers ? env->config.servers : 1);
+    const struct plait_config *c = &env->config;
+    return draws * (c->servers ? c->servers : 1) * (c->threads ? c->threads : 1);
 }
 
 struct plait_conn *token_find(const struct mptcp_env *env, uint32_t token)

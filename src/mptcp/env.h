@@ -107,7 +107,8 @@ enum { FLOW_BYTES = 38 };
 void flow_bytes(const struct plait_endpoint *local, const struct plait_endpoint *remote,
                 uint8_t out[FLOW_BYTES]);
 
-/* This token names this server, where there are several behind one address. */
+/* This token names this server, where there are several behind one address, and
+ * this thread of it, where there are several. */
 bool token_suits(const struct mptcp_env *env, uint32_t token);
 /* So many keys are drawn for one that suits before there is none: `draws` for
  * each that suits on average. */

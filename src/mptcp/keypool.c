@@ -35,12 +35,13 @@ bool key_pool_add(struct mptcp_env *env, uint64_t key)
     return true;
 }
 
-/* A key that names this server in that version, as far as luck goes. */
+/* A key that names this server and thread in that version, as far as luck goes. */
 static uint64_t draw(struct mptcp_env *env, uint8_t version)
 {
+    bool any = env->config.servers == 0 && env->config.threads == 0;
     uint64_t key = secure_u64(&env->secure);
     for (unsigned left = key_draws(env, KEY_DRAWS_MAX);
-         env->config.servers && left && !token_suits(env, key_derive(version, key).token); left--)
+         !any && left && !token_suits(env, key_derive(version, key).token); left--)
         key = secure_u64(&env->secure);
     return key;
 }

@@ -38,8 +38,8 @@ void stack_leave(struct plait_stack *s)
 
 static bool config_valid(const struct plait_config *c)
 {
-    bool farm = c->servers == 0 ||
-                (c->servers <= FARM_SERVERS_MAX && c->server_id >= 1 && c->server_id <= c->servers);
+    bool farm =
+        farm_place_valid(c->server_id, c->servers) && farm_place_valid(c->thread_id, c->threads);
     bool floor = !c->conn_held_max_bytes || c->conn_held_max_bytes >= 2 * HOLD_FLOOR;
     return c->allocator.alloc && c->allocator.free && c->subflows_max && c->conns_max && farm &&
            floor;

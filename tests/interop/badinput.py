@@ -59,6 +59,11 @@ ANYWHERE = (
     ("listen --server-id 5/4 4711", USAGE, r"K/N"),
     ("listen --server-id 1 4711", USAGE, r"K/N"),
     ("perf server --server-id 1/257", USAGE, r"1 to 256"),
+    ("listen --threads 2 4711", USAGE, r"--keep.*--send.*--recv"),
+    ("listen --threads 0 4711", USAGE, r"threads"),
+    ("listen -k --threads 65 --send /dev/null --recv /dev/null 4711", USAGE, r"1 to 64"),
+    ("listen -k --threads 2 --send /dev/null --recv /dev/null --tun 10.9.0.2/24 4711", USAGE,
+     r"tun driver serves one thread"),
     ("lb rules 192.0.2.1:443 10.0.0.1 10.0.0.2", OK, r"0-127 : 10\.0\.0\.1.*128-255"),
     ("lb", USAGE, r"missing"),
     ("lb rules 192.0.2.1 10.0.0.1", USAGE, r"'192\.0\.2\.1'.*port"),
@@ -98,6 +103,8 @@ HOSTS = (
 WITHOUT_CAPABILITY = (
     ("client", "connect {host} 4713", PERMISSION, r"CAP_NET_RAW.*setcap"),
     ("server", "listen 4713", PERMISSION, r"CAP_NET_RAW.*setcap"),
+    ("server", "listen -k --threads 2 --send /dev/null --recv /dev/null 4713", PERMISSION,
+     r"CAP_BPF.*setcap"),
 )
 
 

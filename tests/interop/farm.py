@@ -89,13 +89,13 @@ def start_servers(farm):
     return servers
 
 
-def joined(client, count):
+def joined(client, count, addr=VIP):
     """Open connections, and wait until each has its second subflow: a byte there and back
     comes before (RFC 8684 3.1)."""
     opened = []
     asked = []
     for _ in range(count):
-        asked.append(client.connect(addr=VIP, port=PORT))
+        asked.append(client.connect(addr=addr, port=PORT))
         opened.append(client.conn)
     for n in asked:
         client.answer(n)

@@ -7,7 +7,7 @@
 #include "mptcp_trace.h"
 #include "stack/stack.h"
 
-enum { SERVERS = 5, SERVER = 4 };
+enum { SERVERS = 5, SERVER = 4, THREADS = 3 };
 
 static void ranges_divide_the_bytes(void **state)
 {
@@ -25,12 +25,14 @@ static void ranges_divide_the_bytes(void **state)
     }
 }
 
+/* Thread 3 of 3, too: the first byte names the server, the second the thread. */
 static struct plait_config farm(uint32_t pool, enum plait_syn_cookies cookies)
 {
     struct plait_config config;
     plait_config_default(&config);
     config.server_id = SERVER;
     config.servers = SERVERS;
+    config.thread_id = config.threads = THREADS;
     config.key_pool_max = pool;
     config.syn_cookies = cookies;
     config.half_open_max = config.backlog_max = 1000;
@@ -64,6 +66,7 @@ static void all_keys_suit(uint32_t pool, enum plait_syn_cookies cookies)
         trace_expect(t, TCP_SYN | TCP_ACK);
         uint32_t token = key_derive(version, t->seg.mptcp.capable.sender_key).token;
         assert_int_equal(farm_server((uint8_t)(token >> 24), SERVERS), SERVER);
+        assert_int_equal(farm_server((uint8_t)(token >> 16), THREADS), THREADS);
     }
     assert_int_equal(plait_stack_counters(t->stack)->SyncookiesSent, cookies ? 100 : 0);
     trace_free(t);
@@ -117,8 +120,13 @@ static void an_id_beyond_the_farm_is_invalid(void **state)
         config.server_id = wrong[i][0];
         config.servers = wrong[i][1];
         assert_int_equal(plait_stack_new(&config, 0, &stack), PLAIT_E_INVALID);
+        config.server_id = config.servers = 0;
+        config.thread_id = wrong[i][0];
+        config.threads = wrong[i][1];
+        assert_int_equal(plait_stack_new(&config, 0, &stack), PLAIT_E_INVALID);
+        config.thread_id = config.threads = 0;
     }
-    config.server_id = config.servers = 256;
+    config.server_id = config.servers = config.thread_id = config.threads = 256;
     assert_int_equal(plait_stack_new(&config, 0, &stack), 0);
     plait_stack_free(stack);
 }
