@@ -193,6 +193,11 @@ struct plait_pm {
      * again at once, with PLAIT_PM_TIMER, after a full list. */
     unsigned (*decide)(void *state, const struct plait_pm_view *view, enum plait_pm_event event,
                        struct plait_pm_action *actions, uint64_t *wake_us);
+    /* For people: why the actions just decided hold no subflow between the two
+     * (a few words, constant). NULL: not told. Changes nothing. */
+    const char *(*why_not)(void *state, const struct plait_pm_view *view,
+                           struct plait_pm_action *actions, unsigned count,
+                           const struct plait_pm_addr *local, const struct plait_pm_addr *remote);
 };
 
 #endif

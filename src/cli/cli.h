@@ -31,6 +31,7 @@ int cmd_sim(int argc, char **argv);
 int cmd_wire(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_lb(int argc, char **argv);
+int cmd_paths(int argc, char **argv);
 
 /* "plait connect: <sentence>" on standard error. The command's name is what
  * main was asked for. */

@@ -14,6 +14,7 @@ static const struct cli_command commands[] = {
     {"perf", cmd_perf, "measure throughput between a client and a server"},
     {"sim", cmd_sim, "run a scenario in the simulator"},
     {"wire", cmd_wire, "join two interfaces through emulated links, in real time"},
+    {"paths", cmd_paths, "show which subflows a path manager would open, and why"},
     {"lb", cmd_lb, "print rules for a load balancer in front of several servers"},
     {"demo", cmd_demo, "see a transfer survive the loss of a path; needs no root"},
 };

@@ -252,11 +252,16 @@ static bool known(const char *kind, const char *name, const char *(*name_at)(uns
     return !name;
 }
 
+bool net_path_manager_known(const char *name)
+{
+    return known("path manager", name, pm_name);
+}
+
 static int check_names(const struct net_options *o)
 {
     bool good = known("congestion control", o->cc, cc_name) &&
                 known("scheduler", o->scheduler, sched_name) &&
-                known("path manager", o->path_manager, pm_name);
+                net_path_manager_known(o->path_manager);
 
     return good ? HOST_OK : HOST_FAIL_USAGE;
 }

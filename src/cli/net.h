@@ -41,6 +41,9 @@ void net_close(struct host *h, int failure);
 /* Which addresses a name may give: -4, -6 or both. */
 enum plait_family net_family(const struct net_options *o);
 
+/* There is a path manager of this name, or it is NULL; otherwise said. */
+bool net_path_manager_known(const char *name);
+
 /* A port's number: false when text is none (said). */
 bool net_port(const char *text, uint16_t *port);
 

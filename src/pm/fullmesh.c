@@ -16,9 +16,18 @@ static unsigned fullmesh_decide(void *state, const struct plait_pm_view *v,
     return mesh_decide(state, &rule, v, event, actions, wake_us);
 }
 
+static const char *fullmesh_why_not(void *state, const struct plait_pm_view *v,
+                                    struct plait_pm_action *actions, unsigned count,
+                                    const struct plait_pm_addr *local,
+                                    const struct plait_pm_addr *remote)
+{
+    return mesh_why_not(state, &rule, v, actions, count, local, remote);
+}
+
 const struct plait_pm pm_fullmesh = {
     .name = "fullmesh",
     .summary = "from each local address to each of the peer's",
     .state_size = sizeof(struct mesh),
     .decide = fullmesh_decide,
+    .why_not = fullmesh_why_not,
 };

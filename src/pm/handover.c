@@ -32,11 +32,20 @@ static unsigned before_decide(void *state, const struct plait_pm_view *v, enum p
     return mesh_decide(state, &before, v, event, actions, wake_us);
 }
 
+static const char *before_why_not(void *state, const struct plait_pm_view *v,
+                                  struct plait_pm_action *actions, unsigned count,
+                                  const struct plait_pm_addr *local,
+                                  const struct plait_pm_addr *remote)
+{
+    return mesh_why_not(state, &before, v, actions, count, local, remote);
+}
+
 const struct plait_pm pm_make_before_break = {
     .name = "make-before-break",
     .summary = "one path in use, the others ready as backups",
     .state_size = sizeof(struct mesh),
     .decide = before_decide,
+    .why_not = before_why_not,
 };
 
 static unsigned after_decide(void *state, const struct plait_pm_view *v, enum plait_pm_event event,
@@ -45,9 +54,18 @@ static unsigned after_decide(void *state, const struct plait_pm_view *v, enum pl
     return mesh_decide(state, &after, v, event, actions, wake_us);
 }
 
+static const char *after_why_not(void *state, const struct plait_pm_view *v,
+                                 struct plait_pm_action *actions, unsigned count,
+                                 const struct plait_pm_addr *local,
+                                 const struct plait_pm_addr *remote)
+{
+    return mesh_why_not(state, &after, v, actions, count, local, remote);
+}
+
 const struct plait_pm pm_break_before_make = {
     .name = "break-before-make",
     .summary = "one path; another when it has failed",
     .state_size = sizeof(struct mesh),
     .decide = after_decide,
+    .why_not = after_why_not,
 };

@@ -27,7 +27,8 @@ static bool neither_used(const struct mesh_plan *p, const struct plait_pm_addr *
     return true;
 }
 
-static const struct mesh_rule rule = {.allows = neither_used};
+static const struct mesh_rule rule = {.allows = neither_used,
+                                      .refusal = "one of the two is in use"};
 
 static unsigned laminar_decide(void *state, const struct plait_pm_view *v,
                                enum plait_pm_event event, struct plait_pm_action *actions,
@@ -36,9 +37,18 @@ static unsigned laminar_decide(void *state, const struct plait_pm_view *v,
     return mesh_decide(state, &rule, v, event, actions, wake_us);
 }
 
+static const char *laminar_why_not(void *state, const struct plait_pm_view *v,
+                                   struct plait_pm_action *actions, unsigned count,
+                                   const struct plait_pm_addr *local,
+                                   const struct plait_pm_addr *remote)
+{
+    return mesh_why_not(state, &rule, v, actions, count, local, remote);
+}
+
 const struct plait_pm pm_laminar = {
     .name = "laminar",
     .summary = "one local address for one of the peer's",
     .state_size = sizeof(struct mesh),
     .decide = laminar_decide,
+    .why_not = laminar_why_not,
 };

@@ -13,8 +13,6 @@ enum { SERVER_WAIT_MS = 1000, SILENT_US = 3000 * 1000 };
 static bool is_pair(const struct plait_pm_view *v, const struct plait_pm_addr *local,
                     const struct plait_pm_addr *remote)
 {
-    if (!local->usable || !remote->usable || local->addr.family != remote->addr.family)
-        return false;
     if (addr_same_network(&local->addr, &remote->addr, local->prefix_len))
         return true;
     for (unsigned i = 0; i < v->local_count; i++)
@@ -132,15 +130,23 @@ static bool planned(const struct mesh_plan *p, const struct plait_pm_addr *local
     return false;
 }
 
-/* The pair is one that the rule wants a subflow for, and has none. */
-static bool missing(const struct mesh_rule *rule, const struct mesh_plan *p,
-                    const struct plait_pm_addr *local, const struct plait_pm_addr *remote)
+/* What speaks against a subflow between the two; NULL: nothing. */
+static const char *obstacle(const struct mesh_rule *rule, const struct mesh_plan *p,
+                            const struct plait_pm_addr *local, const struct plait_pm_addr *remote)
 {
-    if (!is_pair(p->v, local, remote) || link_taken(p->v, p->actions, p->count, local))
-        return false;
+    if (!local->usable)
+        return "nothing is opened from this address";
+    if (!remote->usable)
+        return "the peer takes no joins there";
+    if (local->addr.family != remote->addr.family)
+        return "different IP versions";
+    if (!is_pair(p->v, local, remote))
+        return "packets to it would leave by another link";
     if (!rule->parallel && (planned(p, local, remote) || connected(p->v, local, remote, true)))
-        return false;
-    return !rule->allows || rule->allows(p, local, remote);
+        return "there is one already";
+    if (link_taken(p->v, p->actions, p->count, local))
+        return "its link has a subflow of the other IP version";
+    return rule->allows && !rule->allows(p, local, remote) ? rule->refusal : NULL;
 }
 
 /* Of those that may be tried now the one that failed least often, silence
@@ -153,7 +159,7 @@ static struct pair next_pair(struct mesh *m, const struct mesh_rule *rule,
     for (unsigned l = 0; l < v->local_count; l++)
         for (unsigned r = 0; r < v->remote_count; r++) {
             const struct plait_pm_addr *local = &v->locals[l], *remote = &v->remotes[r];
-            if (!missing(rule, p, local, remote) ||
+            if (obstacle(rule, p, local, remote) ||
                 pm_retry_paused(&m->retry, v, local->id, remote->id, p->wake_us))
                 continue;
             unsigned times = pm_retry_times(&m->retry, local->id, remote->id) +
@@ -212,4 +218,21 @@ unsigned mesh_decide(struct mesh *m, const struct mesh_rule *rule, const struct 
     if (!waiting(m, v, event, wake_us))
         open_pairs(m, rule, &p);
     return p.count;
+}
+
+const char *mesh_why_not(struct mesh *m, const struct mesh_rule *rule,
+                         const struct plait_pm_view *v, struct plait_pm_action *actions,
+                         unsigned count, const struct plait_pm_addr *local,
+                         const struct plait_pm_addr *remote)
+{
+    uint64_t wake_us = UINT64_MAX;
+    const struct mesh_plan p = {.v = v, .actions = actions, .count = count, .wake_us = &wake_us};
+    if (!v->opens)
+        return "this end opens no subflows";
+    const char *why = obstacle(rule, &p, local, remote);
+    if (why)
+        return why;
+    if (pm_retry_paused(&m->retry, v, local->id, remote->id, &wake_us))
+        return "it failed a short while ago";
+    return rule->alone ? "one at a time" : "the limit is reached";
 }

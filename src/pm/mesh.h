@@ -42,6 +42,7 @@ struct mesh_rule {
     /* NULL: any pair. */
     bool (*allows)(const struct mesh_plan *p, const struct plait_pm_addr *local,
                    const struct plait_pm_addr *remote);
+    const char *refusal; /* of allows, for people */
     /* The next one is to be a backup even if its address is none; NULL: never. */
     bool (*backup)(const struct mesh_plan *p);
 };
@@ -49,6 +50,12 @@ struct mesh_rule {
 /* plait_pm.decide for a rule. */
 unsigned mesh_decide(struct mesh *m, const struct mesh_rule *rule, const struct plait_pm_view *v,
                      enum plait_pm_event event, struct plait_pm_action *actions, uint64_t *wake_us);
+
+/* plait_pm.why_not for a rule. */
+const char *mesh_why_not(struct mesh *m, const struct mesh_rule *rule,
+                         const struct plait_pm_view *v, struct plait_pm_action *actions,
+                         unsigned count, const struct plait_pm_addr *local,
+                         const struct plait_pm_addr *remote);
 
 /* It has not answered for so long that another one is to be opened. */
 bool mesh_silent(const struct plait_pm_view *v, const struct plait_pm_subflow *s);

@@ -20,7 +20,7 @@ OK, SYSTEM, USAGE, PERMISSION, ADDRESS, PORT, DRIVER, NAME, UNREACHABLE, BROKEN,
 
 # Arguments, exit code, what standard error must say (or standard output, for 0).
 ANYWHERE = (
-    ("--help", OK, r"connect.*listen.*perf.*sim.*wire.*lb.*demo"),
+    ("--help", OK, r"connect.*listen.*perf.*sim.*wire.*paths.*lb.*demo"),
     ("--version", OK, r"\d+\.\d+"),
     ("connect --help", OK, r"usage: plait connect.*Exit codes"),
     ("listen --help", OK, r"usage: plait listen.*Exit codes"),
@@ -65,6 +65,7 @@ ANYWHERE = (
     ("listen -k --threads 2 --send /dev/null --recv /dev/null --tun 10.9.0.2/24 4711", USAGE,
      r"tun driver serves one thread"),
     ("lb rules 192.0.2.1:443 10.0.0.1 10.0.0.2", OK, r"0-127 : 10\.0\.0\.1.*128-255"),
+    ("paths -L 10.0.0.1/24@a -L 10.0.1.1,backup 192.0.2.1:80", OK, r"first.*10\.0\.1\.1 .*backup"),
     ("lb", USAGE, r"missing"),
     ("lb rules 192.0.2.1 10.0.0.1", USAGE, r"'192\.0\.2\.1'.*port"),
     ("lb rules 192.0.2.1:443 fd00::1", USAGE, r"fd00::1.*IP version"),

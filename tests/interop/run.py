@@ -88,6 +88,8 @@ def main():
         return 0
     if args.markdown and (args.quick or args.only):
         parser.error("--markdown is about every row: not with --quick or --only")
+    if args.markdown and not pathlib.Path(args.markdown).is_file():
+        parser.error(f"--markdown rewrites a table: there is no {args.markdown}")
     if os.geteuid() != 0:
         print("the lab makes network namespaces: run it as root", file=sys.stderr)
         return 77

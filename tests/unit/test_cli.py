@@ -9,7 +9,7 @@ import sys
 PLAIT = sys.argv[1]
 
 COMMANDS = [["connect"], ["listen"], ["perf"], ["perf", "client"], ["perf", "server"], ["sim"],
-            ["wire"], ["demo"]]
+            ["wire"], ["demo"], ["lb"], ["paths"]]
 
 # (arguments, exit code, what the sentence has to say)
 WRONG = [
@@ -45,6 +45,13 @@ WRONG = [
     (["wire", "--pair", "a", "b"], 2, "3 values"),
     (["wire", "a", "b", "--at", "down"], 2, "5s:down:1"),
     (["wire", "--tell", "/nonexistent/socket", "stats"], 8, "no wire answers"),
+    (["paths"], 2, "missing"),
+    (["paths", "192.0.2.1"], 2, "--local"),
+    (["paths", "-L", "10.0.0.1/33", "192.0.2.1"], 2, "10.0.0.1/33"),
+    (["paths", "-L", "10.0.0.1,main", "192.0.2.1"], 2, "backup"),
+    (["paths", "-L", "10.0.0.1", "2001:db8::1"], 2, "IP versions"),
+    (["paths", "-L", "10.0.0.1", "nowhere"], 2, "nowhere"),
+    (["paths", "-L", "10.0.0.1", "--path-manager", "nonesuch", "192.0.2.1"], 2, "only: "),
     (["demo", "--size", "big"], 2, "size"),
     (["demo", "--size", "0"], 2, "nothing to show"),
     (["demo", "--wifi", "rate=1"], 2, "rate"),

@@ -431,6 +431,26 @@ static void fullmesh_looks_again_when_a_subflow_is_silent(void **state)
     assert_int_equal(m.wake_us, 4000000);
 }
 
+/* People are told what speaks against a pair, in the order of what weighs most. */
+static void pairs_that_are_not_opened_have_a_reason(void **state)
+{
+    struct table m = two_by_two();
+    struct plait_pm_action *a = m.actions;
+    (void)state;
+    table_init(&m, 2, 2, 1);
+    unsigned n = decide(&pm_laminar, &m, PLAIT_PM_CONFIRMED);
+#define WHY_NOT(pm, l, r) (pm).why_not(m.state, &m.view, a, n, &m.locals[l], &m.remotes[r])
+    assert_string_equal(WHY_NOT(pm_laminar, 0, 1), "one of the two is in use");
+    assert_string_equal(WHY_NOT(pm_fullmesh, 0, 0), "there is one already");
+    assert_string_equal(WHY_NOT(pm_break_before_make, 0, 1), "one at a time");
+    m.view.opens = false;
+    assert_string_equal(WHY_NOT(pm_fullmesh, 0, 1), "this end opens no subflows");
+    m.view.opens = true;
+    m.remotes[1].usable = false;
+    assert_string_equal(WHY_NOT(pm_fullmesh, 0, 1), "the peer takes no joins there");
+#undef WHY_NOT
+}
+
 static void signal_tells_every_address_once(void **state)
 {
     struct plait_pm_addr locals[40];
@@ -478,6 +498,7 @@ int main(void)
         cmocka_unit_test(laminar_uses_each_address_once),
         cmocka_unit_test(make_before_break_opens_backups),
         cmocka_unit_test(break_before_make_waits_for_the_break),
+        cmocka_unit_test(pairs_that_are_not_opened_have_a_reason),
         cmocka_unit_test(signal_tells_every_address_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
