@@ -152,8 +152,10 @@ static void join_ack_lost(struct run *r)
 {
     struct lab lab;
     struct rule_box drop = {.action = RULE_DROP, .options = MPO_JOIN_ACK, .count = 2};
+    struct rule_box once = {.action = RULE_DROP, .options = MPO_JOIN_SYNACK, .skip = 1};
     open_two(&lab, r);
     rule_add(lab.path[1].there, &drop);
+    rule_add(lab.path[1].back, &once); /* which the client would answer */
     struct stream *s = upload(&lab, 10 * MB);
     lab_finish(&lab, 20);
     EXPECT_EQ(r, drop.hits, 2);

@@ -158,11 +158,9 @@ static struct trace *client_joins(const struct plait_config *config, uint64_t *k
     return t;
 }
 
-/* It has been answered, with a bit of the HMAC changed or not. */
-static struct trace *client_joining(const struct plait_config *config, uint8_t change)
+/* Answer the SYN in t->seg, with a bit of the HMAC changed or not. */
+static void answer_join(struct trace *t, uint64_t key, uint8_t change)
 {
-    uint64_t key;
-    struct trace *t = client_joins(config, &key);
     struct segment answer = {.src = t->seg.dst,
                              .dst = t->seg.src,
                              .flags = TCP_SYN | TCP_ACK,
@@ -174,6 +172,13 @@ static struct trace *client_joining(const struct plait_config *config, uint8_t c
               HMAC_SYNACK_LEN);
     answer.mptcp.join.hmac[0] ^= change;
     trace_send(t, answer, NULL, 0);
+}
+
+static struct trace *client_joining(const struct plait_config *config, uint8_t change)
+{
+    uint64_t key;
+    struct trace *t = client_joins(config, &key);
+    answer_join(t, key, change);
     return t;
 }
 
@@ -298,11 +303,12 @@ static void the_third_ack_of_a_join_is_repeated_ever_more_slowly(void **state)
 
 static const struct plait_addr ANNOUNCED = {PLAIT_IPV4, {10, 0, 0, 77}};
 
-/* The peer announces it on the first subflow; how many SYNs go to that port? */
-static unsigned syns_after_add_addr(struct trace *t, uint64_t key, uint32_t ack, uint16_t port,
-                                    uint16_t expected)
+/* The peer announces it on the subflow from `from` (zero: the first); how many
+ * SYNs go to that port? */
+static unsigned syns_after(struct trace *t, struct segment from, uint64_t key, uint16_t port,
+                           uint16_t expected)
 {
-    struct segment s = {.flags = TCP_ACK, .seq = FLOW_ISS + 1, .ack = ack, .window = 65535};
+    struct segment s = from;
     struct mptcp_add_addr *a = &s.mptcp.add_addr[0];
     unsigned syns = 0;
     s.mptcp.present = MPO_ADD_ADDR;
@@ -315,6 +321,13 @@ static unsigned syns_after_add_addr(struct trace *t, uint64_t key, uint32_t ack,
         syns += (t->seg.flags & TCP_SYN) && t->seg.dst.port == expected &&
                 addr_equal(&t->seg.dst.addr, &ANNOUNCED);
     return syns;
+}
+
+static unsigned syns_after_add_addr(struct trace *t, uint64_t key, uint32_t ack, uint16_t port,
+                                    uint16_t expected)
+{
+    struct segment s = {.flags = TCP_ACK, .seq = FLOW_ISS + 1, .ack = ack, .window = 65535};
+    return syns_after(t, s, key, port, expected);
 }
 
 /* RFC 8684 3.4.1: without a port the one of the subflow that brought the
@@ -332,6 +345,33 @@ static void an_announced_address_is_joined_at_its_port(void **state)
         ;
     assert_int_equal(syns_after_add_addr(t, key, ack, 0, TRACE_PEER.port), 2); /* from each */
     assert_int_equal(syns_after_add_addr(t, key, ack, 8080, 8080), 2);
+    trace_free(t);
+}
+
+/* Also where that is not the first one's. */
+static void an_announcement_means_the_port_of_its_subflow(void **state)
+{
+    const struct plait_endpoint local = {SECOND.addr, 0}, at = {TRACE_PEER.addr, 8080};
+    struct plait_config config;
+    uint64_t key;
+    (void)state;
+    plait_config_default(&config);
+    struct trace *t = client_unconfirmed(&config, &key);
+    confirm(t, key);
+    while (trace_next(t))
+        ;
+    assert_int_equal(plait_conn_open_subflow(t->conn, &local, &at, false, t->now), 0);
+    trace_expect(t, TCP_SYN);
+    struct segment s = {.src = at,
+                        .dst = t->seg.src,
+                        .flags = TCP_ACK,
+                        .seq = FLOW_ISS + 1,
+                        .ack = t->seg.seq + 1,
+                        .window = 65535};
+    answer_join(t, key, 0);
+    trace_expect(t, TCP_ACK);
+    trace_send(t, s, NULL, 0); /* the fourth ACK: it is established */
+    assert_int_equal(syns_after(t, s, key, 0, at.port), 2);
     trace_free(t);
 }
 
@@ -536,6 +576,7 @@ int main(void)
         cmocka_unit_test(a_join_whose_third_ack_is_plain_is_reset),
         cmocka_unit_test(the_third_ack_of_a_join_is_repeated_ever_more_slowly),
         cmocka_unit_test(an_announced_address_is_joined_at_its_port),
+        cmocka_unit_test(an_announcement_means_the_port_of_its_subflow),
         cmocka_unit_test(a_withdrawn_address_is_not_joined),
         cmocka_unit_test(the_reason_of_a_reset_without_a_reset_means_nothing),
         cmocka_unit_test(signals_far_below_the_window_are_not_heard),
