@@ -387,6 +387,15 @@ static void a_refused_join_is_told_no_reason(void **state)
     assert_int_equal(p->flows[1].reset_options, 0);
     assert_int_equal(peer_counters(p)->MPJoinAckHMacFailure, 1);
     peer_free(p);
+
+    struct plait_config config = config_version(PLAIT_VERSION_AUTO); /* on the SYN already */
+    config.joins_accepted = false;
+    p = peer_new_version(&config, 0, false);
+    peer_join_syn(p, 1);
+    peer_settle(p);
+    assert_true(p->flows[1].reset);
+    assert_int_equal(p->flows[1].reset_options, 0);
+    peer_free(p);
 }
 
 /* RFC 6824 3.3: a checksum nobody asked for is passed over. */
