@@ -88,6 +88,32 @@ static void a_connection_keeps_to_its_limit(void **state)
     peer_free(p);
 }
 
+/* The right edge of the window in the last segment, as a position in the stream. */
+static uint64_t edge(struct peer *p)
+{
+    const struct segment *s = &p->t->seg;
+    while (peer_next(p) || peer_settle(p))
+        ;
+    assert_true(s->mptcp.dss.has_ack);
+    return (uint32_t)(s->mptcp.dss.data_ack - (uint32_t)(p->idsn + 1)) + s->window;
+}
+
+/* What was offered stays offered, whatever memory is needed for since then
+ * (RFC 8684 3.3.4). */
+static void an_offer_is_not_withdrawn(void **state)
+{
+    struct peer *p = limited(0, EACH);
+    (void)state;
+    peer_data(p, 0, 0, 0, 1000);
+    uint64_t offered = edge(p);
+    assert_int_equal(written(p, EACH / 2), HOLD_FLOOR);
+    assert_true(peer_info(p).recv_window_bytes > 0);
+    assert_int_equal(edge(p), offered);
+    peer_data(p, 0, 1000, 1000, 1000);
+    assert_int_equal(edge(p), offered);
+    peer_free(p);
+}
+
 /* One that is alone may hold half: as much as is free then. */
 static void a_writer_gets_as_much_as_is_free(void **state)
 {
@@ -198,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(below_the_floor_is_no_limit),
         cmocka_unit_test(a_connection_keeps_to_its_limit),
+        cmocka_unit_test(an_offer_is_not_withdrawn),
         cmocka_unit_test(a_writer_gets_as_much_as_is_free),
         cmocka_unit_test(what_came_out_of_order_is_given_up),
         cmocka_unit_test(what_a_subflow_holds_is_given_up),
