@@ -52,6 +52,35 @@ static void wide_and_narrow_data_acks_count_the_same(void **state)
     peer_free(p);
 }
 
+/* Their upper halves are no decoration: 4 GiB away is out of the window, and was
+ * never sent (RFC 8684 3.3.1). */
+static void wide_numbers_count_in_full(void **state)
+{
+    const uint64_t away = UINT64_C(1) << 32;
+    struct peer *p = peer_default();
+    (void)state;
+    assert_int_equal(plait_conn_write(p->t->conn, "0123456789", 10, p->t->now), 10);
+    peer_expect(p, TCP_ACK);
+    struct segment s = peer_segment(p, 0, 0);
+    s.mptcp.present = MPO_DSS;
+    s.mptcp.dss =
+        (struct mptcp_dss){.has_ack = true, .ack64 = true, .data_ack = p->our_idsn + 11 - away};
+    trace_send(p->t, s, NULL, 0);
+    s.mptcp.dss.data_ack += 2 * away;
+    trace_send(p->t, s, NULL, 0);
+    assert_int_equal(peer_info(p).bytes_acked, 0);
+    s = peer_segment(p, 0, 0);
+    peer_map(p, &s, 0, 0, 100);
+    s.mptcp.dss.dsn64 = true;
+    s.mptcp.dss.dsn += away;
+    peer_send(p, s, 0, 100);
+    assert_int_equal(peer_counters(p)->NoDSSInWindow, 1);
+    peer_expect_stream(p, 0, 0);
+    peer_data(p, 0, 100, 0, 100);
+    peer_expect_stream(p, 0, 100);
+    peer_free(p);
+}
+
 static void wide_numbers_on_request(void **state)
 {
     struct plait_config config;
@@ -549,6 +578,7 @@ int main(void)
         cmocka_unit_test(mapped_bytes_arrive_and_are_data_acked),
         cmocka_unit_test(wide_dsn_is_answered_with_wide_data_ack),
         cmocka_unit_test(wide_and_narrow_data_acks_count_the_same),
+        cmocka_unit_test(wide_numbers_count_in_full),
         cmocka_unit_test(wide_numbers_on_request),
         cmocka_unit_test(data_ack_of_what_was_never_sent_is_ignored),
         cmocka_unit_test(one_mapping_for_several_segments),
