@@ -11,13 +11,12 @@
 
 enum { MTU = 1500, RELEASE_S = 400 };
 
-const struct scenario *const scenario_tables[] = {scenarios_tcp,       scenarios_mptcp,
-                                                  scenarios_signals,   scenarios_closing,
-                                                  scenarios_fallback,  scenarios_fastclose,
-                                                  scenarios_race,      scenarios_versions,
-                                                  scenarios_handshake, scenarios_boxes,
-                                                  scenarios_managers,  scenarios_memory,
-                                                  scenarios_figures,   NULL};
+const struct scenario *const scenario_tables[] = {
+    scenarios_tcp,     scenarios_mptcp,    scenarios_signals,
+    scenarios_closing, scenarios_fallback, scenarios_fastclose,
+    scenarios_race,    scenarios_versions, scenarios_handshake,
+    scenarios_boxes,   scenarios_managers, scenarios_memory,
+    scenarios_fattree, scenarios_figures,  NULL};
 
 const struct scenario *const scenario_tables_v0[] = {scenarios_mptcp,    scenarios_signals,
                                                      scenarios_managers, scenarios_closing,
@@ -69,6 +68,7 @@ static void world_end(struct run *r)
     const struct hash_key key = {r->hash, r->sim.now_us};
     r->hash = siphash(&key, &r->sim.trace.hash, sizeof r->sim.trace.hash);
     r->virtual_us += r->sim.now_us - r->sim.started_us;
+    r->hops += r->sim.hops;
     sim_free(&r->sim);
     if (pcap && !pcap_close(pcap))
         sim_fail(&r->sim, "the capture could not be written");
@@ -89,7 +89,7 @@ static void world_begin(struct run *r)
 bool scenario_run(const struct scenario *s, struct run *r)
 {
     r->worlds = r->figure_count = 0;
-    r->hash = r->virtual_us = 0;
+    r->hash = r->virtual_us = r->hops = 0;
     r->failure[0] = '\0';
     s->run(r);
     world_end(r);

@@ -30,6 +30,7 @@ struct run {
     unsigned worlds;       /* built so far, by scenarios that need several */
     uint64_t hash;         /* of all of them */
     uint64_t virtual_us;
+    uint64_t hops; /* packets that links delivered */
     char failure[256];
     struct figure figures[FIGURES_MAX];
     unsigned figure_count;
@@ -46,7 +47,7 @@ struct scenario {
 extern const struct scenario scenarios_tcp[], scenarios_mptcp[], scenarios_signals[],
     scenarios_closing[], scenarios_fallback[], scenarios_fastclose[], scenarios_race[],
     scenarios_versions[], scenarios_handshake[], scenarios_boxes[], scenarios_memory[],
-    scenarios_managers[], scenarios_figures[];
+    scenarios_fattree[], scenarios_managers[], scenarios_figures[];
 /* All of them, ended by NULL. */
 extern const struct scenario *const scenario_tables[];
 /* Those of them that are run in MPTCP's version 0 as well, under the name

@@ -147,6 +147,7 @@ static void link_fire(struct sim *sim, struct sim_event *e)
     struct sim_link *l = list_entry(e, struct sim_link, event);
     for (struct sim_packet *p; (p = link_take(&l->link, sim->now_us)) != NULL;) {
         const struct route *r = p->route;
+        sim->hops++;
         if (++p->hop < r->count)
             sim_forward(sim, p);
         else

@@ -105,9 +105,9 @@ struct sim {
     struct timers timers;
     struct list hosts, links, chains, routes, streams, actions;
     struct trace trace;
-    bool check; /* plait_stack_check after every entry */
-    uint64_t events;
-    char failure[256]; /* the first thing that went wrong; empty: nothing */
+    bool check;            /* plait_stack_check after every entry */
+    uint64_t events, hops; /* that fired; packets that came out of a link */
+    char failure[256];     /* the first thing that went wrong; empty: nothing */
 };
 
 /* ---- the world -------------------------------------------------------------------------- */

@@ -223,16 +223,30 @@ static bool wrote_all(const struct side *s)
     return s->sent >= c->send_bytes || (c->stop_us && now_of(s) >= c->stop_us);
 }
 
-static size_t fetch(struct side *s, uint8_t *buf, size_t len)
+/* The next bytes of the pattern, at most len. What a write did not take is not
+ * made again for the next one. */
+static const uint8_t *pattern_next(struct side *s, size_t *len)
 {
-    if (!s->config.source) {
-        pattern_fill(s->key, s->sent, buf, len);
-        return len;
+    if (!s->ahead)
+        s->ahead = sim_alloc(BUFFER);
+    if (s->sent >= s->ahead_end) {
+        pattern_fill(s->key, s->sent, s->ahead, BUFFER);
+        s->ahead_end = s->sent + BUFFER;
     }
-    size_t n = s->config.source(s->config.ctx, s->sent, buf, len);
-    if (n == 0)
+    uint64_t left = s->ahead_end - s->sent;
+    *len = *len < left ? *len : (size_t)left;
+    return s->ahead + (BUFFER - left);
+}
+
+/* What to write next, at most *len bytes: how many is put there, 0 at the end. */
+static const uint8_t *fetch(struct side *s, uint8_t *buf, size_t *len)
+{
+    if (!s->config.source)
+        return pattern_next(s, len);
+    *len = s->config.source(s->config.ctx, s->sent, buf, *len);
+    if (*len == 0)
         s->source_done = true;
-    return n;
+    return buf;
 }
 
 /* There may be some again when other data was acknowledged, but nobody waits
@@ -256,16 +270,14 @@ static bool side_write(struct side *s)
     uint64_t most = s->config.write_max ? s->config.write_max : BUFFER;
     while (!s->shut) {
         uint64_t limit = s->config.source ? UINT64_MAX : write_limit(s);
-        uint64_t len = limit > s->sent ? limit - s->sent : 0;
-        if (len > most)
-            len = most;
+        uint64_t room = limit > s->sent ? limit - s->sent : 0;
+        size_t len = (size_t)(room < most ? room : most);
         if (len > BUFFER)
             len = BUFFER;
-        if (len)
-            len = fetch(s, buf, (size_t)len);
+        const uint8_t *data = len ? fetch(s, buf, &len) : buf;
         if (!len)
             return true;
-        int64_t n = plait_conn_write(s->conn, buf, (size_t)len, now_of(s));
+        int64_t n = plait_conn_write(s->conn, data, len, now_of(s));
         if (n == PLAIT_E_NO_MEMORY)
             return no_memory(s);
         s->hungry_us = 0;
@@ -531,6 +543,7 @@ void stream_free(struct stream *s)
         sim_event_free(s->sim, &s->side[i].event);
         free(s->side[i].request_us);
         free(s->side[i].delay_us);
+        free(s->side[i].ahead);
     }
     sim_event_free(s->sim, &s->start);
     list_remove(&s->node);

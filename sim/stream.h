@@ -55,6 +55,8 @@ struct side {
     struct sim_event event;  /* reading or writing may go on */
     uint64_t key;            /* of the pattern it writes */
     uint64_t sent, received;
+    uint8_t *ahead;     /* the pattern up to here, made and not all written */
+    uint64_t ahead_end; /* NULL: no pattern, or none yet */
     uint64_t connected_us, first_read_us, last_read_us, done_us;
     uint64_t hungry_us; /* since when writing finds no memory; 0: it does */
     uint64_t pause_us;  /* the longest time without a byte between two reads */

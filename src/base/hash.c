@@ -4,7 +4,8 @@
  *
  * Invariants: a node with hash h lives in old[h mod old size] as long as that
  * bucket is at or above old_moved, else in buckets[h mod size]; so all nodes
- * of one hash share one chain, and hash_next needs no table. Growth starts
+ * of one hash share one chain, and hash_next needs no table. Buckets that take
+ * from old ones not moved yet are not set. Growth starts
  * when there are as many nodes as buckets and is over long before the next
  * one is due: an insert moves HASH_STEP buckets, doubling takes as many
  * inserts as there were buckets.
@@ -111,7 +112,9 @@ static void hash_grow_start(struct hash_table *t)
     uint8_t bits = (uint8_t)(t->bits + 1);
     if (bits > HASH_BITS_MAX)
         return;
-    struct hash_node **buckets = mem_alloc(t->mem, bucket_bytes(bits));
+    /* Not zeroed: that would be a pause. A bucket is set when the one is moved
+     * that it takes from, and not looked at before. */
+    struct hash_node **buckets = mem_alloc_raw(t->mem, bucket_bytes(bits));
     if (!buckets)
         return;
     t->old = t->buckets;
@@ -123,8 +126,10 @@ static void hash_grow_start(struct hash_table *t)
 
 static void hash_move_bucket(struct hash_table *t)
 {
-    struct hash_node *node = t->old[t->old_moved];
-    t->old[t->old_moved++] = NULL;
+    size_t from = t->old_moved++;
+    struct hash_node *node = t->old[from];
+    t->old[from] = NULL;
+    t->buckets[from] = t->buckets[from + ((size_t)1 << t->old_bits)] = NULL;
     while (node) {
         struct hash_node *next = node->next;
         struct hash_node **chain = &t->buckets[bucket_index(node->hash, t->bits)];

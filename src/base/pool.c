@@ -32,7 +32,9 @@
 #define pool_unpoison(ptr, size) ((void)(ptr))
 #endif
 
-enum { POOL_SLAB_BYTES = 16384, POOL_ALIGN = 8 };
+/* With what a heap adds, a round number: whatever it is for, a slab fits where
+ * another one was. */
+enum { POOL_SLAB_BYTES = 16384 - 16, POOL_ALIGN = 8 };
 
 struct slab;
 
@@ -56,7 +58,8 @@ static size_t cell_bytes(const struct pool *p)
 
 static size_t slab_bytes(const struct pool *p)
 {
-    return sizeof(struct slab) + p->per_slab * cell_bytes(p);
+    size_t bytes = sizeof(struct slab) + p->per_slab * cell_bytes(p);
+    return bytes < POOL_SLAB_BYTES ? POOL_SLAB_BYTES : bytes;
 }
 
 static struct cell *slab_cell(const struct pool *p, struct slab *s, uint32_t index)

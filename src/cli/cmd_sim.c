@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/cli.h"
 #include "cli/options.h"
@@ -106,7 +107,8 @@ static void print_json(const char *name, const struct run *r, bool ok, FILE *out
 {
     fprintf(out, "{\"scenario\":\"%s\",\"seed\":%llu,\"ok\":%s,\"hash\":\"%016llx\",", name,
             (unsigned long long)r->seed, ok ? "true" : "false", (unsigned long long)r->hash);
-    fprintf(out, "\"virtual_seconds\":%.6f,\"figures\":[", (double)r->virtual_us / 1e6);
+    fprintf(out, "\"virtual_seconds\":%.6f,\"segment_hops\":%llu,\"figures\":[",
+            (double)r->virtual_us / 1e6, (unsigned long long)r->hops);
     for (unsigned i = 0; i < r->figure_count; i++) {
         const struct figure *f = &r->figures[i];
         fprintf(out, "%s{\"what\":\"%s\",\"unit\":\"%s\",\"value\":%.4f", i ? "," : "", f->what,
@@ -128,6 +130,14 @@ static void print_json(const char *name, const struct run *r, bool ok, FILE *out
     fputs("}\n", out);
 }
 
+/* CPU time of this process: every scenario has one of its own. */
+static double cpu_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static bool run_one(void *ctx, uint64_t number, FILE *out)
 {
     const struct run_options *o = ctx;
@@ -138,14 +148,19 @@ static bool run_one(void *ctx, uint64_t number, FILE *out)
     r->pcap_path = o->pcap;
     if (o->events && !(r->events = open_events(o->events)))
         return false;
+    double before_s = cpu_s();
     bool ok = scenario_run(s, r);
+    double spent_s = cpu_s() - before_s;
     if (!close_events(r->events, o->events))
         ok = false;
     if (o->json) {
         print_json(name, r, ok, out);
     } else {
-        fprintf(out, "%-4s %-24s %10.3f s  %016llx\n", ok ? "ok" : "FAIL", name,
-                (double)r->virtual_us / 1e6, (unsigned long long)r->hash);
+        fprintf(out, "%-4s %-24s %10.3f s  %016llx %9llu hops\n", ok ? "ok" : "FAIL", name,
+                (double)r->virtual_us / 1e6, (unsigned long long)r->hash,
+                (unsigned long long)r->hops);
+        if (spent_s > 0)
+            fprintf(out, "     segment-hops a CPU second %35.0f\n", (double)r->hops / spent_s);
         print_figures(r, out);
         if (!ok)
             fprintf(out, "     %s\n", r->failure);

@@ -71,6 +71,7 @@ int env_init(struct mptcp_env *env, const struct plait_config *config)
         env->config.held_max_bytes = config->memory_max_bytes / 2;
     pool_init(&env->subflows, &env->mem, sizeof(struct subflow));
     pool_init(&env->ranges, &env->mem, sizeof(struct recv_piece));
+    blocks_init(&env->asleep_blocks, &env->mem);
     chunk_cache_init(&env->chunks, &env->mem, SEND_CHUNK_MAX, spares_max(config));
     if (hash_init(&env->flows, &env->mem) && hash_init(&env->tokens, &env->mem) &&
         hash_init(&env->asleep, &env->mem) && destinations_init(env))
@@ -100,6 +101,7 @@ void env_free(struct mptcp_env *env)
     destinations_free(env);
     pool_free(&env->subflows);
     pool_free(&env->ranges);
+    blocks_free(&env->asleep_blocks);
     tcp_env_free(&env->tcp);
     timers_free(&env->timers);
 }

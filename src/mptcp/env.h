@@ -8,6 +8,7 @@
 #ifndef MPTCP_ENV_H
 #define MPTCP_ENV_H
 
+#include "base/blocks.h"
 #include "base/chunk.h"
 #include "base/hash.h"
 #include "base/list.h"
@@ -49,6 +50,7 @@ struct mptcp_env {
     struct destinations destinations;
     struct pressure pressure;
     struct subflow *sleep_like; /* sleep.c */
+    struct blocks asleep_blocks;
     struct plait_counters counters;
     uint64_t now_us; /* of the present entry */
     csum_fn *csum;   /* the fastest that this processor has */

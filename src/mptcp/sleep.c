@@ -274,7 +274,7 @@ static struct asleep *asleep_new(struct plait_conn *c, struct subflow *const *do
         bytes += pack(down[i], like, SUBFLOW_WORDS, NULL);
         like = down[i];
     }
-    struct asleep *a = mem_alloc_raw(&c->env->mem, bytes);
+    struct asleep *a = blocks_get(&c->env->asleep_blocks, bytes);
     if (a)
         *a = (struct asleep){.bytes = (uint32_t)bytes, .count = (uint16_t)c->subflow_count};
     return a;
@@ -363,7 +363,7 @@ static void asleep_release(struct plait_conn *c)
     struct asleep *a = c->asleep;
     for (unsigned i = 0; i < a->count; i++)
         hash_remove(&c->env->asleep, &a->flows[i].flow);
-    mem_free(&c->env->mem, a, a->bytes);
+    blocks_put(&c->env->asleep_blocks, a, a->bytes);
     c->asleep = NULL;
     c->env->asleep_count--;
     list_remove(&c->link);

@@ -3,11 +3,14 @@
  * Many connections: two stacks in one process, packets carried from one to the
  * other in virtual time. N connections of two subflows each are opened and left
  * alone; then it is counted what one costs at each end, every one answers a
- * byte, and connections a second are compared with and without the N others.
+ * byte, and what connecting and exchanging a byte cost is compared between these
+ * stacks and two others that hold nothing, in turn and by the median.
  *
- *   scale [CONNECTIONS]     fails when an end holds more than 1610 bytes a
+ *   scale [CONNECTIONS]     fails when an end holds more than 1560 bytes a
  *                           connection, malloc's own included, or one does not
  *                           answer; times are only printed
+ *   scale CONNECTIONS awake the same with connections that do not sleep, each with
+ *                           a keepalive timer; bytes are only printed
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -15,6 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "plait/plait.h"
 #include "wire/offload.h"
@@ -22,10 +26,15 @@
 enum {
     CONNS_A_PORT = 12000, /* there are 16384 ports to join from */
     PORT_FIRST = 1000,
-    RATE_CONNS = 10000, /* opened and closed to measure the rate */
-    BYTES_MAX = 1610,   /* at each end: 1,000,000 connections in 3 GiB */
-    STEP_US = 50,       /* between two connections */
-    SLEEP_US = 1000 * 1000
+    ROUNDS = 25,       /* of either, in turn */
+    ROUND_CONNS = 400, /* opened and closed a round */
+    ROUND_ASKS = 2000, /* bytes exchanged a round */
+    SPARE = 2 * ROUNDS * ROUND_CONNS,
+    BYTES_MAX = 1560,          /* at each end: 1,000,000 connections in 3 GiB */
+    BYTES_ANYWAY = 512 * 1024, /* tables, and slabs that are not full */
+    STEP_US = 50,              /* between two connections */
+    SLEEP_US = 1000 * 1000,
+    KEEPALIVE_US = 1800 * 1000 * 1000
 };
 
 struct end {
@@ -37,7 +46,7 @@ struct end {
 struct bench {
     struct end client, server;
     uint64_t now_us;
-    bool closing; /* the server closes what it accepts after the first byte */
+    uint32_t next; /* the next connection's number */
 };
 
 static void die(const char *what)
@@ -75,7 +84,7 @@ static struct plait_endpoint at(uint8_t network, uint8_t host, uint16_t port)
     return (struct plait_endpoint){{PLAIT_IPV4, {10, 0, network, host}}, port};
 }
 
-static void end_open(struct end *e, uint8_t host, uint8_t addresses, uint32_t conns)
+static void end_open(struct end *e, uint8_t host, uint8_t addresses, uint32_t conns, bool sleeps)
 {
     struct plait_config c;
     plait_config_default(&c);
@@ -86,7 +95,8 @@ static void end_open(struct end *e, uint8_t host, uint8_t addresses, uint32_t co
     c.syn_cookies = PLAIT_SYN_COOKIES_NEVER;
     c.subflows_wanted = 1;
     c.announce = false;
-    c.sleep_us = SLEEP_US;
+    c.sleep_us = sleeps ? SLEEP_US : 0;
+    c.keepalive_idle_us = sleeps ? 0 : KEEPALIVE_US;
     c.time_wait_us = 1000;
     if (plait_stack_new(&c, 0, &e->stack))
         die("no stack");
@@ -166,9 +176,10 @@ static void run(struct bench *b, uint64_t us)
 
 /* ---- what is measured ----------------------------------------------------------------------- */
 
-static struct plait_conn *open_one(struct bench *b, uint32_t index)
+static struct plait_conn *open_one(struct bench *b)
 {
     struct plait_conn *c;
+    uint32_t index = b->next++;
     struct plait_endpoint local = at(1, 1, (uint16_t)(20000 + index % CONNS_A_PORT)),
                           remote = at(1, 2, (uint16_t)(PORT_FIRST + index / CONNS_A_PORT));
     if (plait_connect(b->client.stack, &local, &remote, NULL, b->now_us, &c))
@@ -194,17 +205,68 @@ static double cpu_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Connect, a byte each way, close: connections a CPU second. */
-static double rate(struct bench *b, uint32_t first)
+/* Connect, a byte each way, close: CPU time of one, both ends. */
+static double connecting_us(struct bench *b)
 {
     double before = cpu_s();
-    for (uint32_t i = 0; i < RATE_CONNS; i++) {
-        struct plait_conn *c = open_one(b, first + i);
+    for (uint32_t i = 0; i < ROUND_CONNS; i++) {
+        struct plait_conn *c = open_one(b);
         ask(b, c);
         plait_conn_close(c, b->now_us);
         run(b, STEP_US);
     }
-    return RATE_CONNS / (cpu_s() - before);
+    return (cpu_s() - before) * 1e6 / ROUND_CONNS;
+}
+
+/* A byte there and one back on one connection. */
+static double asking_us(struct bench *b)
+{
+    struct plait_conn *c = open_one(b);
+    double before = cpu_s();
+    for (uint32_t i = 0; i < ROUND_ASKS; i++)
+        ask(b, c);
+    double us = (cpu_s() - before) * 1e6 / ROUND_ASKS;
+    plait_conn_close(c, b->now_us);
+    run(b, STEP_US);
+    return us;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+    qsort(values, ROUNDS, sizeof *values, by_value);
+    return values[ROUNDS / 2];
+}
+
+static void compare(const char *what, double (*cost_us)(struct bench *), struct bench *alone,
+                    struct bench *among)
+{
+    double first[ROUNDS], second[ROUNDS], ratio[ROUNDS];
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct bench *order[2] = {i & 1 ? among : alone, i & 1 ? alone : among};
+        double us[2] = {cost_us(order[0]), cost_us(order[1])};
+        first[i] = us[i & 1];
+        second[i] = us[!(i & 1)];
+        ratio[i] = first[i] / second[i];
+    }
+    printf("%s: %.2f us alone, %.2f us among the others, rate %.2f of it\n", what, median(first),
+           median(second), median(ratio));
+}
+
+/* Of this process, now. */
+static double resident_mib(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long size, pages;
+    if (!f || fscanf(f, "%lu %lu", &size, &pages) != 2)
+        die("cannot read /proc/self/statm");
+    fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
 }
 
 static double each(const struct end *e, uint32_t conns)
@@ -212,7 +274,7 @@ static double each(const struct end *e, uint32_t conns)
     return (double)e->held_bytes / conns;
 }
 
-static void check_idle(const struct bench *b, uint32_t conns)
+static void check_idle(const struct bench *b, uint32_t conns, bool sleep, bool bound)
 {
     const struct end *ends[] = {&b->client, &b->server};
     for (unsigned i = 0; i < 2; i++) {
@@ -221,52 +283,64 @@ static void check_idle(const struct bench *b, uint32_t conns)
         printf("%s: %.0f bytes a connection (%.0f with malloc's), %u asleep, %u subflows\n",
                i ? "server" : "client", (double)m.used_bytes / conns, each(ends[i], conns),
                m.conns_asleep, m.subflows);
-        if (m.subflows != 2 * conns || m.conns_asleep != conns)
+        if (m.subflows != 2 * conns || m.conns_asleep != (sleep ? conns : 0))
             die("not all have two subflows and are asleep");
-        if (each(ends[i], conns) > BYTES_MAX)
+        if (bound && ends[i]->held_bytes > (uint64_t)conns * BYTES_MAX + BYTES_ANYWAY)
             die("too many bytes");
     }
+    printf("resident: %.0f MiB\n", resident_mib());
+}
+
+/* ports: for how many connections. */
+static void bench_open(struct bench *b, uint32_t conns, uint32_t ports, bool sleep)
+{
+    end_open(&b->client, 1, 2, conns + SPARE, sleep);
+    end_open(&b->server, 2, 1, conns + SPARE, sleep);
+    for (uint32_t p = 0; p <= (ports + SPARE) / CONNS_A_PORT; p++) {
+        struct plait_endpoint any = {.port = (uint16_t)(PORT_FIRST + p)};
+        struct plait_listener *l;
+        if (plait_listen(b->server.stack, &any, NULL, &l))
+            die("cannot listen");
+    }
+}
+
+static bool bench_close(struct bench *b)
+{
+    plait_stack_free(b->client.stack);
+    plait_stack_free(b->server.stack);
+    return b->client.held_bytes == 0 && b->server.held_bytes == 0;
 }
 
 int main(int argc, char **argv)
 {
-    static struct bench b;
-    uint32_t conns = argc > 1 ? (uint32_t)atoi(argv[1]) : 2000, spare = 2 * RATE_CONNS;
+    static struct bench b, none;
+    uint32_t conns = argc > 1 ? (uint32_t)atoi(argv[1]) : 2000;
+    bool sleep = argc < 3;
     struct plait_conn **open = calloc(conns, sizeof(struct plait_conn *));
     if (!open)
         die("no memory");
-    end_open(&b.client, 1, 2, conns + spare);
-    end_open(&b.server, 2, 1, conns + spare);
-    for (uint32_t p = 0; p <= (conns + spare) / CONNS_A_PORT; p++) {
-        struct plait_endpoint any = {.port = (uint16_t)(PORT_FIRST + p)};
-        struct plait_listener *l;
-        if (plait_listen(b.server.stack, &any, NULL, &l))
-            die("cannot listen");
-    }
-    double alone = rate(&b, conns);
-    run(&b, 100 * SLEEP_US);
+    bench_open(&b, conns, conns, sleep);
+    bench_open(&none, 0, conns, sleep);
     double start = cpu_s();
     for (uint32_t i = 0; i < conns; i++) {
-        open[i] = open_one(&b, i);
+        open[i] = open_one(&b);
         ask(&b, open[i]); /* only then may there be a second subflow (RFC 8684 3.1) */
     }
     run(&b, 100 * SLEEP_US);
     printf("%u connections opened in %.1f s\n", conns, cpu_s() - start);
-    check_idle(&b, conns);
-    double among = rate(&b, conns);
+    check_idle(&b, conns, sleep, sleep);
+    compare("connecting, a byte each way, closing", connecting_us, &none, &b);
+    compare("a byte each way", asking_us, &none, &b);
     run(&b, 100 * SLEEP_US);
     start = cpu_s();
     for (uint32_t i = 0; i < conns; i++)
         ask(&b, open[i]);
     printf("each answered a byte, in %.1f s\n", cpu_s() - start);
+    run(&b, 100 * SLEEP_US);
+    check_idle(&b, conns, sleep, false);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf("connections a CPU second, both ends: %.0f with none, %.0f among %u, ratio %.2f\n",
-           alone, among, conns, among / alone);
-    printf("largest resident size: %.0f MiB, %.0f bytes a connection with both ends\n",
-           (double)usage.ru_maxrss / 1024, (double)usage.ru_maxrss * 1024 / conns);
-    plait_stack_free(b.client.stack);
-    plait_stack_free(b.server.stack);
+    printf("largest resident size: %.0f MiB\n", (double)usage.ru_maxrss / 1024);
     free(open);
-    return b.client.held_bytes || b.server.held_bytes;
+    return !bench_close(&b) || !bench_close(&none);
 }

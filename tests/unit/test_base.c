@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/blocks.h"
 #include "base/bytes.h"
 #include "base/chunk.h"
 #include "base/hash.h"
@@ -21,6 +22,8 @@
 #include "base/timers.h"
 
 /* An allocator that knows what is out and can run dry. */
+enum { GARBAGE = 0xa5 }; /* in memory that is fresh */
+
 struct heap {
     size_t blocks, bytes;
     long left; /* allocations until it fails; negative: never */
@@ -35,7 +38,8 @@ static void *heap_alloc(void *ctx, size_t size)
         h->left--;
     h->blocks++;
     h->bytes += size;
-    return malloc(size);
+    void *ptr = malloc(size);
+    return ptr ? memset(ptr, GARBAGE, size) : NULL;
 }
 
 static void heap_free(void *ctx, void *ptr, size_t size)
@@ -173,6 +177,40 @@ static void test_pool_in_steady_state_leaves_the_allocator_alone(void **state)
     for (uint32_t i = 0; i < boundary; i++)
         pool_put(&p, held[i]);
     pool_free(&p);
+    fixture_done(&f);
+}
+
+/* Each block is replaced by a larger one, as many times as there are classes:
+ * the slabs of the small ones go to the larger ones. */
+static void test_blocks_of_growing_size_leave_no_holes(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 2000,
+        LARGEST = BLOCK_STEP * BLOCK_CLASSES + 1,
+        KEPT = BLOCK_CLASSES * 16384
+    }; /* a slab of each class */
+    static uint8_t *block[COUNT];
+    struct fixture f;
+    struct blocks b;
+    fixture_init(&f, 0);
+    blocks_init(&b, &f.mem);
+    size_t empty = f.mem.used_bytes, bytes;
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_non_null(block[i] = blocks_get(&b, 1));
+    for (bytes = 1; bytes < LARGEST; bytes += BLOCK_STEP) {
+        for (unsigned i = 0; i < COUNT; i++) {
+            blocks_put(&b, block[i], bytes);
+            block[i] = blocks_get(&b, bytes + BLOCK_STEP);
+            assert_non_null(block[i]);
+            memset(block[i], 0xee, bytes + BLOCK_STEP);
+        }
+        size_t rounded = bytes + 2 * BLOCK_STEP + 16; /* a cell has a header */
+        assert_true(f.mem.used_bytes - empty < COUNT * rounded * 11 / 10 + KEPT);
+    }
+    for (unsigned i = 0; i < COUNT; i++)
+        blocks_put(&b, block[i], bytes);
+    blocks_free(&b);
     fixture_done(&f);
 }
 
@@ -376,6 +414,47 @@ static void test_hash_table_grows_no_further_without_memory(void **state)
     hash_exercise(UINT64_MAX, 2);
 }
 
+/* How many buckets were ever written. */
+static size_t buckets_set(const struct hash_table *t)
+{
+    uint64_t fresh;
+    size_t set = 0;
+    memset(&fresh, GARBAGE, sizeof fresh);
+    for (size_t i = 0; i < (size_t)1 << t->bits; i++)
+        set += (uintptr_t)t->buckets[i] != fresh;
+    return set;
+}
+
+/* The insert with which growth begins, and those after it, write a few buckets
+ * each, however large the table is. */
+static void test_hash_growth_does_not_pause(void **state)
+{
+    (void)state;
+    enum { COUNT = 1 << 13, STEP = 4 };
+    struct fixture f;
+    struct hash_table t;
+    static struct item items[COUNT + 8];
+    fixture_init(&f, 0);
+    assert_true(hash_init(&t, &f.mem));
+    const struct hash_key key = {1, 2};
+    unsigned n = 0;
+    for (; n < COUNT; n++)
+        hash_insert(&t, &items[n].node, siphash(&key, &n, sizeof n));
+    while (!t.old || t.old_bits != 13) {
+        assert_true(n < COUNT + 8);
+        hash_insert(&t, &items[n].node, siphash(&key, &n, sizeof n));
+        n++;
+    }
+    assert_true(buckets_set(&t) <= 1);
+    size_t before = buckets_set(&t);
+    hash_insert(&t, &items[n].node, siphash(&key, &n, sizeof n));
+    assert_true(buckets_set(&t) - before <= 2 * STEP + 1);
+    for (unsigned i = 0; i <= n; i++)
+        hash_remove(&t, &items[i].node);
+    hash_free(&t);
+    fixture_done(&f);
+}
+
 static void test_hash_growth_keeps_chains_short(void **state)
 {
     (void)state;
@@ -475,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_chunk_counts_references),
         cmocka_unit_test(test_pool_reuses_and_gives_back),
         cmocka_unit_test(test_pool_in_steady_state_leaves_the_allocator_alone),
+        cmocka_unit_test(test_blocks_of_growing_size_leave_no_holes),
         cmocka_unit_test(test_pool_without_memory),
         cmocka_unit_test(test_timers_fire_in_order_and_ties_as_armed),
         cmocka_unit_test(test_timers_agree_with_a_sorted_list),
@@ -482,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_siphash_reference_vectors),
         cmocka_unit_test(test_hash_table_at_random),
         cmocka_unit_test(test_hash_table_grows_no_further_without_memory),
+        cmocka_unit_test(test_hash_growth_does_not_pause),
         cmocka_unit_test(test_hash_growth_keeps_chains_short),
         cmocka_unit_test(test_prng_reference_and_bounds),
         cmocka_unit_test(test_secure_is_hmac_of_a_counter),
