@@ -40,8 +40,8 @@ test: ## everything that CI runs: checks, gcc and clang, sanitizers, simulation,
 
 bench: ## plait and kernel side by side over veths: ratios, Gbit/s, CPU a byte (root)
 	@scripts/install-packages build test
-	@$(MAKE) --no-print-directory plait
-	@tests/bench/bench.py --plait $(BUILD)/plait $(ARGS)
+	@$(MAKE) --no-print-directory all
+	@tests/bench/bench.py --plait $(BUILD)/plait --kernel-bench $(BUILD)/tests/bench/kernel_bench $(ARGS)
 
 # Without ARGS everything, both documents; with them the rows that they name.
 interop: ## plait against the kernel, every case; rewrites docs/interop.md and middleboxes.md (root)

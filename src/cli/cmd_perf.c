@@ -13,6 +13,8 @@
 struct client_rows {
     struct perf_client_options o;
     unsigned parallel;
+    bool ping_pong, connections;
+    uint64_t message_bytes; /* 0: the mode's own */
 };
 
 #define AT(field) offsetof(struct client_rows, field)
@@ -24,6 +26,12 @@ static const struct option_row client_rows[] = {
      "send so much in all, however long it takes", NULL, 0},
     {'R', "reverse", NULL, OPTION_FLAG, AT(o.params.reverse), "the server sends", NULL, 0},
     {'P', "parallel", "N", OPTION_COUNT, AT(parallel), "connections at once (default 1)", NULL, 0},
+    {0, "ping-pong", NULL, OPTION_FLAG, AT(ping_pong),
+     "send a message, wait for it to come back, and again: latency", NULL, 0},
+    {0, "connections", NULL, OPTION_FLAG, AT(connections),
+     "the same with a new connection each: connections a second", NULL, 0},
+    {0, "message", "SIZE", OPTION_SIZE, AT(message_bytes),
+     "of these messages, up to 65535 bytes (default 1; with\n--connections 1000)", NULL, 0},
     {'i', "interval", "TIME", OPTION_DURATION, AT(o.interval_us),
      "report every so often (default 1s; 0: only in the end)", NULL, 0},
     {'J', "json", NULL, OPTION_FLAG, AT(o.json), "one JSON object, in the shape of iperf3 -J", NULL,
@@ -44,12 +52,13 @@ static const struct option_row server_rows[] = {
 #undef AT
 
 static const char client_about[] =
-    "Measures throughput to a 'plait perf server'. Rates are of payload bytes that\n"
+    "Measures throughput, latency or connections a second to a 'plait perf server'. Rates are of payload bytes that\n"
     "arrived; a sender's intervals count what was acknowledged.\n";
 
 static const char client_closing[] = "Examples:\n"
                                      "  plait perf client 192.0.2.7 --time 10s\n"
                                      "  plait perf client server.example --reverse --bytes 1GB\n"
+                                     "  plait perf client 192.0.2.7 --ping-pong --busy-poll\n"
                                      "  plait perf client 192.0.2.7 -P 4 --json > result.json\n";
 
 static const char server_about[] = "Waits for 'plait perf client' and measures with it, one test "
@@ -68,6 +77,44 @@ static const char about[] = "usage: plait perf server [OPTIONS]\n"
                             "  plait perf server                    on one host\n"
                             "  plait perf client 192.0.2.7 -t 10s   on the other\n"
                             "\n" CLI_EXIT_CODES;
+
+/* NULL: the options make sense together. */
+static const char *contradiction(const struct client_rows *c)
+{
+    bool trips = c->ping_pong || c->connections;
+
+    if (c->parallel > PERF_STREAMS_MAX)
+        return "--parallel goes up to 1024";
+    if (!c->o.params.time_us && (trips || !c->o.params.bytes))
+        return "--time 0 measures nothing";
+    if (c->ping_pong && c->connections)
+        return "--ping-pong and --connections are two things: take one";
+    if (trips && (c->o.params.bytes || c->o.params.reverse))
+        return "--bytes and --reverse belong to neither --ping-pong nor --connections";
+    if (!trips && c->message_bytes)
+        return "--message needs --ping-pong or --connections";
+    if (c->message_bytes > PERF_ECHO_MAX)
+        return "--message goes up to 65535 bytes";
+    return NULL;
+}
+
+static int run_trips(struct host *h, const struct client_rows *c)
+{
+    const struct perf_trips_options o = {.name = c->o.name,
+                                         .family = c->o.family,
+                                         .port = c->o.port,
+                                         .connections = c->connections,
+                                         .parallel = c->parallel,
+                                         .message_bytes = c->message_bytes    ? c->message_bytes
+                                                          : c->connections ? 1000
+                                                                             : 1,
+                                         .time_us = c->o.params.time_us,
+                                         .timeout_us = c->o.timeout_us,
+                                         .json = c->o.json,
+                                         .no_race = c->o.no_race};
+
+    return perf_trips(h, &o);
+}
 
 static int run_client(int argc, char **argv)
 {
@@ -90,9 +137,9 @@ static int run_client(int argc, char **argv)
     int end = options_parse(&usage, argc, argv, &operand);
     if (end != OPTION_GO)
         return end;
-    if (c.parallel > PERF_STREAMS_MAX || (!c.o.params.bytes && !c.o.params.time_us)) {
-        cli_error(c.parallel > PERF_STREAMS_MAX ? "--parallel goes up to 64"
-                                                : "--time 0 measures nothing");
+    const char *wrong = contradiction(&c);
+    if (wrong) {
+        cli_error("%s", wrong);
         return HOST_FAIL_USAGE;
     }
     c.o.name = argv[operand];
@@ -102,7 +149,7 @@ static int run_client(int argc, char **argv)
     int failure = net_open(&net, &h);
     if (failure)
         return failure;
-    failure = perf_client(h, &c.o);
+    failure = c.ping_pong || c.connections ? run_trips(h, &c) : perf_client(h, &c.o);
     net_close(h, failure);
     return failure;
 }

@@ -135,6 +135,8 @@ const struct option_row net_rows[] = {
      "tell peers this one of our addresses and take joins at PORT\n(may be repeated; "
      "default: a server tells all it has)",
      NULL, 0},
+    {0, "busy-poll", NULL, OPTION_FLAG, AT(busy_poll),
+     "never sleep: answers come sooner, and a core is always busy", NULL, 0},
     {0, "no-join-initial", NULL, OPTION_FLAG, AT(no_join_initial),
      "ask peers to join at announced addresses only", NULL, 0},
     {0, "tcp", NULL, OPTION_FLAG, AT(tcp), "plain TCP, no Multipath TCP", NULL, 0},
@@ -363,6 +365,7 @@ static int take(const struct net_options *o, struct host_options *h)
     take_engine(o, &h->engine);
     h->driver = o->driver ? o->driver : o->tun.count ? "tun" : NULL;
     h->pcap_path = o->pcap;
+    h->busy_poll = o->busy_poll;
     h->events_path = o->events;
     h->signals = true;
     return HOST_OK;

@@ -22,7 +22,7 @@ struct net_options {
     uint64_t keepalive_us;                    /* 0: off */
     unsigned retries;                         /* 0: the default */
     unsigned threads;                         /* net_thread_rows; 0: one */
-    bool checksum, tcp, fastopen, ipv4, ipv6, no_race, verbose;
+    bool busy_poll, checksum, tcp, fastopen, ipv4, ipv6, no_race, verbose;
 };
 
 /* Rows for struct net_options: everybody's, and those of servers. */

@@ -32,7 +32,7 @@ bool perf_channel_flush(struct perf_channel *c, uint64_t now_us)
     return c->out_at == c->out_len;
 }
 
-static void enqueue(struct perf_channel *c, const void *data, size_t len, uint64_t now_us)
+void perf_channel_put(struct perf_channel *c, const void *data, size_t len, uint64_t now_us)
 {
     size_t waiting = c->out_len - c->out_at;
     uint8_t *grown = malloc(waiting + len);
@@ -61,7 +61,7 @@ void perf_channel_send_hello(struct perf_channel *c, const struct perf_hello *he
     bytes[10] = (uint8_t)(hello->stream >> 8);
     bytes[11] = (uint8_t)hello->stream;
     memcpy(bytes + 12, hello->cookie, PERF_COOKIE_BYTES);
-    enqueue(c, bytes, sizeof bytes, now_us);
+    perf_channel_put(c, bytes, sizeof bytes, now_us);
 }
 
 void perf_channel_send(struct perf_channel *c, json_t *message, uint64_t now_us)
@@ -72,8 +72,8 @@ void perf_channel_send(struct perf_channel *c, json_t *message, uint64_t now_us)
                        (uint8_t)len};
 
     if (text) {
-        enqueue(c, head, sizeof head, now_us);
-        enqueue(c, text, len, now_us);
+        perf_channel_put(c, head, sizeof head, now_us);
+        perf_channel_put(c, text, len, now_us);
     } else {
         c->error = PLAIT_E_NO_MEMORY;
     }
@@ -112,9 +112,9 @@ int perf_channel_hello(struct perf_channel *c, struct perf_hello *hello, uint64_
     if (!gather(c, PERF_HELLO_BYTES, now_us))
         return c->error || c->ended ? -1 : 0;
     c->in_len = 0;
-    if (memcmp(c->in, magic, sizeof magic) != 0 || c->in[9] > PERF_DATA)
+    if (memcmp(c->in, magic, sizeof magic) != 0 || c->in[9] > PERF_EXCHANGE)
         return -1;
-    hello->kind = c->in[9] == PERF_CONTROL ? PERF_CONTROL : PERF_DATA;
+    hello->kind = (enum perf_kind)c->in[9];
     hello->stream = (unsigned)(c->in[10] << 8 | c->in[11]);
     memcpy(hello->cookie, c->in + 12, PERF_COOKIE_BYTES);
     return 1;

@@ -78,21 +78,20 @@ static struct plait_endpoint know_remote(struct client *c)
 
 static void open_streams(struct client *c)
 {
-    struct perf_hello hello = {.kind = PERF_DATA};
     const struct plait_endpoint from = know_remote(c);
     struct host_error err;
 
-    memcpy(hello.cookie, c->cookie, sizeof hello.cookie);
     c->state = OPENING;
     c->deadline_us = host_now(c->host) + c->o->timeout_us;
     for (unsigned i = 0; i < c->test.params.streams; i++) {
         struct perf_stream *s = &c->test.streams[i];
-        if (host_connect(c->host, &c->remote, &from, NULL, &s->conn, &err)) {
+        struct plait_conn *conn;
+        if (host_connect(c->host, &c->remote, &from, NULL, &conn, &err)) {
             fail(c, (int)err.failure, err.text);
             return;
         }
-        hello.stream = i;
-        s->hello.conn = s->conn;
+        perf_stream_bind(&c->test, s, conn);
+        s->hello.conn = conn;
     }
 }
 
@@ -167,11 +166,7 @@ static void on_conn(void *ctx, struct plait_conn *conn)
         on_control(c);
         return;
     }
-    struct perf_stream *s = NULL;
-    for (unsigned i = 0; i < c->test.params.streams; i++) {
-        if (c->test.streams[i].conn == conn)
-            s = &c->test.streams[i];
-    }
+    struct perf_stream *s = plait_conn_user(conn);
     if (!s)
         return;
     greet(c, s);

@@ -19,19 +19,30 @@ bool perf_test_init(struct perf_test *t, struct host *h, const struct perf_param
     t->block_bytes = BLOCK_BYTES;
     t->block = calloc(1, BLOCK_BYTES);
     t->intervals = json_array();
+    t->streams = calloc(params->streams, sizeof *t->streams);
+    if (!t->block || !t->intervals || !t->streams)
+        return false;
     for (unsigned i = 0; i < params->streams; i++) {
+        t->streams[i].role = PERF_ROLE_STREAM;
         t->streams[i].index = i;
         t->streams[i].sender = client != params->reverse;
         if (params->bytes) /* the first ones take what does not divide */
             t->streams[i].limit_bytes =
                 params->bytes / params->streams + (i < params->bytes % params->streams);
     }
-    return t->block && t->intervals;
+    return true;
+}
+
+void perf_stream_bind(struct perf_test *t, struct perf_stream *s, struct plait_conn *conn)
+{
+    s->conn = conn;
+    t->bound_count++;
+    plait_conn_set_user(conn, s);
 }
 
 void perf_test_free(struct perf_test *t)
 {
-    for (unsigned i = 0; i < t->params.streams; i++) {
+    for (unsigned i = 0; t->streams && i < t->params.streams; i++) {
         struct perf_stream *s = &t->streams[i];
         if (s->conn)
             plait_conn_abort(s->conn, host_now(t->host));
@@ -39,6 +50,7 @@ void perf_test_free(struct perf_test *t)
         perf_channel_free(&s->hello);
     }
     free(t->block);
+    free(t->streams);
     json_decref(t->intervals);
     json_decref(t->remote);
     *t = (struct perf_test){0};
@@ -123,6 +135,7 @@ static void finish(struct perf_test *t, struct perf_stream *s, int error)
     uint64_t now_us = host_now(t->host);
 
     s->done = true;
+    t->done_count++;
     s->error = error;
     report_take(&s->report, s->conn);
     if (error)
@@ -202,11 +215,7 @@ void perf_stream_pump(struct perf_test *t, struct perf_stream *s)
 
 bool perf_test_done(const struct perf_test *t)
 {
-    for (unsigned i = 0; i < t->params.streams; i++) {
-        if (!t->streams[i].done)
-            return false;
-    }
-    return true;
+    return t->done_count == t->params.streams;
 }
 
 /* ---- the clock ------------------------------------------------------------ */

@@ -192,6 +192,7 @@ int host_open_on(const struct host_options *options, struct io_driver *driver,
                   ? host_fail(err, HOST_FAIL_OTHER, "the event loop: %s", strerror(errno))
                   : HOST_OK;
     h->now_us = loop_clock();
+    h->loop.busy = options->busy_poll;
     if (!failure && !driver)
         failure = open_named(h, options, err);
     if (!failure)

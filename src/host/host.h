@@ -55,6 +55,7 @@ struct host_options {
     const char *events_path;      /* JSON lines; "-": standard error; NULL: nothing */
     struct io_tun_config tun;     /* driver "tun" */
     struct io_fault_config fault; /* all zero: none */
+    bool busy_poll;               /* never sleep: a turn costs no wake-up, but a core */
     bool signals;                 /* SIGINT and SIGTERM only set host_signal */
 };
 

@@ -201,7 +201,7 @@ int loop_wait(struct loop *l, uint64_t timeout_us, uint64_t *now_us)
     struct timespec t;
     int count;
 
-    if (l->always_ready)
+    if (l->always_ready || l->busy)
         timeout_us = 0;
     if (timeout_us > WAIT_MAX_US)
         timeout_us = WAIT_MAX_US; /* the caller comes round again */

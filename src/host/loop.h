@@ -14,6 +14,7 @@ struct loop {
     int epoll_fd;
     struct list watches;   /* struct watch */
     struct list removed;   /* freed after the dispatch in which they may be named */
+    bool busy;             /* never sleep */
     unsigned always_ready; /* watched plain files */
     struct mem mem;
     struct timers timers;

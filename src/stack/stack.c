@@ -153,15 +153,6 @@ static bool own_payload_somehow(struct plait_stack *s, struct segment *seg)
     return true;
 }
 
-/* A new SYN may take over a 4-tuple in TIME_WAIT (RFC 6191; RFC 9293 3.6.1):
- * its sequence number is beyond the old connection's. */
-static bool time_wait_reused(struct subflow *sf, const struct segment *seg)
-{
-    return sf->tcp.state == TCP_TIME_WAIT &&
-           (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
-           seq_gt(seg->seq, sf->tcp.rcv_nxt);
-}
-
 static void stack_syn(struct plait_stack *s, const struct segment *seg)
 {
     uint64_t now_us = s->env.now_us;
@@ -193,7 +184,7 @@ static void stack_segment(struct plait_stack *s, const struct segment *seg)
     struct subflow *sf;
     if (!stack_flow(s, &seg->dst, &seg->src, &sf))
         return;
-    if (sf && time_wait_reused(sf, seg)) {
+    if (sf && tcp_time_wait_over(&sf->tcp, seg)) { /* RFC 9293 3.6.1 */
         subflow_drop(sf, PLAIT_WHY_LOCAL_CLOSE);
         stack_leave(s);
         sf = flow_find(&s->env, &seg->dst, &seg->src);

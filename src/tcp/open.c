@@ -119,6 +119,19 @@ void tcp_accept(struct tcp *t, const struct segment *syn, uint32_t iss, uint64_t
     tcp_settle(t);
 }
 
+bool tcp_time_wait_over(const struct tcp *t, const struct segment *syn)
+{
+    bool beyond = seq_gt(syn->seq, t->rcv_nxt), stamped = syn->tcp.present & OPT_TIMESTAMP;
+    if (t->state != TCP_TIME_WAIT || (syn->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+        return false;
+    if (!stamped || !t->config->timestamps)
+        return beyond;
+    if (!t->timestamps)
+        return true;
+    uint32_t last = t->receiver.ts_recent;
+    return seq_gt(syn->tcp.tsval, last) || (syn->tcp.tsval == last && beyond);
+}
+
 void tcp_accept_early(struct tcp *t, const struct segment *syn, uint64_t now_us,
                       struct tcp_result *r)
 {

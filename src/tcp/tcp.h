@@ -367,6 +367,12 @@ void tcp_sent(struct tcp *t, const struct tcp_plan *p, uint64_t now_us, struct t
  * (RFC 9293 3.10.7.1). False: none is due. */
 bool tcp_reset_reply(const struct segment *in, struct segment *out);
 
+/* Whether this SYN may begin a new connection on a 4-tuple in TIME_WAIT
+ * (RFC 6191 2): by its timestamp, which tells new from old also where the last
+ * connection sent faster than the clock of initial sequence numbers ticks, or
+ * by its sequence number. */
+bool tcp_time_wait_over(const struct tcp *t, const struct segment *syn);
+
 /* Abort with a message when an invariant does not hold. Debug, simulator and
  * fuzz builds call it after every entry. */
 void tcp_check(const struct tcp *t);

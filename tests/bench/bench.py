@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""plait and the kernel side by side: ratios first, then Gbit/s and CPU.
+"""plait and the kernel side by side: ratios first, then what was measured and CPU.
 
 Two namespaces joined by veths, no emulator, cubic on both sides. Every round
 of a case runs each contender once, so that what else the machine does hits all
 alike; the table shows medians, and ratios to the kernel's MPTCP of the same
 rounds. CPU is the whole machine's time (/proc/stat) for each 10^9 bytes that
-arrived: user, system, softirq. Run it on an idle machine. docs/performance.md
+arrived, or for a million round trips or connections: user, system, softirq. Run it on an idle machine. docs/performance.md
 has results and what they mean.
 """
 import argparse
@@ -34,15 +34,19 @@ WIRES = {
     "GRO only": "tso off gso off gro on",
 }
 
+MANY = 1000  # connections of the case 'thousand'
+AT_ONCE = 16  # connections of the case 'connections'
+BUSY = "plait --busy-poll"
+
 PURE = ("plait", BASE, "kernel TCP")
 
 
 class Case:
     """One row group of the table: a lab and who runs in it."""
 
-    def __init__(self, name, title, contenders=PURE, paths=1, wire="offloads on", checksum=False):
+    def __init__(self, name, title, contenders=PURE, paths=1, wire="offloads on", kind="bulk"):
         self.name, self.title, self.contenders = name, title, contenders
-        self.paths, self.wire, self.checksum = paths, wire, checksum
+        self.paths, self.wire, self.kind = paths, wire, kind
 
 
 CASES = [
@@ -53,6 +57,10 @@ CASES = [
     Case("checksum", "DSS checksums (first two)", ("plait checksum", BASE + " checksum", BASE)),
     Case("off", "offloads off, 1500-byte frames", wire="offloads off"),
     Case("gro", "GRO only", wire="GRO only"),
+    Case("thousand", f"{MANY} connections at once", kind="many"),
+    Case("pingpong", "1 byte there and back", PURE[:1] + (BUSY,) + PURE[1:], kind="ping-pong"),
+    Case("connections", f"connect, 1000 bytes each way, close; {AT_ONCE} at once",
+         kind="connections"),
 ]
 
 
@@ -72,8 +80,32 @@ def busy_before():
     return (sum(cpu_seconds().values()) - start) / (0.5 * os.cpu_count())
 
 
-def commands(name, plait, host):
-    """Server and client command lines of a contender; the client prints iperf3's JSON."""
+def commands(kind, name, args, host):
+    """Server and client command lines of a contender; the client prints JSON."""
+    return (bulk_commands(name, args.plait, host, args.time) if kind == "bulk"
+            else other_commands(kind, name, args, host))
+
+
+def other_commands(kind, name, args, host):
+    if name.startswith("plait"):
+        extra = name.split()[1:]
+        what = {"many": ["--parallel", MANY], "ping-pong": ["--ping-pong"],
+                "connections": ["--connections", "--parallel", AT_ONCE]}[kind]
+        return ([args.plait, "perf", "server", *extra],
+                [args.plait, "perf", "client", host, "--json", "--time", args.time, *what, *extra])
+    kernel = [args.kernel_bench] + (["--tcp"] if name == "kernel TCP" else [])
+    what = {"many": ["bulk", host, args.time, MANY], "ping-pong": [kind, host, args.time, 1],
+            "connections": [kind, host, args.time, 1000, AT_ONCE]}[kind]
+    return kernel + ["server"], kernel + what
+
+
+def bulk_commands(name, plait, host, seconds):
+    """The client prints iperf3's JSON."""
+    ends = bulk_ends(name, plait, host)
+    return ends[0], ends[1] + ["--time", seconds, "--json"]
+
+
+def bulk_ends(name, plait, host):
     iperf_server = ["iperf3", "--server", "--one-off", "--forceflush", "--port", IPERF_PORT]
     iperf_client = ["iperf3", "--client", host, "--port", IPERF_PORT]
     kernel = [sys.executable, HERE / "kernel_perf.py"]
@@ -93,31 +125,37 @@ def commands(name, plait, host):
 class Contender:
     """One row: what its runs measured."""
 
-    def __init__(self, name, plait, host):
+    unit, cost_unit = "Gbit/s", "s/GB"
+
+    def __init__(self, name, args, host, kind="bulk"):
         self.name = name
-        self.server, self.client = commands(name, plait, host)
+        self.server, self.client = commands(kind, name, args, host)
         self.rates, self.costs, self.paths = [], [], 0
 
     def run(self, lab, seconds):
         server = lab.start(lab.server, *self.server)
         server.wait_line(r"[Ll]istening|ready", 10)
         before, bytes_before = cpu_seconds(), lab.interface_bytes(lab.server, "b")
-        client = lab.start(lab.client, *self.client, "--time", seconds, "--json")
+        client = lab.start(lab.client, *self.client)
         code = client.finish(seconds + 60)
         after, bytes_after = cpu_seconds(), lab.interface_bytes(lab.server, "b")
         server.stop()
         report = client.object()
-        if code or not report or "end" not in report:
+        if code or not report or "error" in report:
             said = (report or {}).get("error") or client.complaint()
             raise LabError(f"{self.name}: {said}")
+        amount = self.take(report)
+        self.costs.append({kind: (after[kind] - before[kind]) / amount for kind in KINDS})
+        moved = [b - a for a, b in zip(bytes_before, bytes_after)]
+        self.paths = max(self.paths, sum(m > 0.01 * sum(moved) for m in moved))
+
+    def take(self, report):
+        """Keep the figures of a run; returns what its CPU time is divided by."""
         received = report["end"]["sum_received"]
         if not received["bytes"]:
             raise LabError(f"{self.name}: no byte arrived")
         self.rates.append(received["bits_per_second"] / 1e9)
-        self.costs.append({kind: (after[kind] - before[kind]) / (received["bytes"] / 1e9)
-                           for kind in KINDS})
-        moved = [b - a for a, b in zip(bytes_before, bytes_after)]
-        self.paths = max(self.paths, sum(m > 0.01 * received["bytes"] for m in moved))
+        return received["bytes"] / 1e9
 
     def rate(self):
         return statistics.median(self.rates)
@@ -125,13 +163,69 @@ class Contender:
     def cost(self, kind=None):
         return statistics.median(c[kind] if kind else sum(c.values()) for c in self.costs)
 
+    def extra_columns(self):
+        """What only some cases have: {heading: value}."""
+        return {}
+
     def as_json(self, base):
-        row = {"name": self.name, "gbit_per_second": self.rates, "paths_used": self.paths,
-               "cpu_seconds_per_gb": self.costs}
-        if base:
-            row["rate_ratio"] = self.rate() / base.rate()
-            row["cpu_ratio"] = self.cost() / base.cost() if base.cost() else None
-        return row
+        row = {"name": self.name, "rate_unit": self.unit, "rates": self.rates,
+               "paths_used": self.paths, "cpu_unit": self.cost_unit, "cpu": self.costs}
+        row |= {"ratios": self.ratios(base)} if base else {}
+        return row | self.extra_columns()
+
+    def ratios(self, base):
+        return {"rate": self.rate() / base.rate(),
+                "CPU": self.cost() / base.cost() if base.cost() else None}
+
+
+class ManyContender(Contender):
+    """Many connections at once: how evenly they share."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.fairness = []
+
+    def take(self, report):
+        shares = [s["receiver"]["bytes"] for s in report["end"]["streams"]]
+        squares = len(shares) * sum(s * s for s in shares)
+        self.fairness.append(sum(shares) ** 2 / squares if squares else 0)
+        if len(shares) != MANY:
+            raise LabError(f"{self.name}: {len(shares)} connections, not {MANY}")
+        return super().take(report)
+
+    def extra_columns(self):
+        return {"Jain": round(statistics.median(self.fairness), 3)}
+
+
+class TripContender(Contender):
+    """Round trips, or connections: so many a second, and how long one takes."""
+
+    unit, cost_unit = "a second", "us each"
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.latencies = []
+
+    def take(self, report):
+        if not report["trips"]:
+            raise LabError(f"{self.name}: nothing came back")
+        self.rates.append(report["per_second"])
+        self.latencies.append(report["latency_us"])
+        return report["trips"] / 1e6
+
+    def latency(self, what):
+        return statistics.median(each[what] for each in self.latencies)
+
+    def ratios(self, base):
+        return super().ratios(base) | {what: self.latency(what) / base.latency(what)
+                                       for what in ("median", "p99")}
+
+    def extra_columns(self):
+        return {f"{what} us": round(self.latency(what), 1) for what in ("median", "p99")}
+
+
+CONTENDERS = {"bulk": Contender, "many": ManyContender, "ping-pong": TripContender,
+              "connections": TripContender}
 
 
 def check_mptcp(lab, row):
@@ -159,14 +253,15 @@ def run_case(case, args):
     names = [n for n in case.contenders if not args.only or n in args.only]
     with Lab(args.plait, [Path(0, 0, 0)] * case.paths, emulator=None) as lab:
         prepare(lab, case)
-        rows = [Contender(name, args.plait, lab.v4(1, 2)) for name in names]
+        make = CONTENDERS[case.kind]
+        rows = [make(name, args, lab.v4(1, 2), case.kind) for name in names]
         for number in range(args.runs):
             for row in rows:
                 set_checksum(lab, row.name.endswith("checksum"))
                 row.run(lab, args.time)
                 check_mptcp(lab, row)
             print(f"{case.name}: round {number + 1} of {args.runs}: "
-                  + ", ".join(f"{r.name} {r.rates[-1]:.1f}" for r in rows), flush=True)
+                  + ", ".join(f"{r.name} {figure(r.rates[-1])}" for r in rows), flush=True)
     return rows
 
 
@@ -174,24 +269,34 @@ def base_of(rows):
     return next((row for row in rows if row.name == BASE), None)
 
 
+def figure(value):
+    return f"{value:.0f}" if value >= 1000 else f"{value:.1f}"
+
+
 def print_case(case, rows):
     base = base_of(rows)
+    first = rows[0]
+    names = list(first.ratios(base)) if base else []
+    headings = "".join(f"{name:>8}" for name in names)
+    more = "".join(f"{name:>11}" for name in first.extra_columns())
     print(f"\n{case.title}; {case.wire}")
-    print(f"  {'':22}{'rate':>6}{'CPU':>6}   {'Gbit/s':>7}{'range':>13}   "
-          f"{'CPU s/GB':>8}{'user':>6}{'sys':>6}{'soft':>6}  paths")
+    print(f"  {'':22}{headings}   {first.unit:>8}{'range':>15}{more}   "
+          f"{'CPU ' + first.cost_unit:>11}{'user':>7}{'sys':>7}{'soft':>7}  paths")
     for row in rows:
-        rate = f"{row.rate() / base.rate():.2f}" if base else ""
-        cost = f"{row.cost() / base.cost():.2f}" if base and base.cost() else ""
-        spread = f"{min(row.rates):.1f}-{max(row.rates):.1f}"
-        kinds = "".join(f"{row.cost(kind):6.2f}" for kind in KINDS)
-        print(f"  {row.name:22}{rate:>6}{cost:>6}   {row.rate():7.1f}{spread:>13}   "
-              f"{row.cost():8.2f}{kinds}  {row.paths}")
+        ratios = row.ratios(base) if base else {}
+        parts = "".join("        " if ratios[n] is None else f"{ratios[n]:8.2f}" for n in names)
+        spread = f"{figure(min(row.rates))}-{figure(max(row.rates))}"
+        kinds = "".join(f"{row.cost(kind):7.2f}" for kind in KINDS)
+        extra = "".join(f"{value:11}" for value in row.extra_columns().values())
+        print(f"  {row.name:22}{parts}   {figure(row.rate()):>8}{spread:>15}{extra}   "
+              f"{row.cost():11.2f}{kinds}  {row.paths}")
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plait", default=str(ROOT / "build/plait"))
+    parser.add_argument("--kernel-bench", default=str(ROOT / "build/tests/bench/kernel_bench"))
     parser.add_argument("--time", type=int, default=2, help="seconds a run")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--case", action="append", choices=[c.name for c in CASES],

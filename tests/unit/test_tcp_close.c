@@ -126,6 +126,47 @@ static void test_simultaneous_close(void **state)
     world_free(&w);
 }
 
+/* RFC 6191 2: which SYN is new, and which an old duplicate. */
+static void test_syn_in_time_wait(void **state)
+{
+    static const struct {
+        bool stamps; /* of the connection that was */
+        uint32_t flags, seq, tsval;
+        bool new;
+    } rows[] = {
+        {false, TCP_SYN, THEM + 2, 0, true},
+        {false, TCP_SYN, THEM + 1, 0, false},
+        {false, TCP_SYN, THEM - 100, 7, true}, /* stamped: none of the old ones was */
+        {true, TCP_SYN, THEM - 100, 501, true}, /* more was sent than the ISN's clock ticked */
+        {true, TCP_SYN, THEM + 2, 500, true},
+        {true, TCP_SYN, THEM + 1, 500, false},
+        {true, TCP_SYN, THEM + 50000, 499, false},
+        {true, TCP_SYN, THEM + 2, 0, true},
+        {true, TCP_SYN, THEM + 1, 0, false},
+        {true, TCP_SYN | TCP_ACK, THEM + 2, 501, false},
+        {true, TCP_ACK, THEM + 2, 501, false},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        const bool stamps = rows[i].stamps;
+        world_init(&w);
+        w.config.timestamps = stamps;
+        open_config(&w);
+        struct segment syn = {.flags = (uint8_t)rows[i].flags, .seq = rows[i].seq};
+        syn.tcp.tsval = rows[i].tsval;
+        syn.tcp.present = OPT_MSS | (rows[i].tsval ? OPT_TIMESTAMP : 0);
+        assert_false(tcp_time_wait_over(&w.tcp, &syn)); /* not before it is one */
+        close_us(&w);
+        EXPECT(&w, FIN, .flags = TCP_ACK | TCP_FIN, .seq = US);
+        SEND(&w, .flags = TCP_ACK | TCP_FIN, .seq = THEM, .ack = US + 1, .tsval = stamps ? 500 : 0);
+        EXPECT_STATE(&w, TIME_WAIT);
+        w.config.timestamps = true; /* what we would accept now */
+        assert_int_equal(tcp_time_wait_over(&w.tcp, &syn), rows[i].new);
+        world_free(&w);
+    }
+}
+
 /* A reset is an error while data that we sent may not have arrived, and none
  * when only our FIN is not acknowledged (RFC 9293 3.10.7.4). */
 static void test_reset_while_closing(void **state)
@@ -313,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_time_wait_ends),
         cmocka_unit_test(test_passive_close),
         cmocka_unit_test(test_simultaneous_close),
+        cmocka_unit_test(test_syn_in_time_wait),
         cmocka_unit_test(test_reset_while_closing),
         cmocka_unit_test(test_reset_before_all_data),
         cmocka_unit_test(test_lost_fin),
