@@ -52,8 +52,9 @@ static const struct option_row server_rows[] = {
 #undef AT
 
 static const char client_about[] =
-    "Measures throughput, latency or connections a second to a 'plait perf server'. Rates are of payload bytes that\n"
-    "arrived; a sender's intervals count what was acknowledged.\n";
+    "Measures throughput, latency or connections a second to a 'plait perf server'.\n"
+    "Rates are of payload bytes that arrived; a sender's intervals count what was\n"
+    "acknowledged.\n";
 
 static const char client_closing[] = "Examples:\n"
                                      "  plait perf client 192.0.2.7 --time 10s\n"
@@ -105,9 +106,9 @@ static int run_trips(struct host *h, const struct client_rows *c)
                                          .port = c->o.port,
                                          .connections = c->connections,
                                          .parallel = c->parallel,
-                                         .message_bytes = c->message_bytes    ? c->message_bytes
+                                         .message_bytes = c->message_bytes ? c->message_bytes
                                                           : c->connections ? 1000
-                                                                             : 1,
+                                                                           : 1,
                                          .time_us = c->o.params.time_us,
                                          .timeout_us = c->o.timeout_us,
                                          .json = c->o.json,

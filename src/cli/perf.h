@@ -41,7 +41,7 @@ enum {
     PERF_COOKIE_BYTES = 16,
     PERF_HELLO_BYTES = 28,
     PERF_MESSAGE_MAX = 1 << 24,
-    PERF_ECHO_MAX = 65535, /* bytes of a message that is sent back */
+    PERF_ECHO_MAX = 65535,      /* bytes of a message that is sent back */
     PERF_PATIENCE_US = 10000000 /* after the end of a test, or without a hello */
 };
 
@@ -108,7 +108,7 @@ struct perf_test {
     bool client, json, running, stopped;
     struct perf_stream *streams;
     unsigned bound_count, done_count; /* streams that have a connection; that are over */
-    uint8_t *block; /* what is sent, where is read to */
+    uint8_t *block;                   /* what is sent, where is read to */
     size_t block_bytes;
     uint64_t start_us, end_us;
     uint64_t interval_us, interval_start_us, interval_end_us; /* interval_us 0: none */

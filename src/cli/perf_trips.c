@@ -251,13 +251,13 @@ static void say_results(struct trips *t)
                percentile_us(t, 100));
         return;
     }
-    json_t *o = json_pack("{s:s s:I s:i s:f s:I s:f s:{s:f s:f s:f} s:o}", "mode",
-                          t->o->connections ? "connections" : "ping-pong", "message_bytes",
-                          (json_int_t)t->o->message_bytes, "parallel", (int)t->o->parallel,
-                          "seconds", seconds, "trips", (json_int_t)t->samples, "per_second", rate,
-                          "latency_us", "median", percentile_us(t, 50), "p99", percentile_us(t, 99),
-                          "max", percentile_us(t, 100), "plait",
-                          report_counters(host_stack(t->host)));
+    json_t *o =
+        json_pack("{s:s s:I s:i s:f s:I s:f s:{s:f s:f s:f} s:o}", "mode",
+                  t->o->connections ? "connections" : "ping-pong", "message_bytes",
+                  (json_int_t)t->o->message_bytes, "parallel", (int)t->o->parallel, "seconds",
+                  seconds, "trips", (json_int_t)t->samples, "per_second", rate, "latency_us",
+                  "median", percentile_us(t, 50), "p99", percentile_us(t, 99), "max",
+                  percentile_us(t, 100), "plait", report_counters(host_stack(t->host)));
     json_dumpf(o, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(o);

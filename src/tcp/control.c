@@ -160,6 +160,9 @@ void tcp_control_acked(struct tcp *t, const struct tcp_ack_work *w)
         .cwnd_limited = window_was_full(t, w->prior_una),
     };
     const struct plait_cc_group *g = group(t, &alone);
+    /* Behind this it says no more, and half the sequence space on it would read
+     * as lying ahead. */
+    t->control.limited_seq = seq_max(t->control.limited_seq, t->snd_una);
     t->control.cc->acked(t->control.cc_state, g, &ack, &out);
     apply(t, &out);
 }

@@ -73,8 +73,8 @@ static uint64_t clock_ns(void)
 
 static int new_socket(bool blocking)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | (blocking ? 0 : SOCK_NONBLOCK),
-                    use_tcp ? 0 : IPPROTO_MPTCP);
+    int fd =
+        socket(AF_INET, SOCK_STREAM | (blocking ? 0 : SOCK_NONBLOCK), use_tcp ? 0 : IPPROTO_MPTCP);
 
     if (fd < 0)
         die("socket");
@@ -217,8 +217,7 @@ static uint64_t begun_ns, end_ns;
 static void client_connect(struct conn *c, bool blocking)
 {
     *c = (struct conn){.fd = new_socket(blocking), .start_ns = clock_ns()};
-    if (connect(c->fd, (struct sockaddr *)&server_at, sizeof server_at) < 0 &&
-        errno != EINPROGRESS)
+    if (connect(c->fd, (struct sockaddr *)&server_at, sizeof server_at) < 0 && errno != EINPROGRESS)
         die("connect");
 }
 

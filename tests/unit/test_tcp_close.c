@@ -134,16 +134,12 @@ static void test_syn_in_time_wait(void **state)
         uint32_t flags, seq, tsval;
         bool new;
     } rows[] = {
-        {false, TCP_SYN, THEM + 2, 0, true},
-        {false, TCP_SYN, THEM + 1, 0, false},
-        {false, TCP_SYN, THEM - 100, 7, true}, /* stamped: none of the old ones was */
+        {false, TCP_SYN, THEM + 2, 0, true},       {false, TCP_SYN, THEM + 1, 0, false},
+        {false, TCP_SYN, THEM - 100, 7, true},  /* stamped: none of the old ones was */
         {true, TCP_SYN, THEM - 100, 501, true}, /* more was sent than the ISN's clock ticked */
-        {true, TCP_SYN, THEM + 2, 500, true},
-        {true, TCP_SYN, THEM + 1, 500, false},
-        {true, TCP_SYN, THEM + 50000, 499, false},
-        {true, TCP_SYN, THEM + 2, 0, true},
-        {true, TCP_SYN, THEM + 1, 0, false},
-        {true, TCP_SYN | TCP_ACK, THEM + 2, 501, false},
+        {true, TCP_SYN, THEM + 2, 500, true},      {true, TCP_SYN, THEM + 1, 500, false},
+        {true, TCP_SYN, THEM + 50000, 499, false}, {true, TCP_SYN, THEM + 2, 0, true},
+        {true, TCP_SYN, THEM + 1, 0, false},       {true, TCP_SYN | TCP_ACK, THEM + 2, 501, false},
         {true, TCP_ACK, THEM + 2, 501, false},
     };
     (void)state;

@@ -49,6 +49,31 @@ static void test_window_not_used(void **state)
     world_free(&w);
 }
 
+/* The mark of a full window follows what is acknowledged: left behind, it would
+ * seem to lie ahead after 2 GB, and an unused window grow for 2 GB. */
+static void test_full_window_is_forgotten(void **state)
+{
+    struct world w;
+    (void)state;
+    open_active(&w);
+    for (unsigned i = 0; i < 10; i++)
+        push(&w, MSS);
+    for (unsigned i = 0; i < 10; i++)
+        DATA_OUT(&w, i * MSS, MSS);
+    assert_int_equal(w.tcp.control.limited_seq, US + 10 * MSS);
+    AT(&w, 100);
+    ACK_IN(&w, 9 * MSS);
+    ACK_IN(&w, 10 * MSS);
+    for (unsigned i = 10; i < 12; i++) {
+        push(&w, MSS);
+        DATA_OUT(&w, i * MSS, MSS);
+        AT(&w, 100 * i);
+        ACK_IN(&w, (i + 1) * MSS);
+        assert_int_equal(w.tcp.control.limited_seq, US + (i + 1) * MSS);
+    }
+    world_free(&w);
+}
+
 static void test_idle_restart(void **state)
 {
     struct world w;
@@ -418,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_initial_window),
         cmocka_unit_test(test_window_not_used),
+        cmocka_unit_test(test_full_window_is_forgotten),
         cmocka_unit_test(test_idle_restart),
         cmocka_unit_test(test_peer_window),
         cmocka_unit_test(test_nagle),
