@@ -374,6 +374,41 @@ PLAIT_API int64_t plait_conn_write(struct plait_conn *conn, const void *data, si
  * (_AGAIN: none yet). An error of the connection comes after the last byte. */
 PLAIT_API int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len, uint64_t now_us);
 
+/* ---- without a copy -------------------------------------------------------- */
+
+/* The same two directions where the application fills and reads the
+ * connection's own memory. What is lent stays the connection's; the pointer is
+ * good until the next call on the same stack, whatever it is for, but
+ * plait_conn_send_commit and plait_conn_recv_release for these bytes. All calls
+ * come from the stack's own thread. Mixing them with write and read is allowed:
+ * bytes go and come in the order of the calls.
+ *
+ *   void *room;
+ *   int64_t n = plait_conn_send_borrow(conn, 65536, &room, now_us);
+ *   if (n > 0)
+ *       plait_conn_send_commit(conn, fill(room, n), now_us);
+ */
+
+/* Room for the bytes that come next: *room is where, the result how many (at
+ * least 1, at most `wanted` and 64 KiB), or an error as plait_conn_write gives
+ * it. What is there now means nothing, and nothing is sent of it before it is
+ * committed. wanted 0: INVALID. */
+PLAIT_API int64_t plait_conn_send_borrow(struct plait_conn *conn, size_t wanted, void **room,
+                                         uint64_t now_us);
+/* The first `len` bytes of what was lent last are written and belong to the
+ * stream; the rest goes back. 0: all of it goes back, and this must be said too.
+ * 0, or INVALID: nothing of that size was lent; nothing is taken then. */
+PLAIT_API int plait_conn_send_commit(struct plait_conn *conn, size_t len, uint64_t now_us);
+/* The received bytes that come next, as many as lie in one piece: *data is
+ * where, the result how many, 0 at the end of the stream, or an error as
+ * plait_conn_read gives it. They stay unread, and are lent again, until they
+ * are released. */
+PLAIT_API int64_t plait_conn_recv_borrow(struct plait_conn *conn, const void **data,
+                                         uint64_t now_us);
+/* The first `len` of these bytes are read. 0, or INVALID: there are not so many
+ * in that piece; nothing is read then. */
+PLAIT_API int plait_conn_recv_release(struct plait_conn *conn, size_t len, uint64_t now_us);
+
 /* ---- how a connection ends ------------------------------------------------ */
 
 /* As users of sockets know it (RFC 9293 3.6, 3.10.4 and 3.10.5, RFC 1122

@@ -26,6 +26,8 @@ static const struct option_row client_rows[] = {
      "send so much in all, however long it takes", NULL, 0},
     {'R', "reverse", NULL, OPTION_FLAG, AT(o.params.reverse), "the server sends", NULL, 0},
     {'P', "parallel", "N", OPTION_COUNT, AT(parallel), "connections at once (default 1)", NULL, 0},
+    {'Z', "zero-copy", NULL, OPTION_FLAG, AT(o.zero_copy),
+     "write and read in the connection's own memory", NULL, 0},
     {0, "ping-pong", NULL, OPTION_FLAG, AT(ping_pong),
      "send a message, wait for it to come back, and again: latency", NULL, 0},
     {0, "connections", NULL, OPTION_FLAG, AT(connections),
@@ -46,6 +48,8 @@ static const struct option_row client_rows[] = {
 static const struct option_row server_rows[] = {
     {'p', "port", "PORT", OPTION_PORT, AT(port), "listen on this port (default 5201)", NULL, 0},
     {'1', "one-off", NULL, OPTION_FLAG, AT(one_off), "exit after one test", NULL, 0},
+    {'Z', "zero-copy", NULL, OPTION_FLAG, AT(zero_copy),
+     "write and read in the connection's own memory", NULL, 0},
     {'J', "json", NULL, OPTION_FLAG, AT(json), "a JSON object for each test", NULL, 0},
     {0},
 };

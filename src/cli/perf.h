@@ -106,6 +106,7 @@ struct perf_test {
     struct host *host;
     struct perf_params params;
     bool client, json, running, stopped;
+    bool zero_copy; /* in the connection's own memory, not in block */
     struct perf_stream *streams;
     unsigned bound_count, done_count; /* streams that have a connection; that are over */
     uint8_t *block;                   /* what is sent, where is read to */
@@ -153,7 +154,7 @@ struct perf_client_options {
     uint16_t port;
     struct perf_params params;
     uint64_t interval_us, timeout_us, block_bytes;
-    bool json, no_race;
+    bool json, no_race, zero_copy;
 };
 int perf_client(struct host *h, const struct perf_client_options *o);
 
@@ -180,7 +181,7 @@ bool perf_echo_pump(struct perf_echo *e, uint64_t now_us);
 
 struct perf_server_options {
     uint16_t port;
-    bool one_off, json;
+    bool one_off, json, zero_copy;
 };
 int perf_server(struct host *h, const struct perf_server_options *o);
 

@@ -112,6 +112,7 @@ static void start(struct client *c)
     c->state = RUNNING;
     c->deadline_us = host_now(c->host) + patience_us + PERF_PATIENCE_US;
     c->test.json = c->o->json;
+    c->test.zero_copy = c->o->zero_copy;
     c->test.interval_us = c->o->interval_us;
     if (!c->o->json)
         perf_print_header(&c->test);

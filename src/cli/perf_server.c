@@ -95,6 +95,7 @@ static void agree(struct server *s, const json_t *message)
         return;
     }
     s->agreed = true;
+    s->test.zero_copy = s->o->zero_copy;
     s->test.json = true; /* the client prints the intervals */
     perf_channel_send(&s->control->echo.channel, json_pack("{s:b}", "ok", 1), host_now(s->host));
 }

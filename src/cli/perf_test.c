@@ -151,6 +151,36 @@ static void finish(struct perf_test *t, struct perf_stream *s, int error)
     }
 }
 
+/* Up to `len` bytes of what this end has to say: the block, or zeroes made where
+ * they are sent from. As plait_conn_write. */
+static int64_t produce(const struct perf_test *t, const struct perf_stream *s, uint64_t len,
+                       uint64_t now_us)
+{
+    void *room;
+
+    if (!t->zero_copy)
+        return plait_conn_write(s->conn, t->block, len, now_us);
+    int64_t n = plait_conn_send_borrow(s->conn, len, &room, now_us);
+    if (n > 0) {
+        memset(room, 0, (size_t)n);
+        plait_conn_send_commit(s->conn, (size_t)n, now_us);
+    }
+    return n;
+}
+
+/* As plait_conn_read; nobody looks at the bytes. */
+static int64_t consume(const struct perf_test *t, const struct perf_stream *s, uint64_t now_us)
+{
+    const void *data;
+
+    if (!t->zero_copy)
+        return plait_conn_read(s->conn, t->block, t->block_bytes, now_us);
+    int64_t n = plait_conn_recv_borrow(s->conn, &data, now_us);
+    if (n > 0)
+        plait_conn_recv_release(s->conn, (size_t)n, now_us);
+    return n;
+}
+
 static void send_blocks(struct perf_test *t, struct perf_stream *s)
 {
     uint64_t now_us = host_now(t->host);
@@ -162,8 +192,7 @@ static void send_blocks(struct perf_test *t, struct perf_stream *s)
             plait_conn_shutdown(s->conn, PLAIT_SHUT_WR, now_us);
             break;
         }
-        int64_t n = plait_conn_write(s->conn, t->block,
-                                     left < t->block_bytes ? left : t->block_bytes, now_us);
+        int64_t n = produce(t, s, left < t->block_bytes ? left : t->block_bytes, now_us);
         if (n == PLAIT_E_AGAIN)
             break;
         if (n < 0) {
@@ -186,7 +215,7 @@ static void receive_blocks(struct perf_test *t, struct perf_stream *s)
     uint64_t now_us = host_now(t->host);
 
     for (;;) {
-        int64_t n = plait_conn_read(s->conn, t->block, t->block_bytes, now_us);
+        int64_t n = consume(t, s, now_us);
         if (n == PLAIT_E_AGAIN)
             return;
         if (n <= 0) {

@@ -655,6 +655,9 @@ bool conn_may_write(const struct plait_conn *c);
 /* Bytes the application may queue now. */
 uint64_t conn_send_room(const struct plait_conn *c);
 int64_t conn_write(struct plait_conn *c, const void *data, size_t len);
+/* Room at the end of the send queue, and that it was filled. */
+int64_t conn_send_borrow(struct plait_conn *c, size_t wanted, void **room);
+int conn_send_commit(struct plait_conn *c, size_t len);
 /* snd_nxt moved: does the rate ask for DSNs of 8 bytes (RFC 8684 3.3.1)? */
 void conn_watch_rate(struct plait_conn *c);
 /* DATA_ACK up to dsn; window to dsn + window. */
@@ -716,6 +719,9 @@ bool receive_skip(struct subflow *sf);
 void receive_free_subflow(struct subflow *sf);
 void receive_free(struct plait_conn *c);
 int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us);
+/* The first piece that is to be read, and that so much of it was. */
+int64_t conn_recv_borrow(const struct plait_conn *c, const void **data);
+int conn_recv_release(struct plait_conn *c, size_t len, uint64_t now_us);
 /* How many pieces, and how many mappings a subflow, are kept for a window: a
  * peer that sends single bytes may not make them cost more than a tenth of it. */
 static inline unsigned receive_pieces_max(const struct plait_conn *c)

@@ -254,6 +254,56 @@ void receive_free(struct plait_conn *c)
     c->recv_bytes = c->ooo_bytes = c->ooo_count = 0;
 }
 
+/* The first n bytes of the piece have been read. */
+static void piece_read(struct plait_conn *c, struct recv_piece *p, uint32_t n)
+{
+    p->data += n;
+    p->dsn += n;
+    p->len -= n;
+    if (p->len == 0)
+        piece_free(c, p);
+}
+
+/* So many bytes have been read: the window may move. */
+static void receive_was_read(struct plait_conn *c, size_t bytes, uint64_t now_us)
+{
+    c->recv_bytes -= bytes;
+    c->rcv_read += bytes;
+    conn_window_read(c, now_us);
+    conn_touch(c);
+}
+
+/* What a read without bytes gives. */
+static int nothing_to_read(const struct plait_conn *c)
+{
+    if (c->fin_received || c->rd_shut)
+        return 0;
+    return c->error ? c->error : PLAIT_E_AGAIN;
+}
+
+int64_t conn_recv_borrow(const struct plait_conn *c, const void **data)
+{
+    if (list_empty(&c->recv_queue))
+        return nothing_to_read(c);
+    const struct recv_piece *p = list_first(&c->recv_queue, struct recv_piece, link);
+    *data = p->data;
+    return p->len;
+}
+
+int conn_recv_release(struct plait_conn *c, size_t len, uint64_t now_us)
+{
+    if (len == 0)
+        return 0;
+    if (list_empty(&c->recv_queue))
+        return PLAIT_E_INVALID;
+    struct recv_piece *p = list_first(&c->recv_queue, struct recv_piece, link);
+    if (len > p->len)
+        return PLAIT_E_INVALID;
+    piece_read(c, p, (uint32_t)len);
+    receive_was_read(c, len, now_us);
+    return 0;
+}
+
 int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us)
 {
     uint8_t *out = data;
@@ -263,20 +313,11 @@ int64_t conn_read(struct plait_conn *c, void *data, size_t len, uint64_t now_us)
         uint32_t n = len - done < p->len ? (uint32_t)(len - done) : p->len;
         memcpy(out + done, p->data, n);
         done += n;
-        p->data += n;
-        p->dsn += n;
-        p->len -= n;
-        if (p->len == 0)
-            piece_free(c, p);
+        piece_read(c, p, n);
     }
-    c->recv_bytes -= done;
-    c->rcv_read += done;
     if (done) {
-        conn_window_read(c, now_us);
-        conn_touch(c);
+        receive_was_read(c, done, now_us);
         return (int64_t)done;
     }
-    if (len == 0 || c->fin_received || c->rd_shut)
-        return 0;
-    return c->error ? c->error : PLAIT_E_AGAIN;
+    return len == 0 ? 0 : nothing_to_read(c);
 }

@@ -64,25 +64,45 @@ static void send_chunk_free(struct plait_conn *c, struct send_chunk *s)
     pool_put(&c->env->ranges, s);
 }
 
+/* The last chunk, if something fits into it. */
+static struct send_chunk *send_tail(const struct plait_conn *c)
+{
+    if (list_empty(&c->send_queue))
+        return NULL;
+    struct send_chunk *last = list_last(&c->send_queue, struct send_chunk, link);
+    return last->len < last->chunk->size ? last : NULL;
+}
+
+/* The chunk for what comes next, and how much of `wanted` fits. NULL: no memory. */
+static struct send_chunk *send_room_for(struct plait_conn *c, size_t wanted, uint32_t *room)
+{
+    struct send_chunk *last = send_tail(c);
+    if (!last)
+        last = send_chunk_new(c, wanted);
+    if (!last)
+        return NULL;
+    *room = last->chunk->size - last->len;
+    if (wanted < *room)
+        *room = (uint32_t)wanted;
+    return last;
+}
+
+static void send_grow(struct plait_conn *c, struct send_chunk *last, uint32_t len)
+{
+    last->len += len;
+    c->snd_end += len;
+}
+
 /* Copy what fits into the last chunk, or into a new one. 0: no memory. */
 static uint32_t send_append(struct plait_conn *c, const uint8_t *data, size_t len)
 {
-    struct send_chunk *last = NULL;
-    if (!list_empty(&c->send_queue)) {
-        last = list_last(&c->send_queue, struct send_chunk, link);
-        if (last->len == last->chunk->size)
-            last = NULL;
-    }
-    if (!last)
-        last = send_chunk_new(c, len);
+    uint32_t room;
+    struct send_chunk *last = send_room_for(c, len, &room);
     if (!last)
         return 0;
-    uint32_t room = last->chunk->size - last->len;
-    uint32_t n = len < room ? (uint32_t)len : room;
-    memcpy(last->chunk->data + last->len, data, n);
-    last->len += n;
-    c->snd_end += n;
-    return n;
+    memcpy(last->chunk->data + last->len, data, room);
+    send_grow(c, last, room);
+    return room;
 }
 
 uint64_t conn_send_room(const struct plait_conn *c)
@@ -100,14 +120,51 @@ bool conn_may_write(const struct plait_conn *c)
     return c->state != CONN_OPENING || (c->client && c->fastopen);
 }
 
-int64_t conn_write(struct plait_conn *c, const void *data, size_t len)
+/* Why nothing can be written, however much room there is; 0: it can. */
+static int write_error(const struct plait_conn *c)
 {
     if (c->error)
         return c->error;
     if (c->fin_queued)
         return PLAIT_E_SHUT_DOWN;
-    if (!conn_may_write(c))
+    return conn_may_write(c) ? 0 : PLAIT_E_AGAIN;
+}
+
+int64_t conn_send_borrow(struct plait_conn *c, size_t wanted, void **data)
+{
+    int error = write_error(c);
+    size_t room = (size_t)conn_send_room(c);
+    uint32_t fits;
+    if (error || wanted == 0)
+        return error ? error : PLAIT_E_INVALID;
+    c->write_blocked = wanted > room;
+    conn_touch(c);
+    if (room == 0)
         return PLAIT_E_AGAIN;
+    struct send_chunk *last = send_room_for(c, wanted < room ? wanted : room, &fits);
+    if (!last)
+        return PLAIT_E_NO_MEMORY;
+    *data = last->chunk->data + last->len;
+    return fits;
+}
+
+int conn_send_commit(struct plait_conn *c, size_t len)
+{
+    struct send_chunk *last = send_tail(c);
+    if (!last || len > last->chunk->size - last->len || write_error(c))
+        return PLAIT_E_INVALID;
+    send_grow(c, last, (uint32_t)len);
+    if (last->len == 0) /* not wanted after all */
+        send_chunk_free(c, last);
+    conn_touch(c);
+    return 0;
+}
+
+int64_t conn_write(struct plait_conn *c, const void *data, size_t len)
+{
+    int error = write_error(c);
+    if (error)
+        return error;
     size_t room = (size_t)conn_send_room(c);
     size_t todo = len < room ? len : room, done = 0;
     while (done < todo) {

@@ -75,6 +75,39 @@ int64_t plait_conn_read(struct plait_conn *conn, void *data, size_t len, uint64_
     return n;
 }
 
+int64_t plait_conn_send_borrow(struct plait_conn *conn, size_t wanted, void **room, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    int64_t n = conn_wake(conn) ? conn_send_borrow(conn, wanted, room) : PLAIT_E_NO_MEMORY;
+    conn->active_us = now_us;
+    stack_leave(s);
+    return n;
+}
+
+int plait_conn_send_commit(struct plait_conn *conn, size_t len, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    int error = conn->asleep ? PLAIT_E_INVALID : conn_send_commit(conn, len);
+    stack_leave(s);
+    return error;
+}
+
+int64_t plait_conn_recv_borrow(struct plait_conn *conn, const void **data, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    int64_t n = conn->asleep ? PLAIT_E_AGAIN : conn_recv_borrow(conn, data);
+    stack_leave(s);
+    return n;
+}
+
+int plait_conn_recv_release(struct plait_conn *conn, size_t len, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    int error = conn->asleep ? (len ? PLAIT_E_INVALID : 0) : conn_recv_release(conn, len, now_us);
+    stack_leave(s);
+    return error;
+}
+
 int plait_conn_shutdown(struct plait_conn *conn, enum plait_shut how, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);

@@ -37,6 +37,7 @@ WIRES = {
 MANY = 1000  # connections of the case 'thousand'
 AT_ONCE = 16  # connections of the case 'connections'
 BUSY = "plait --busy-poll"
+LENT = "plait --zero-copy"
 
 PURE = ("plait", BASE, "kernel TCP")
 
@@ -50,7 +51,7 @@ class Case:
 
 
 CASES = [
-    Case("one", "one subflow"),
+    Case("one", "one subflow", PURE[:1] + (LENT,) + PURE[1:]),
     Case("two", "two subflows", ("plait", BASE), paths=2),
     Case("four", "four subflows", ("plait", BASE), paths=4),
     Case("mixed", "with the kernel as peer", ("plait to kernel", "kernel to plait", BASE)),
@@ -116,6 +117,7 @@ def bulk_ends(name, plait, host):
         BASE: (mptcp + iperf_server, mptcp + iperf_client),
         BASE + " checksum": (mptcp + iperf_server, mptcp + iperf_client),
         "plait": (plait_server, plait_client),
+        LENT: (plait_server + ["--zero-copy"], plait_client + ["--zero-copy"]),
         "plait checksum": (plait_server + ["--checksum"], plait_client + ["--checksum"]),
         "plait to kernel": (kernel + ["server"], plait_client),
         "kernel to plait": (plait_server, kernel + ["client", host]),
