@@ -123,8 +123,9 @@ const struct option_row net_rows[] = {
     {'L', "local", "ADDR", OPTION_LIST, AT(locals),
      "use this one of the host's addresses (may be repeated;\ndefault: all that are up)", NULL, 0},
     {0, "driver", "NAME", OPTION_TEXT, AT(driver),
-     "packet: the host's own addresses, needs CAP_NET_RAW (default);\n"
-     "tun: a device of our own, needs CAP_NET_ADMIN",
+     "packet: the host's own addresses, needs CAP_NET_RAW;\n"
+     "tun: a device of our own, needs CAP_NET_ADMIN;\n"
+     "auto: tun with --tun, else packet, and say which (default,\nwhich says so only with -v)",
      NULL, 0},
     {0, "tun", "ADDR/LEN", OPTION_LIST, AT(tun),
      "an address of ours on the tun device (may be repeated)", NULL, 0},
@@ -363,12 +364,19 @@ static int take(const struct net_options *o, struct host_options *h)
     if (failure)
         return failure;
     take_engine(o, &h->engine);
-    h->driver = o->driver ? o->driver : o->tun.count ? "tun" : NULL;
+    h->driver = o->driver;
     h->pcap_path = o->pcap;
     h->busy_poll = o->busy_poll;
     h->events_path = o->events;
     h->signals = true;
     return HOST_OK;
+}
+
+/* Which driver it became, where that was left to us. */
+static void say_driver(const struct net_options *o, const struct host *h)
+{
+    if (o->verbose || (o->driver && strcmp(o->driver, "auto") == 0))
+        fprintf(stderr, "%s, because %s\n", host_driver(h)->describe, host_driver_why(h));
 }
 
 int net_open(const struct net_options *o, struct host **out)
@@ -382,6 +390,8 @@ int net_open(const struct net_options *o, struct host **out)
     failure = host_open(&h, out, &err);
     if (failure)
         cli_error("%s", err.text);
+    else
+        say_driver(o, *out);
     return failure;
 }
 
@@ -396,6 +406,8 @@ int net_open_group(const struct net_options *o, struct host_group **out)
     failure = host_group_open(&h, o->threads ? o->threads : 1, out, &err);
     if (failure)
         cli_error("%s", err.text);
+    else
+        say_driver(o, host_group_at(*out, 0));
     return failure;
 }
 

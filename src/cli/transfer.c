@@ -444,6 +444,8 @@ static void summarise(struct transfer *t)
     json_object_set_new(o, "seconds", json_real(seconds));
     json_object_set_new(o, "goodput_bps", json_real(goodput));
     json_object_set_new(o, "longest_pause_ms", json_real((double)t->meter.pause_us / 1e3));
+    json_object_set_new(o, "driver", json_string(host_driver(t->host)->describe));
+    json_object_set_new(o, "driver_why", json_string(host_driver_why(t->host)));
     json_object_set_new(o, "failure", json_integer(t->failure));
     json_object_set_new(o, "counters", report_counters(host_stack(t->host)));
     if (t->o->sha256) {

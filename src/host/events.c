@@ -69,6 +69,14 @@ int event_file_open(struct event_file *f, const char *path, const struct plait_e
     return f->file ? 0 : -errno;
 }
 
+void event_file_driver(const struct event_file *f, uint64_t now_us, const char *name,
+                       const char *why)
+{
+    fprintf(f->file,
+            "{\"time_us\":%" PRIu64 ",\"event\":\"driver\",\"driver\":\"%s\",\"why\":\"%s\"}\n",
+            now_us, name, why);
+}
+
 void event_file_close(struct event_file *f)
 {
     if (f->file && f->file != stderr)

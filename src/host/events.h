@@ -22,6 +22,10 @@ struct event_file {
 
 /* path "-": standard error. 0 or a negative errno. */
 int event_file_open(struct event_file *f, const char *path, const struct plait_event_sink *next);
+/* Which packet driver there is, and why: what an engine does not know. Both are words
+ * of our own, without quotes. */
+void event_file_driver(const struct event_file *f, uint64_t now_us, const char *name,
+                       const char *why);
 void event_file_close(struct event_file *f);
 /* A plait_event_sink.emit with an event_file as ctx. */
 void event_file_emit(void *ctx, const struct plait_event *e);

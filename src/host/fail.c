@@ -35,15 +35,17 @@ static void program_path(char *buf, size_t size)
 
 static int fail_permission(struct host_error *err, const char *driver)
 {
-    const char *capability = strcmp(driver, "tun") == 0 ? "CAP_NET_ADMIN" : "CAP_NET_RAW";
-    const char *lower = strcmp(driver, "tun") == 0 ? "cap_net_admin" : "cap_net_raw";
+    bool tun = strcmp(driver, "tun") == 0;
+    const char *capability = tun ? "CAP_NET_ADMIN" : "CAP_NET_RAW";
+    const char *lower = tun ? "cap_net_admin" : "cap_net_raw";
     char path[PATH_SHOWN_MAX];
 
     program_path(path, sizeof path);
     return host_fail(err, HOST_FAIL_PERMISSION,
                      "the %s driver needs the capability %s: run 'sudo setcap %s+ep %s' once, "
-                     "or run as root",
-                     driver, capability, lower, path);
+                     "or run as root%s",
+                     driver, capability, lower, path,
+                     tun ? "" : "; with CAP_NET_ADMIN alone, --tun gives a device of our own");
 }
 
 int fail_driver(struct host_error *err, const char *driver, int error)

@@ -91,9 +91,9 @@ static bool draw_secret(struct plait_config *config)
 static int open_drivers(const struct host_options *options, unsigned threads,
                         struct io_driver **drivers, struct host_error *err)
 {
-    const char *name = options->driver ? options->driver : "auto";
+    const char *why, *name = driver_choose(options, &why);
 
-    if (strcmp(name, "auto") != 0 && strcmp(name, "packet") != 0)
+    if (strcmp(name, "packet") != 0)
         return host_fail(err, HOST_FAIL_USAGE,
                          "the %s driver serves one thread: leave --threads away, or use the "
                          "packet driver",

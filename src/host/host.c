@@ -51,6 +51,7 @@ static int open_engine(struct host *h, const struct host_options *options, struc
         error = event_file_open(&h->events, options->events_path, &config.sink);
         if (error)
             return fail_file(err, "events", options->events_path, error);
+        event_file_driver(&h->events, h->now_us, h->driver_name, h->driver_why);
         config.sink = (struct plait_event_sink){&h->events, event_file_emit};
     }
     error = plait_stack_new(&config, h->now_us, &h->stack);
@@ -60,22 +61,6 @@ static int open_engine(struct host *h, const struct host_options *options, struc
 static bool wants_fault(const struct io_fault_config *f)
 {
     return f->rx_drop_ppm || f->rx_dup_ppm || f->tx_drop_ppm || f->tx_dup_ppm;
-}
-
-static int open_named(struct host *h, const struct host_options *options, struct host_error *err)
-{
-    const char *name = options->driver ? options->driver : "auto";
-    int error;
-
-    if (strcmp(name, "auto") == 0)
-        name = "packet";
-    if (strcmp(name, "packet") == 0)
-        error = io_packet_open(&h->driver);
-    else if (strcmp(name, "tun") == 0)
-        error = io_tun_open(&options->tun, &h->driver);
-    else
-        return host_fail(err, HOST_FAIL_USAGE, "there is no driver '%s': try packet or tun", name);
-    return error ? fail_driver(err, name, error) : HOST_OK;
 }
 
 static int decorate(struct host *h, const struct host_options *options, struct host_error *err)
@@ -188,13 +173,14 @@ int host_open_on(const struct host_options *options, struct io_driver *driver,
     h->signal_fd = h->wake_fd = -1;
     h->driver = driver;
     h->group = group;
+    h->driver_name = driver_choose(options, &h->driver_why);
     failure = loop_open(&h->loop) < 0
                   ? host_fail(err, HOST_FAIL_OTHER, "the event loop: %s", strerror(errno))
                   : HOST_OK;
     h->now_us = loop_clock();
     h->loop.busy = options->busy_poll;
     if (!failure && !driver)
-        failure = open_named(h, options, err);
+        failure = driver_open(options, &h->driver, err);
     if (!failure)
         failure = decorate(h, options, err);
     if (!failure)
@@ -381,6 +367,11 @@ uint64_t host_now(const struct host *h)
 const struct io_driver *host_driver(const struct host *h)
 {
     return h->driver;
+}
+
+const char *host_driver_why(const struct host *h)
+{
+    return h->driver_why;
 }
 
 void host_callbacks(struct host *h, const struct host_callbacks *callbacks)

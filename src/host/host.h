@@ -41,7 +41,8 @@ struct host_error {
 };
 
 struct host_options {
-    const char *driver;                        /* NULL or "auto", "packet", "tun" */
+    /* "packet", "tun"; NULL or "auto": tun when it has addresses, else packet */
+    const char *driver;
     struct plait_addr locals[HOST_LOCALS_MAX]; /* use only these of the host's addresses */
     unsigned local_count;                      /* 0: all of them */
     /* Tell peers these addresses only, each with its port, which is held; port
@@ -72,6 +73,8 @@ struct plait_stack *host_stack(struct host *h);
 /* Microseconds, CLOCK_MONOTONIC, as of the start of this step. */
 uint64_t host_now(const struct host *h);
 const struct io_driver *host_driver(const struct host *h);
+/* Why it is this one: half a sentence. */
+const char *host_driver_why(const struct host *h);
 /* The usable local addresses of now; returns how many there are. */
 unsigned host_locals(const struct host *h, struct plait_local *out, unsigned max);
 

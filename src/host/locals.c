@@ -116,7 +116,7 @@ int locals_open(struct host *h, const struct host_options *options, struct host_
 
     memcpy(l->announce, options->announce, sizeof l->announce);
     l->announce_count = options->announce_count;
-    if (options->driver && strcmp(options->driver, "tun") == 0)
+    if (strcmp(h->driver_name, "tun") == 0)
         return open_tun(h, &options->tun, err);
     if (options->local_count > HOST_LOCALS_MAX)
         return host_fail(err, HOST_FAIL_USAGE, "at most %d local addresses can be named",

@@ -8,7 +8,7 @@
  *   loop.c     descriptors and timers    unsent.c  packets a driver did not take
  *   events.c   the file of events        fail.c    sentences     resolve.c  names
  *   race.c     connecting to a name      candidates.c  in which order
- *   group.c    hosts of several threads
+ *   group.c    hosts of several threads  drivers.c  which packet driver
  */
 #ifndef HOST_STATE_H
 #define HOST_STATE_H
@@ -37,6 +37,7 @@ struct host {
     struct loop loop;
     struct plait_stack *stack;
     struct io_driver *driver;
+    const char *driver_name, *driver_why;
     struct locals locals;
     struct event_file events;
     struct host_callbacks callbacks;
@@ -53,6 +54,10 @@ struct host {
     struct plait_packet_rx rx[IO_BATCH];
     struct plait_packet_tx tx[IO_BATCH];
 };
+
+/* drivers.c: the name of the driver that these options mean, and why it. */
+const char *driver_choose(const struct host_options *options, const char **why);
+int driver_open(const struct host_options *options, struct io_driver **out, struct host_error *err);
 
 /* host.c: host_open with a driver that is there (NULL: not), as one of a group
  * (NULL: alone). The driver is closed on failure too. */

@@ -49,6 +49,7 @@ ANYWHERE = (
     ("connect --mptcp-version 2 127.0.0.1 80", USAGE, r"auto, 1 or 0"),
     ("connect --scheduler nosuch 127.0.0.1 80", (USAGE, ADDRESS), r"nosuch"),
     ("connect --driver nosuch 127.0.0.1 80", (USAGE, ADDRESS), r"nosuch"),
+    ("connect --driver packet --tun 10.9.0.2/24 127.0.0.1 80", USAGE, r"leave --tun away"),
     ("listen --announce 192.0.2.1:0 5000", USAGE, r"192\.0\.2\.1:0"),
     ("listen --announce elsewhere 5000", USAGE, r"elsewhere"),
     ("connect --limits subflows=256 127.0.0.1 80", USAGE, r"up to 255"),

@@ -16,6 +16,7 @@
 #include "base/addr.h"
 #include "host/events.h"
 #include "host/loop.h"
+#include "host/state.h"
 #include "host/unsent.h"
 
 /* ---- loop ------------------------------------------------------------------- */
@@ -243,6 +244,47 @@ static void events_go_to_the_file_and_on(void **state)
     assert_true(event_file_open(&f, "/nonexistent/events", &(struct plait_event_sink){0}) < 0);
 }
 
+/* ---- which driver --------------------------------------------------------------- */
+
+static void a_driver_is_chosen_by_what_was_asked_for(void **state)
+{
+    static const struct {
+        const char *named;
+        unsigned tun_addrs;
+        const char *chosen;
+    } rows[] = {{NULL, 0, "packet"}, {"auto", 0, "packet"},   {NULL, 1, "tun"},
+                {"auto", 1, "tun"},  {"packet", 0, "packet"}, {"tun", 1, "tun"},
+                {"tun", 0, "tun"},   {"nosuch", 1, "nosuch"}};
+    struct host_options options;
+    const char *why;
+
+    (void)state;
+    host_options_default(&options);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        options.driver = rows[i].named;
+        options.tun.addr_count = rows[i].tun_addrs;
+        assert_string_equal(driver_choose(&options, &why), rows[i].chosen);
+        assert_true(strlen(why) > 0);
+    }
+}
+
+static void impossible_drivers_are_refused(void **state)
+{
+    struct host_options options;
+    struct host_error err;
+    struct io_driver *driver;
+
+    (void)state;
+    host_options_default(&options);
+    options.driver = "nosuch";
+    assert_int_equal(driver_open(&options, &driver, &err), HOST_FAIL_USAGE);
+    assert_non_null(strstr(err.text, "nosuch"));
+    options.driver = "packet";
+    options.tun.addr_count = 1;
+    assert_int_equal(driver_open(&options, &driver, &err), HOST_FAIL_USAGE);
+    assert_non_null(strstr(err.text, "--tun"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +295,8 @@ int main(void)
         cmocka_unit_test(packets_wait_for_the_driver),
         cmocka_unit_test(events_are_json),
         cmocka_unit_test(events_go_to_the_file_and_on),
+        cmocka_unit_test(a_driver_is_chosen_by_what_was_asked_for),
+        cmocka_unit_test(impossible_drivers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
