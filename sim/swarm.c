@@ -119,6 +119,14 @@ static struct link_config without_faults(struct link_config c)
 
 /* ---- hosts ------------------------------------------------------------------------------ */
 
+static const char *random_cc(struct world *w)
+{
+    unsigned n = 0;
+    while (plait_cc_at(n))
+        n++;
+    return plait_cc_at((unsigned)below(w, n))->name;
+}
+
 static struct plait_config random_config(struct world *w)
 {
     struct plait_config c;
@@ -140,6 +148,7 @@ static struct plait_config random_config(struct world *w)
     c.timestamps = !percent(w, 15);
     c.sack = !percent(w, 15);
     c.pacing = percent(w, 50);
+    c.cc = random_cc(w);
     if (percent(w, 60)) {
         c.send_buffer_bytes = (uint32_t)magnitude(w, 4000, 1000000);
         c.send_buffer_max_bytes = c.send_buffer_bytes * PICK(w, 1, 1, 2, 8);
@@ -200,11 +209,12 @@ static struct host *random_host(struct world *w, const char *name)
     note(w,
          "%s: multipath %d version %d checksum %d dsn64 %d send %u/%u recv %u/%u burst %u mss %u "
          "nagle %d "
-         "ts %d sack %d pacing %d memory %llu held %llu each %llu\n",
+         "ts %d sack %d pacing %d cc %s memory %llu held %llu each %llu\n",
          name, c.multipath, c.version, c.checksum, c.dsn64, c.send_buffer_bytes,
          c.send_buffer_max_bytes, c.recv_buffer_bytes, c.recv_buffer_max_bytes, c.burst_max_bytes,
-         c.mss_max, c.nagle, c.timestamps, c.sack, c.pacing, (unsigned long long)c.memory_max_bytes,
-         (unsigned long long)c.held_max_bytes, (unsigned long long)c.conn_held_max_bytes);
+         c.mss_max, c.nagle, c.timestamps, c.sack, c.pacing, c.cc,
+         (unsigned long long)c.memory_max_bytes, (unsigned long long)c.held_max_bytes,
+         (unsigned long long)c.conn_held_max_bytes);
     struct host *h = sim_host(&w->sim, name, &c);
     if (percent(w, 30))
         h->gro_us = (uint32_t)magnitude(w, 10, 2000);

@@ -527,6 +527,12 @@ PLAIT_API int plait_conn_close_subflow(struct plait_conn *conn, uint32_t subflow
 PLAIT_API int plait_conn_set_backup(struct plait_conn *conn, uint32_t subflow_id, bool backup,
                                     uint64_t now_us);
 
+/* From now on this congestion control, on every subflow, those to come
+ * included. Windows and thresholds stay as they are, what the former one had
+ * learned beyond them is forgotten. 0, PLAIT_E_UNKNOWN_NAME, or
+ * PLAIT_E_NO_MEMORY where the connection sleeps and cannot be woken. */
+PLAIT_API int plait_conn_set_cc(struct plait_conn *conn, const char *name, uint64_t now_us);
+
 #ifdef __cplusplus
 }
 #endif

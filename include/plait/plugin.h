@@ -18,9 +18,16 @@ enum { PLAIT_PLUGIN_STATE_MAX = 96 }; /* bytes of state a plug-in may ask for */
 /* What a congestion control may know of a subflow, its own or a sibling's. */
 struct plait_cc_view {
     uint64_t cwnd_bytes, ssthresh_bytes, in_flight_bytes;
+    /* The window to reckon with, at most 2^30: cwnd, but in fast recovery the
+     * one that it will end with (RFC 6356 3). */
+    uint64_t steady_bytes;
     uint64_t pacing_rate; /* bytes a second; 0: not paced */
-    uint32_t mss_bytes;   /* payload of a full segment */
-    uint32_t srtt_us;     /* 0: no sample yet */
+    /* Payload acknowledged since the last LOSS or TIMEOUT (or the beginning),
+     * and between the last two of them (0: there were no two). One that was
+     * SPURIOUS does not count. */
+    uint64_t since_loss_bytes, between_losses_bytes;
+    uint32_t mss_bytes; /* payload of a full segment */
+    uint32_t srtt_us;   /* 0: no sample yet */
     uint32_t rtt_min_us;
     bool usable;      /* established and not failed: counts as a sibling */
     bool in_recovery; /* fast recovery or after a timeout */

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-static const struct plait_cc *const all[] = {&cc_cubic, &cc_newreno};
+static const struct plait_cc *const all[] = {&cc_cubic, &cc_newreno, &cc_lia,   &cc_olia,
+                                             &cc_balia, &cc_wvegas,  &cc_ewtcp, &cc_coupled};
 
 const struct plait_cc *cc_at(unsigned index)
 {

@@ -9,6 +9,12 @@
 
 extern const struct plait_cc cc_cubic;
 extern const struct plait_cc cc_newreno;
+extern const struct plait_cc cc_lia;
+extern const struct plait_cc cc_olia;
+extern const struct plait_cc cc_balia;
+extern const struct plait_cc cc_wvegas;
+extern const struct plait_cc cc_ewtcp;
+extern const struct plait_cc cc_coupled;
 
 /* NULL: no such name. */
 const struct plait_cc *cc_find(const char *name);

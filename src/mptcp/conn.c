@@ -202,6 +202,13 @@ bool conn_regroup(struct plait_conn *c)
     return true;
 }
 
+void conn_set_cc(struct plait_conn *c, const struct plait_cc *cc)
+{
+    c->cc = cc;
+    list_each(sf, &c->subflows, struct subflow, link)
+        tcp_set_cc(&sf->tcp, cc);
+}
+
 uint16_t local_mtu(const struct mptcp_env *env, const struct plait_addr *addr)
 {
     const struct local_addr *l = local_find(env, addr);

@@ -696,6 +696,8 @@ void reinject_free(struct plait_conn *c);
 bool conn_output(struct plait_conn *c, uint64_t now_us, struct plait_packet_tx *p);
 /* Where sf's congestion view is; called when the set of subflows changed. */
 bool conn_regroup(struct plait_conn *c);
+/* On all its subflows, those to come included; the connection is awake. */
+void conn_set_cc(struct plait_conn *c, const struct plait_cc *cc);
 
 /* ---- receive.c, window.c ---------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
  * The public calls on one connection: each enters the stack, lets mptcp/ do
  * it, and leaves.
  */
+#include "cc/cc.h"
 #include "mptcp/sleep.h"
 #include "stack/stack.h"
 
@@ -236,6 +237,19 @@ int plait_conn_set_backup(struct plait_conn *conn, uint32_t subflow_id, bool bac
     if (!conn->multipath)
         return PLAIT_E_NOT_MULTIPATH;
     priority_set(sf, backup);
+    stack_leave(s);
+    return 0;
+}
+
+int plait_conn_set_cc(struct plait_conn *conn, const char *name, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    const struct plait_cc *cc = cc_find(name);
+    if (!cc)
+        return PLAIT_E_UNKNOWN_NAME;
+    if (!conn_wake(conn))
+        return PLAIT_E_NO_MEMORY;
+    conn_set_cc(conn, cc);
     stack_leave(s);
     return 0;
 }

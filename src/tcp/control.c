@@ -28,7 +28,11 @@ void tcp_control_view(struct tcp *t)
         .cwnd_bytes = t->control.cwnd_bytes,
         .ssthresh_bytes = t->control.ssthresh_bytes,
         .in_flight_bytes = tcp_in_flight(t),
+        .steady_bytes =
+            t->recovery.state == TCP_RS_RECOVERY ? t->recovery.target_bytes : t->control.cwnd_bytes,
         .pacing_rate = t->control.pacing_rate,
+        .since_loss_bytes = t->control.since_loss,
+        .between_losses_bytes = t->control.between_losses,
         .mss_bytes = tcp_mss(t),
         .srtt_us = t->rtt.srtt_us,
         .rtt_min_us = t->rtt.min_us,
@@ -129,10 +133,26 @@ void tcp_set_group(struct tcp *t, struct plait_cc_view *own, const struct plait_
     tcp_control_view(t);
 }
 
+/* How much got through between losses. A loss that was none joins the two
+ * stretches that it divided. */
+static void count_losses(struct tcp_control *c, enum plait_cc_signal what)
+{
+    if (what == PLAIT_CC_LOSS || what == PLAIT_CC_TIMEOUT) {
+        c->between_before = c->between_losses;
+        c->between_losses = c->since_loss;
+        c->since_loss = 0;
+    } else if (what == PLAIT_CC_SPURIOUS) {
+        c->since_loss += c->between_losses;
+        c->between_losses = c->between_before;
+        c->between_before = 0;
+    }
+}
+
 void tcp_control_signal(struct tcp *t, enum plait_cc_signal what)
 {
     struct plait_cc_group alone;
     struct plait_cc_out out = present(t);
+    count_losses(&t->control, what);
     const struct plait_cc_group *g = group(t, &alone);
     t->control.cc->signal(t->control.cc_state, g, what, t->now_us, &out);
     apply(t, &out);

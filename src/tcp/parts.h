@@ -126,6 +126,9 @@ struct tcp_control {
     const struct plait_cc_group *group;
     struct plait_cc_view lone; /* stands in for both */
     uint64_t cwnd_bytes, ssthresh_bytes;
+    /* Payload acknowledged since the last loss, between it and the one before,
+     * and between that and the third last. */
+    uint64_t since_loss, between_losses, between_before;
     uint64_t cc_pacing_rate; /* the plug-in's wish; 0: none */
     uint64_t pacing_rate;    /* bytes a second; 0: no pacing */
     uint64_t gate_us;        /* nothing paced leaves before */

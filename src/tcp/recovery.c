@@ -220,6 +220,7 @@ static void count_duplicates(struct tcp *t, struct tcp_ack_work *w, struct tcp_r
 static void react(struct tcp *t, struct tcp_ack_work *w, struct tcp_result *r)
 {
     struct tcp_recovery *rc = &t->recovery;
+    t->control.since_loss += w->delivered;
     if (rc->state == TCP_RS_OPEN && rc->lost_bytes > 0)
         enter_recovery(t, r);
     if (rc->state == TCP_RS_RECOVERY) {

@@ -109,6 +109,28 @@ static void reading_does_not_wake_it_and_writing_does(void **state)
     peer_free(p);
 }
 
+static void another_congestion_control_wakes_it(void **state)
+{
+    (void)state;
+    struct peer *p = asleep();
+    struct plait_conn_info info;
+    memory_is_short(p, true);
+    assert_int_equal(plait_conn_set_cc(p->t->conn, "olia", p->t->now), PLAIT_E_NO_MEMORY);
+    memory_is_short(p, false);
+    assert_int_equal(plait_conn_set_cc(p->t->conn, "no such", p->t->now), PLAIT_E_UNKNOWN_NAME);
+    assert_int_equal(memory(p).conns_asleep, 1);
+    assert_int_equal(plait_conn_set_cc(p->t->conn, "olia", p->t->now), 0);
+    assert_int_equal(memory(p).conns_asleep, 0);
+    plait_conn_info(p->t->conn, &info);
+    assert_string_equal(info.cc, "olia");
+    peer_wait(p, MS(1100)); /* and it is kept in its sleep */
+    assert_int_equal(memory(p).conns_asleep, 1);
+    assert_int_equal(plait_conn_write(p->t->conn, "abc", 3, p->t->now), 3);
+    list_each(sf, &p->t->conn->subflows, struct subflow, link)
+        assert_string_equal(sf->tcp.control.cc->name, "olia");
+    peer_free(p);
+}
+
 static void a_join_wakes_it(void **state)
 {
     (void)state;
@@ -245,6 +267,7 @@ int main(void)
         cmocka_unit_test(it_costs_less_and_knows_the_same),
         cmocka_unit_test(data_on_either_subflow_wakes_it),
         cmocka_unit_test(reading_does_not_wake_it_and_writing_does),
+        cmocka_unit_test(another_congestion_control_wakes_it),
         cmocka_unit_test(a_join_wakes_it),
         cmocka_unit_test(a_reset_of_one_subflow_leaves_the_other),
         cmocka_unit_test(an_address_that_goes_wakes_it),

@@ -49,6 +49,36 @@ static void test_fast_retransmit(void **state)
     world_free(&w);
 }
 
+/* What congestion controls are told of the losses: how much got through. */
+static void test_bytes_between_losses(void **state)
+{
+    struct world w;
+    const struct plait_cc_view *v = &w.tcp.control.lone;
+    (void)state;
+    open_active(&w);
+    send_range(&w, 0, 10);
+    AT(&w, 100);
+    SACK_IN(&w, 0, 1, 4);
+    tcp_control_view(&w.tcp);
+    assert_int_equal(v->between_losses_bytes, 3 * MSS); /* before the loss was seen */
+    assert_int_equal(v->since_loss_bytes, 0);
+    assert_int_equal(v->steady_bytes, 5 * MSS); /* where recovery leads */
+    AGAIN(&w, 0);
+    AT(&w, 105);
+    ACK_IN(&w, 4 * MSS);
+    tcp_control_view(&w.tcp);
+    assert_int_equal(v->since_loss_bytes, MSS);
+    AT(&w, 200);
+    SEND(&w, .flags = TCP_ACK, .seq = THEM, .ack = US + 10 * MSS, .sacks = 1,
+         .sack = {{US, US + MSS}});
+    assert_int_equal(w.tcp.stats.spurious, 1);
+    tcp_control_view(&w.tcp);
+    assert_int_equal(v->since_loss_bytes, 10 * MSS); /* it was no loss */
+    assert_int_equal(v->between_losses_bytes, 0);
+    assert_int_equal(v->steady_bytes, w.tcp.control.cwnd_bytes);
+    world_free(&w);
+}
+
 /* The reordering window lets a late original arrive; then it stays wide. */
 static void test_reordering(void **state)
 {
@@ -601,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_prr),
         cmocka_unit_test(test_spurious_timeout),
         cmocka_unit_test(test_spurious_recovery),
+        cmocka_unit_test(test_bytes_between_losses),
         cmocka_unit_test(test_without_sack),
         cmocka_unit_test(test_lost_retransmission_without_sack),
         cmocka_unit_test(test_needless_repetitions_without_sack),

@@ -67,7 +67,10 @@ static void run_seed(uint64_t seed, bool tell)
     randomize(&p);
     uint32_t iss =
         prng_chance(&p.rng, 500000) ? UINT32_MAX - below(&p, 200000) : (uint32_t)prng_next(&p.rng);
-    const struct plait_cc *cc = cc_at(below(&p, 2));
+    unsigned controls = 0;
+    while (cc_at(controls))
+        controls++;
+    const struct plait_cc *cc = cc_at(below(&p, controls));
     pair_open(&p, cc, 1500, iss);
     pair_run(&p, SECONDS(3600));
     if (tell)
