@@ -14,7 +14,7 @@
 #include "sim/swarm_boxes.h"
 #include "wire/segment.h"
 
-enum { PATHS_MAX = 4, STREAMS_MAX = 3, HALF_OPEN_MIN = 16 };
+enum { PATHS_MAX = 4, STREAMS_MAX = 3, SWITCHES_MAX = 2 * STREAMS_MAX, HALF_OPEN_MIN = 16 };
 
 #define SECOND UINT64_C(1000000)
 #define HEAL_US (20 * SECOND)
@@ -31,6 +31,11 @@ struct world {
     bool ipv6, one_server_address, may_fail, fastopen;
     bool crumbs; /* windows lose their scale: a few bytes a round trip */
     uint16_t mtu;
+    struct switching {
+        struct side *side;
+        const char *scheduler;
+    } switching[SWITCHES_MAX];
+    unsigned switch_count;
 };
 
 /* ---- draws ------------------------------------------------------------------------------ */
@@ -202,10 +207,27 @@ static void random_handshakes(struct world *w, struct plait_config *c)
          c->fastopen_pending_max, c->fastopen_cookies_max);
 }
 
+/* Any of them, as it is or with options. */
+static const char *random_scheduler(struct world *w)
+{
+    static const char *const options[] = {"round-robin:4", "round-robin:2,strict", "backup:stay",
+                                          "weighted:3,1",  "weighted:1,20,255",    "overflow:0",
+                                          "overflow:500",  "redundant:16",         "redundant:300"};
+    enum { OPTIONS = sizeof options / sizeof options[0] };
+    unsigned plain = 0;
+    while (plait_sched_at(plain))
+        plain++;
+    uint64_t n = below(w, plain + OPTIONS);
+    return n < plain ? plait_sched_at((unsigned)n)->name : options[n - plain];
+}
+
 static struct host *random_host(struct world *w, const char *name)
 {
     struct plait_config c = random_config(w);
     random_handshakes(w, &c);
+    if (percent(w, 60))
+        c.scheduler = random_scheduler(w);
+    note(w, "%s: scheduler %s\n", name, c.scheduler ? c.scheduler : "default");
     note(w,
          "%s: multipath %d version %d checksum %d dsn64 %d send %u/%u recv %u/%u burst %u mss %u "
          "nagle %d "
@@ -354,6 +376,28 @@ static void random_close(struct world *w, struct side_config *c, struct plait_op
     peer->end = END_AFTER_EOF;
 }
 
+static void switch_scheduler(struct sim *sim, void *ctx)
+{
+    const struct switching *s = ctx;
+    if (!s->side->conn)
+        return;
+    int error = plait_conn_set_scheduler(s->side->conn, s->scheduler, sim->now_us);
+    if (error && error != PLAIT_E_NO_MEMORY)
+        sim_fail(sim, "no scheduler %s: %s", s->scheduler, plait_error_text(error));
+    host_service(s->side->host);
+}
+
+/* One end of it takes another scheduler on the way. */
+static void random_switch(struct world *w, struct side *side, uint64_t start_us)
+{
+    struct switching *s = &w->switching[w->switch_count++];
+    uint64_t at_us = start_us + magnitude(w, 1000, HEAL_US);
+    *s = (struct switching){side, random_scheduler(w)};
+    note(w, "scheduler of %s: %s at %llu us\n", side->host->name, s->scheduler,
+         (unsigned long long)(at_us - w->sim.started_us));
+    sim_at(&w->sim, at_us, switch_scheduler, s);
+}
+
 /* The client tries its paths from one of them on, each once. */
 static void random_race(struct world *w, struct stream *st)
 {
@@ -415,6 +459,9 @@ static void random_stream(struct world *w)
                                    w->server_if[0], start_us, &c, &s, &client, &server);
     if (percent(w, 25))
         random_race(w, st);
+    for (unsigned i = 0; i < 2; i++)
+        if (percent(w, 15))
+            random_switch(w, &st->side[i], start_us);
 }
 
 /* ---- the run ---------------------------------------------------------------------------- */

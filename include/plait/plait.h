@@ -177,7 +177,9 @@ struct plait_config {
 };
 PLAIT_API void plait_config_default(struct plait_config *config);
 
-/* Plug-ins by name, or NULL; by index for listings. */
+/* Plug-ins by name, or NULL; by index for listings, the default first. A
+ * scheduler's name may have options after a colon, as "weighted:3,1": NULL also
+ * where it does not understand them. */
 PLAIT_API const struct plait_cc *plait_cc_find(const char *name);
 PLAIT_API const struct plait_sched *plait_sched_find(const char *name);
 PLAIT_API const struct plait_pm *plait_pm_find(const char *name);
@@ -490,12 +492,13 @@ struct plait_conn_info {
     unsigned subflows, subflows_total;   /* now, ever */
     uint64_t bytes_written, bytes_acked; /* application bytes, once each */
     uint64_t bytes_received, bytes_read;
-    uint64_t bytes_reinjected;
+    uint64_t bytes_reinjected; /* sent again over another path, because they were late or lost; */
+    uint64_t bytes_copied;     /* because the scheduler wanted them on several */
     uint64_t send_queued_bytes, recv_queued_bytes, ooo_bytes;
     uint32_t send_buffer_bytes, recv_buffer_bytes;
     uint64_t send_window_bytes, recv_window_bytes;
-    struct plait_endpoint local, remote; /* of the first subflow */
-    const char *scheduler, *path_manager, *cc;
+    struct plait_endpoint local, remote;       /* of the first subflow */
+    const char *scheduler, *path_manager, *cc; /* without options */
 };
 PLAIT_API void plait_conn_info(const struct plait_conn *conn, struct plait_conn_info *out);
 
@@ -503,6 +506,7 @@ struct plait_subflow_info {
     uint32_t id;
     struct plait_endpoint local, remote;
     uint8_t local_id, remote_id;
+    unsigned order; /* of its pair of addresses: as a scheduler sees it (plait/plugin.h) */
     bool established, closed, backup, stale, client;
     const char *state;     /* RFC 9293's name */
     enum plait_reason why; /* closed: the reason */
@@ -532,6 +536,11 @@ PLAIT_API int plait_conn_set_backup(struct plait_conn *conn, uint32_t subflow_id
  * learned beyond them is forgotten. 0, PLAIT_E_UNKNOWN_NAME, or
  * PLAIT_E_NO_MEMORY where the connection sleeps and cannot be woken. */
 PLAIT_API int plait_conn_set_cc(struct plait_conn *conn, const char *name, uint64_t now_us);
+
+/* From now on another scheduler (plait_sched_find) chooses the paths; it begins
+ * anew, what is under way stays where it is. 0, PLAIT_E_UNKNOWN_NAME or, for a
+ * connection that sleeps, PLAIT_E_NO_MEMORY: then nothing has changed. */
+PLAIT_API int plait_conn_set_scheduler(struct plait_conn *conn, const char *name, uint64_t now_us);
 
 #ifdef __cplusplus
 }

@@ -76,38 +76,58 @@ struct plait_cc {
 /* ---- scheduler ------------------------------------------------------------ */
 
 struct plait_sched_path {
-    uint32_t subflow_id;
+    uint32_t subflow_id; /* grows: paths are in this order in the view */
+    unsigned order;      /* of its pair of addresses: 0 for the first that the connection used,
+                          * 1 for the next new one; a subflow between two addresses that had one
+                          * before has that one's */
     uint32_t srtt_us, rttvar_us, rto_us;
     uint32_t mss_bytes;
     uint64_t cwnd_bytes, in_flight_bytes;
     uint64_t room_bytes; /* may be sent at once: window, peer, pacing */
     uint64_t pacing_rate;
-    bool backup; /* by either end's wish (RFC 8684 3.3.8) */
-    bool stale;  /* timed out without progress since: last resort */
+    uint64_t behind_bytes; /* sent over others and not acknowledged, from the end of what it
+                            * carried itself: what a copy on it could be of */
+    bool slow_start;       /* its window is still growing to its share (RFC 5681 3.1) */
+    bool backup;           /* by either end's wish (RFC 8684 3.3.8) */
+    bool stale;            /* timed out without progress since: last resort */
 };
 
 struct plait_sched_view {
     uint64_t now_us;
     const struct plait_sched_path *paths; /* those that can carry data at all */
     unsigned count;
-    uint64_t queued_bytes; /* waiting to be sent for the first time */
-    uint64_t window_bytes; /* the peer still accepts at connection level */
-    bool reinject;         /* the bytes were sent before, on another path */
-    uint32_t avoid_id;     /* reinject: the subflow that has them now */
+    uint64_t queued_bytes;  /* waiting to be sent for the first time, and allowed to be */
+    uint64_t window_bytes;  /* the peer still accepts at connection level */
+    uint64_t unacked_bytes; /* sent and not DATA_ACKed */
+    uint64_t span_bytes;    /* most that unacked_bytes may grow to: the peer's window, or the
+                             * send buffer at its largest */
+    uint32_t stalls;        /* times that bytes waited behind a full window; wraps */
+    bool reinject;          /* the bytes were sent before, on another path */
+    bool lost;              /* reinject: that path is silent or gone, they wait for nothing else;
+                             * not: it may still bring them, later than another could */
+    uint32_t avoid_id;      /* reinject: that path, which is not in the view; 0: none */
 };
 
 enum { PLAIT_SCHED_WAIT = -1 };
 
 struct plait_sched_choice {
     int path;       /* index into paths, or PLAIT_SCHED_WAIT */
-    uint64_t bytes; /* at most so many now; 0: as many as fit */
+    uint64_t bytes; /* at most so many now, at least a segment; 0: as many as fit */
+    bool copy;      /* instead of new bytes, the first of its behind_bytes; not with reinject */
 };
 
 struct plait_sched {
     const char *name, *summary;
+    const char *options; /* what may follow the name and a colon, for help; NULL: nothing */
     size_t state_size;
-    void (*init)(void *state);
+    bool copies; /* it may choose copies: it is asked when there is nothing else to send, too */
+    /* options: what followed "name:", NULL without; they are gone afterwards. False: not
+     * understood. state is zeroed before. May be NULL, for one without options. */
+    bool (*init)(void *state, const char *options);
     struct plait_sched_choice (*pick)(void *state, const struct plait_sched_view *view);
+    /* So many bytes were bound to paths[path] by what pick chose: often fewer than it allowed,
+     * and after some picks none, when this is not called. May be NULL. */
+    void (*bound)(void *state, const struct plait_sched_view *view, unsigned path, uint64_t bytes);
 };
 
 /* ---- path manager ---------------------------------------------------------- */

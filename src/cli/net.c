@@ -165,7 +165,10 @@ const struct option_row net_rows[] = {
      "of what is sent and received, hold no more than this for\none connection; at least 32KiB",
      set_conn_memory, 0},
     {0, "cc", "NAME", OPTION_TEXT, AT(cc), "congestion control", NULL, 0},
-    {0, "scheduler", "NAME", OPTION_TEXT, AT(scheduler), "packet scheduler", NULL, 0},
+    {0, "scheduler", "NAME", OPTION_TEXT, AT(scheduler),
+     "packet scheduler: lowest-rtt, round-robin, backup, weighted,\noverflow, blest, ecf or "
+     "redundant; with options weighted:3,1",
+     NULL, 0},
     {0, "path-manager", "NAME", OPTION_TEXT, AT(path_manager), "path manager", NULL, 0},
     {0, "pcap", "FILE", OPTION_TEXT, AT(pcap), "write every packet to a capture file", NULL, 0},
     {0, "events", "FILE", OPTION_TEXT, AT(events),
@@ -260,10 +263,27 @@ bool net_path_manager_known(const char *name)
     return known("path manager", name, pm_name);
 }
 
+/* A name that may have options after a colon. */
+static bool known_scheduler(const char *name)
+{
+    uint64_t len = name ? strcspn(name, ":") : 0;
+    const struct plait_sched *plugin = NULL;
+
+    for (unsigned i = 0; name && (plugin = plait_sched_at(i)) != NULL; i++)
+        if (strlen(plugin->name) == len && strncmp(plugin->name, name, len) == 0)
+            break;
+    if (!plugin)
+        return known("scheduler", name, sched_name);
+    if (plait_sched_find(name))
+        return true;
+    cli_error("--scheduler %s does not understand '%s', only: %s", plugin->name, name + len + 1,
+              plugin->options ? plugin->options : "nothing");
+    return false;
+}
+
 static int check_names(const struct net_options *o)
 {
-    bool good = known("congestion control", o->cc, cc_name) &&
-                known("scheduler", o->scheduler, sched_name) &&
+    bool good = known("congestion control", o->cc, cc_name) && known_scheduler(o->scheduler) &&
                 net_path_manager_known(o->path_manager);
 
     return good ? HOST_OK : HOST_FAIL_USAGE;

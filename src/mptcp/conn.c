@@ -82,7 +82,7 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->version_choice = setup->version;
     c->version = setup->version == PLAIT_VERSION_0 ? 0 : 1;
     c->cc = setup->cc;
-    c->sched = setup->sched;
+    conn_set_scheduler(c, setup->sched, setup->sched_state);
     c->pm = setup->pm;
     c->send_buffer = env->config.send_buffer_bytes;
     c->recv_buffer = env->config.recv_buffer_bytes;
@@ -90,8 +90,6 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->fallback_why = setup->multipath ? PLAIT_WHY_NONE : PLAIT_WHY_DISABLED;
     c->data_rto_us = c->give_up_us = c->fins_at_us = c->linger_end_us = TIMER_NEVER;
     c->pm_wake_us = c->pace_us = TIMER_NEVER;
-    if (c->sched->init)
-        c->sched->init(c->awake->plugins.sched_state);
     if (c->pm->init)
         c->pm->init(c->awake->plugins.pm_state);
     c->locals_told = env->locals_changes;
@@ -228,6 +226,26 @@ static void subflow_release(struct subflow *sf)
     pool_put(&env->subflows, sf);
 }
 
+/* The number of a pair of addresses: that of an earlier subflow between them,
+ * as far as any is remembered, else the next one. */
+static unsigned path_order(const struct plait_conn *c, const struct plait_addr *local,
+                           const struct plait_addr *remote)
+{
+    unsigned next = 0;
+    for (unsigned i = 0; i < c->history_count; i++) {
+        const struct plait_subflow_info *h = &c->history[i];
+        if (addr_equal(&h->local.addr, local) && addr_equal(&h->remote.addr, remote))
+            return h->order;
+        next = h->order >= next ? h->order + 1 : next;
+    }
+    list_each(sf, &c->subflows, struct subflow, link) {
+        if (addr_equal(&sf->tcp.local.addr, local) && addr_equal(&sf->tcp.remote.addr, remote))
+            return sf->order;
+        next = sf->order >= next ? sf->order + 1 : next;
+    }
+    return next;
+}
+
 struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
                             const struct plait_endpoint *local, const struct plait_endpoint *remote,
                             uint64_t now_us)
@@ -242,6 +260,7 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
     sf->conn = c;
     sf->kind = kind;
     sf->id = ++c->next_subflow_id;
+    sf->order = path_order(c, &local->addr, &remote->addr);
     sf->join_ack_us = sf->plain_us = sf->unmapped_us = TIMER_NEVER;
     sf->signal_us = sf->removal_us = sf->prio_us = TIMER_NEVER;
     sf->taken_ssn = 1;

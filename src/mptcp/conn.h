@@ -101,7 +101,8 @@ struct subflow {
     struct plait_conn *conn;
     struct list link; /* conn->subflows */
     struct hash_node flow;
-    uint32_t id; /* in the connection, from 1 */
+    uint32_t id;    /* in the connection, from 1 */
+    unsigned order; /* of its pair of addresses: struct plait_subflow_info */
     enum subflow_kind kind;
     uint8_t local_id, remote_id;
     bool backup_local, backup_remote;
@@ -154,6 +155,9 @@ struct subflow {
     unsigned held_count;
     uint32_t taken_ssn;            /* next SSN to take from tcp */
     struct recv_piece *place_hint; /* where its last out-of-order bytes went */
+
+    /* output.c */
+    uint64_t carried; /* end of the last of the stream's bytes that it got */
 
     /* reinject.c */
     uint8_t timeouts;     /* RTOs since the last progress */
@@ -334,7 +338,7 @@ struct plait_conn {
     uint64_t rate_dsn, rate_us;         /* where and when the rate was last looked at */
     struct list reinject;               /* struct dsn_range */
     uint64_t data_asked_us; /* when a probe first asked for the DATA_ACK that is missing */
-    uint64_t bytes_reinjected;
+    uint64_t bytes_reinjected, bytes_copied;
     uint64_t data_rto_us; /* DATA_ACK overdue though every subflow was acknowledged */
     uint8_t data_rto_count;
     uint8_t data_asks; /* so many probes have asked since snd_una moved */
@@ -373,6 +377,8 @@ struct plait_conn {
     const struct plait_sched *sched;
     const struct plait_cc *cc;
     uint64_t pace_us; /* when a path's pacing gate opens for waiting data */
+    uint32_t stalls;  /* times that new bytes waited for the peer's window, */
+    bool stalled;     /* as they do now */
 
     /* closing.c */
     bool closing;   /* subflows are being closed */
@@ -407,6 +413,7 @@ struct conn_setup {
     enum plait_version version;
     const struct plait_cc *cc;
     const struct plait_sched *sched;
+    uint64_t sched_state[PLAIT_PLUGIN_STATE_MAX / 8]; /* as its options made it */
     const struct plait_pm *pm;
 };
 /* A connection without subflows, not yet listed by token. NULL: no memory or
@@ -684,6 +691,13 @@ bool reinject_tail(struct plait_conn *c, uint64_t now_us);
 /* The peer's window is full, and what it waits for is on a slower subflow than
  * one with room: carry that again (Raiciu et al., NSDI 2012, mechanism 1). */
 bool reinject_head(struct plait_conn *c, uint64_t now_us);
+/* The subflow that the first range of the queue was taken from is silent or
+ * gone: nobody waits for it. */
+bool reinject_source_silent(const struct plait_conn *c);
+/* Drop from the front of the queue what the subflow that it was taken from has
+ * had acknowledged meanwhile: if that was not kept, the data-level timer finds
+ * it. False: nothing of the kind. */
+bool reinject_delivered(struct plait_conn *c);
 /* Some subflow still has bytes that its peer has not acknowledged. */
 bool records_outstanding(const struct plait_conn *c);
 /* Data-level retransmission timer: everything was acknowledged by the
@@ -694,6 +708,9 @@ void reinject_tick(struct plait_conn *c, uint64_t now_us);
 void reinject_trim(struct plait_conn *c);
 void reinject_free(struct plait_conn *c);
 bool conn_output(struct plait_conn *c, uint64_t now_us, struct plait_packet_tx *p);
+/* Another scheduler, with the state that its options made. */
+void conn_set_scheduler(struct plait_conn *c, const struct plait_sched *sched,
+                        const uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8]);
 /* Where sf's congestion view is; called when the set of subflows changed. */
 bool conn_regroup(struct plait_conn *c);
 /* On all its subflows, those to come included; the connection is awake. */

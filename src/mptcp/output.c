@@ -7,13 +7,30 @@
  */
 #include "mptcp/conn.h"
 
+#include <string.h>
+
 /* ---- scheduling ----------------------------------------------------------------- */
+
+void conn_set_scheduler(struct plait_conn *c, const struct plait_sched *sched,
+                        const uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8])
+{
+    c->sched = sched;
+    memcpy(c->awake->plugins.sched_state, state, sizeof c->awake->plugins.sched_state);
+}
+
+/* Where a copy on sf would begin. */
+static uint64_t copy_dsn(const struct plait_conn *c, const struct subflow *sf)
+{
+    bool among = dsn_geq(sf->carried, c->snd_una) && dsn_leq(sf->carried, c->snd_nxt);
+    return among ? sf->carried : c->snd_una;
+}
 
 static void path_fill(struct plait_sched_path *p, const struct subflow *sf, uint64_t now_us)
 {
     const struct tcp *t = &sf->tcp;
     const struct plait_cc_view *v = t->control.own;
     *p = (struct plait_sched_path){.subflow_id = sf->id,
+                                   .order = sf->order,
                                    .srtt_us = t->rtt.srtt_us,
                                    .rttvar_us = t->rtt.rttvar_us,
                                    .rto_us = t->rtt.rto_us,
@@ -22,6 +39,8 @@ static void path_fill(struct plait_sched_path *p, const struct subflow *sf, uint
                                    .in_flight_bytes = v->in_flight_bytes,
                                    .room_bytes = tcp_room(t, now_us),
                                    .pacing_rate = v->pacing_rate,
+                                   .behind_bytes = sf->conn->snd_nxt - copy_dsn(sf->conn, sf),
+                                   .slow_start = v->cwnd_bytes < v->ssthresh_bytes,
                                    .backup = sf->backup_local || sf->backup_remote,
                                    .stale = sf->stale || sf->suspect};
 }
@@ -87,37 +106,68 @@ static bool window_shut(const struct plait_conn *c, uint64_t window)
     return c->snd_una == c->snd_nxt && window < c->snd_end - c->snd_nxt && window < window_mss(c);
 }
 
-static struct subflow *pick(struct plait_conn *c, const struct dsn_range *again, uint64_t window,
-                            uint64_t *limit, uint64_t now_us)
+/* One question to the scheduler, and the answer. */
+struct turn {
+    struct plait_sched_view view;
+    struct plait_sched_choice choice;
+    struct subflow *sf; /* NULL: it waits */
+    uint64_t limit;     /* bytes for it at most */
+};
+
+static void pick(struct plait_conn *c, struct turn *t)
 {
-    unsigned count = paths_collect(c, again ? again->from_id : 0, now_us);
-    for (unsigned i = 0; !again && window_shut(c, window) && i < count; i++)
+    t->view.paths = c->awake->arrays.paths;
+    t->view.now_us = c->env->now_us;
+    t->view.count = paths_collect(c, t->view.avoid_id, t->view.now_us);
+    t->view.unacked_bytes = c->snd_nxt - c->snd_una;
+    t->view.span_bytes = dsn_gt(c->snd_edge, c->snd_una) ? c->snd_edge - c->snd_una : 0;
+    if (t->view.span_bytes > c->env->config.send_buffer_max_bytes)
+        t->view.span_bytes = c->env->config.send_buffer_max_bytes;
+    t->view.stalls = c->stalls;
+    for (unsigned i = 0;
+         !t->view.reinject && window_shut(c, t->view.window_bytes) && i < t->view.count; i++)
         c->awake->arrays.paths[i].room_bytes = c->awake->arrays.paths[i].mss_bytes;
-    struct plait_sched_view view = {.now_us = now_us,
-                                    .paths = c->awake->arrays.paths,
-                                    .count = count,
-                                    .queued_bytes = c->snd_end - c->snd_nxt,
-                                    .window_bytes = window,
-                                    .reinject = again != NULL,
-                                    .avoid_id = again ? again->from_id : 0};
-    struct plait_sched_choice choice = c->sched->pick(c->awake->plugins.sched_state, &view);
-    pace_wait(c, count, now_us);
-    if (choice.path < 0 || (unsigned)choice.path >= count)
-        return NULL;
-    uint64_t room = c->awake->arrays.paths[choice.path].room_bytes;
-    *limit = choice.bytes && choice.bytes < room ? choice.bytes : room;
-    return c->awake->arrays.subflows[choice.path];
+    t->choice = c->sched->pick(c->awake->plugins.sched_state, &t->view);
+    pace_wait(c, t->view.count, t->view.now_us);
+    t->sf = NULL;
+    if (t->choice.path < 0 || (unsigned)t->choice.path >= t->view.count)
+        return;
+    t->sf = c->awake->arrays.subflows[t->choice.path];
+    uint64_t room = t->view.paths[t->choice.path].room_bytes;
+    t->limit = t->choice.bytes && t->choice.bytes < room ? t->choice.bytes : room;
 }
 
-static bool schedule_reinjection(struct plait_conn *c, uint64_t now_us)
+/* Bind len bytes as chosen; returns how many were. */
+static uint32_t carry(struct plait_conn *c, const struct turn *t, uint64_t dsn, uint32_t len,
+                      uint8_t kind)
 {
-    if (list_empty(&c->reinject))
-        return false;
-    struct dsn_range *r = list_first(&c->reinject, struct dsn_range, link);
-    uint64_t limit;
-    struct subflow *sf = pick(c, r, r->len, &limit, now_us);
-    uint32_t len = sf ? bind_len(c, sf, r->len, limit, false) : 0;
-    uint32_t n = len ? conn_bind(c, sf, r->dsn, len, MAP_REINJECTED) : 0;
+    uint32_t n = len ? conn_bind(c, t->sf, dsn, len, kind) : 0;
+    if (n == 0)
+        return 0;
+    if (dsn_gt(dsn + n, copy_dsn(c, t->sf)))
+        t->sf->carried = dsn + n;
+    if (c->sched->bound)
+        c->sched->bound(c->awake->plugins.sched_state, &t->view, (unsigned)t->choice.path, n);
+    return n;
+}
+
+static bool schedule_reinjection(struct plait_conn *c)
+{
+    struct turn t;
+    struct dsn_range *r;
+    do {
+        if (list_empty(&c->reinject))
+            return false;
+        r = list_first(&c->reinject, struct dsn_range, link);
+        t = (struct turn){.view = {.queued_bytes = r->len,
+                                   .window_bytes = r->len,
+                                   .reinject = true,
+                                   .lost = reinject_source_silent(c),
+                                   .avoid_id = r->from_id}};
+        pick(c, &t);
+    } while (!t.sf && !t.view.lost && reinject_delivered(c));
+    uint32_t len = t.sf ? bind_len(c, t.sf, r->len, t.limit, false) : 0;
+    uint32_t n = carry(c, &t, r->dsn, len, MAP_REINJECTED);
     if (n == 0)
         return false;
     c->bytes_reinjected += n;
@@ -130,26 +180,43 @@ static bool schedule_reinjection(struct plait_conn *c, uint64_t now_us)
     return true;
 }
 
-static bool schedule_new(struct plait_conn *c, uint64_t now_us)
+/* Never on plain TCP, whose stream would have them twice. */
+static bool schedule_copy(struct plait_conn *c, const struct turn *t)
+{
+    uint64_t dsn = copy_dsn(c, t->sf), behind = c->snd_nxt - dsn;
+    if (!c->sched->copies || !c->multipath || c->plain_out || behind == 0)
+        return false;
+    uint32_t n = carry(c, t, dsn, bind_len(c, t->sf, behind, t->limit, false), MAP_REINJECTED);
+    c->bytes_copied += n;
+    return n != 0;
+}
+
+static bool schedule_new(struct plait_conn *c)
 {
     uint64_t avail = c->snd_end - c->snd_nxt;
-    if (avail == 0)
-        return false;
     uint64_t window = dsn_gt(c->snd_edge, c->snd_nxt) ? c->snd_edge - c->snd_nxt : 0;
-    bool idle = c->snd_una == c->snd_nxt;
-    if (window == 0 && !idle)
+    bool idle = c->snd_una == c->snd_nxt, blocked = window == 0 && !idle;
+    if (blocked && avail && !c->stalled) {
+        c->stalled = true;
+        c->stalls++;
+    }
+    bool none = avail == 0 || blocked;
+    if (none && (!c->sched->copies || idle))
         return false;
-    uint64_t limit;
-    struct subflow *sf = pick(c, NULL, window, &limit, now_us);
-    if (!sf)
+    struct turn t = {.view = {.queued_bytes = none ? 0 : avail, .window_bytes = window}};
+    pick(c, &t);
+    if (t.sf && t.choice.copy)
+        return schedule_copy(c, &t);
+    if (!t.sf || none)
         return false;
     if (!window_shut(c, window))
-        limit = limit < window ? limit : window;
-    bool hold_tail = c->nagle && !idle && !c->fin_queued && limit >= avail;
-    uint32_t len = bind_len(c, sf, avail, limit, hold_tail);
-    uint8_t kind = first_with_keys(c, sf) ? MAP_FIRST : 0;
-    uint32_t n = len ? conn_bind(c, sf, c->snd_nxt, len, kind) : 0;
+        t.limit = t.limit < window ? t.limit : window;
+    bool hold_tail = c->nagle && !idle && !c->fin_queued && t.limit >= avail;
+    uint32_t len = bind_len(c, t.sf, avail, t.limit, hold_tail);
+    uint8_t kind = first_with_keys(c, t.sf) ? MAP_FIRST : 0;
+    uint32_t n = carry(c, &t, c->snd_nxt, len, kind);
     c->snd_nxt += n;
+    c->stalled = c->stalled && n == 0;
     conn_watch_rate(c);
     return n != 0;
 }
@@ -173,7 +240,7 @@ static void conn_schedule(struct plait_conn *c, uint64_t now_us)
         return;
     if (c->version == 0 && c->keys_again)
         return; /* the keys first, on a segment of their own (RFC 6824 3.1, 3.6) */
-    bool bound = schedule_reinjection(c, now_us) || schedule_new(c, now_us);
+    bool bound = schedule_reinjection(c) || schedule_new(c);
     windows_ask(c, bound, now_us);
     if (bound)
         return;
@@ -181,7 +248,7 @@ static void conn_schedule(struct plait_conn *c, uint64_t now_us)
         return;
     bool all_sent = c->snd_nxt == c->snd_end, blocked = dsn_geq(c->snd_nxt, c->snd_edge);
     if ((all_sent && reinject_tail(c, now_us)) || (blocked && reinject_head(c, now_us)))
-        schedule_reinjection(c, now_us);
+        schedule_reinjection(c);
 }
 
 /* ---- packets ---------------------------------------------------------------------- */

@@ -127,6 +127,25 @@ static uint64_t reinject_orphans(struct plait_conn *c, uint64_t until)
     return total;
 }
 
+/* Another subflow that answers has all of [dsn, dsn + len) under way as well. */
+static bool copied(const struct plait_conn *c, const struct subflow *sf, uint64_t dsn, uint32_t len)
+{
+    list_each(other, &c->subflows, struct subflow, link) {
+        uint64_t at = dsn, end = dsn + len, start;
+        uint32_t n;
+        if (!c->bytes_copied || other == sf || !subflow_usable(other) || other->stale ||
+            other->suspect)
+            continue;
+        list_each(rec, &other->tcp.records, struct tcp_record, link) {
+            if (record_range(c, other, rec, &start, &n) && range_meets(at, start, start + n, &end))
+                at = end;
+        }
+        if (dsn_geq(at, dsn + len))
+            return true;
+    }
+    return false;
+}
+
 /* The subflow ends because its peer could not place what it acknowledged. */
 static bool not_kept(const struct subflow *sf)
 {
@@ -146,7 +165,8 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why)
     list_each(rec, &sf->tcp.records, struct tcp_record, link) {
         uint64_t dsn;
         uint32_t len;
-        if ((rec->map.kind & MAP_MOVED) || !record_range(c, sf, rec, &dsn, &len))
+        if ((rec->map.kind & MAP_MOVED) || !record_range(c, sf, rec, &dsn, &len) ||
+            copied(c, sf, dsn, len))
             continue;
         rec->map.kind |= MAP_MOVED;
         reinject_add(c, dsn, len, sf->id);
@@ -161,6 +181,39 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why)
     c->env->counters.MPTCPRetrans++;
     conn_event(c, sf, PLAIT_EV_REINJECTED, why, first, total, sf->id, 0);
     conn_touch(c);
+}
+
+static struct subflow *range_source(const struct plait_conn *c, const struct dsn_range *r)
+{
+    list_each(sf, &c->subflows, struct subflow, link)
+        if (sf->id == r->from_id && subflow_usable(sf))
+            return sf;
+    return NULL;
+}
+
+bool reinject_source_silent(const struct plait_conn *c)
+{
+    const struct subflow *sf = range_source(c, list_first(&c->reinject, struct dsn_range, link));
+    return !sf || sf->stale || sf->suspect;
+}
+
+bool reinject_delivered(struct plait_conn *c)
+{
+    struct dsn_range *r = list_first(&c->reinject, struct dsn_range, link);
+    const struct subflow *sf = range_source(c, r);
+    uint64_t end = r->dsn + r->len, start;
+    uint32_t len;
+    if (!sf)
+        return false;
+    list_each(rec, &sf->tcp.records, struct tcp_record, link) {
+        if (record_range(c, sf, rec, &start, &len) && range_meets(r->dsn, start, start + len, &end))
+            return false;
+    }
+    r->len -= (uint32_t)(end - r->dsn);
+    r->dsn = end;
+    if (r->len == 0)
+        range_free(c, r);
+    return true;
 }
 
 /* ---- silence --------------------------------------------------------------------- */
@@ -255,7 +308,7 @@ bool reinject_tail(struct plait_conn *c, uint64_t now_us)
         uint64_t dsn;
         uint32_t len;
         struct tcp_record *rec = sf == taker ? NULL : tail_record(c, sf, &dsn, &len);
-        if (!rec || rec->sent_us + sf->tcp.rtt.srtt_us <= soonest)
+        if (!rec || rec->sent_us + sf->tcp.rtt.srtt_us <= soonest || copied(c, sf, dsn, len))
             continue;
         return record_move(c, sf, rec, dsn, len, PLAIT_WHY_TAIL);
     }
@@ -283,7 +336,8 @@ bool reinject_head(struct plait_conn *c, uint64_t now_us)
         uint64_t dsn;
         uint32_t len;
         struct tcp_record *rec = sf == taker ? NULL : head_record(c, sf, &dsn, &len);
-        if (rec && rec->sent_us + sf->tcp.rtt.srtt_us > now_us + taker->tcp.rtt.srtt_us)
+        if (rec && rec->sent_us + sf->tcp.rtt.srtt_us > now_us + taker->tcp.rtt.srtt_us &&
+            !copied(c, sf, dsn, len))
             return record_move(c, sf, rec, dsn, len, PLAIT_WHY_WINDOW);
     }
     return false;

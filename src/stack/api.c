@@ -5,6 +5,7 @@
  */
 #include "cc/cc.h"
 #include "mptcp/sleep.h"
+#include "sched/sched.h"
 #include "stack/stack.h"
 
 static struct plait_stack *enter(struct plait_conn *c, uint64_t *now_us)
@@ -250,6 +251,21 @@ int plait_conn_set_cc(struct plait_conn *conn, const char *name, uint64_t now_us
     if (!conn_wake(conn))
         return PLAIT_E_NO_MEMORY;
     conn_set_cc(conn, cc);
+    stack_leave(s);
+    return 0;
+}
+
+int plait_conn_set_scheduler(struct plait_conn *conn, const char *name, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8];
+    const struct plait_sched *sched = sched_find(name, state);
+    if (!sched)
+        return PLAIT_E_UNKNOWN_NAME;
+    if (!conn_wake(conn))
+        return PLAIT_E_NO_MEMORY;
+    conn_set_scheduler(conn, sched, state);
+    conn_touch(conn);
     stack_leave(s);
     return 0;
 }

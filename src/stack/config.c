@@ -91,9 +91,11 @@ int setup_resolve(const struct mptcp_env *env, const struct plait_options *optio
                      : o->opens == PLAIT_OPENS_ON,
         .no_join_initial = config->no_join_initial || o->no_join_initial,
         .cc = cc ? cc_find(cc) : cc_at(0),
-        .sched = sched ? sched_find(sched) : sched_at(0),
+        .sched = sched_at(0),
         .pm = pm ? pm_find(pm) : pm_at(0),
     };
+    if (sched)
+        out->sched = sched_find(sched, out->sched_state);
     return out->cc && out->sched && out->pm ? 0 : PLAIT_E_UNKNOWN_NAME;
 }
 
@@ -109,7 +111,8 @@ const struct plait_cc *plait_cc_at(unsigned index)
 
 const struct plait_sched *plait_sched_find(const char *name)
 {
-    return sched_find(name);
+    uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8];
+    return sched_find(name, state);
 }
 
 const struct plait_sched *plait_sched_at(unsigned index)

@@ -28,6 +28,7 @@ WRONG = [
     (["connect", "localhost", "80", "--timeout", "soon"], 2, "500ms"),
     (["connect", "localhost", "80", "--cc", "nonesuch"], 2, "only: "),
     (["connect", "localhost", "80", "--scheduler", "nonesuch"], 2, "only: "),
+    (["connect", "localhost", "80", "--scheduler", "overflow:soon"], 2, "only: MS"),
     (["connect", "localhost", "80", "--path-manager", "nonesuch"], 2, "only: "),
     (["connect", "localhost", "80", "--tun", "10.0.0.1"], 2, "prefix"),
     (["listen"], 2, "missing"),
