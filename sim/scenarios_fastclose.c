@@ -88,9 +88,10 @@ static void fastclose_crossing_at(struct run *r, bool on_acks)
     lab_finish_any(&lab, 60);
     EXPECT(r, SENT(lab.client, FASTCLOSE) >= 1);
     EXPECT(r, SENT(lab.server, FASTCLOSE) >= 1);
-    /* Who told it on a RST is gone when the other's comes. */
+    /* Who told it on a RST is gone when the other's comes; who told it on an ACK may
+     * have chosen a subflow that the other has just reset. */
     uint64_t heard = COUNT(lab.client, MPFastcloseRx) + COUNT(lab.server, MPFastcloseRx);
-    EXPECT_EQ(r, heard > 0, on_acks || r->version == 0);
+    EXPECT(r, heard == 0 || on_acks || r->version == 0);
     EXPECT(r, lab.sim->now_us < lab_at(&lab, 3000000)); /* nobody waits for the other */
 }
 

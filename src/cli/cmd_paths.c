@@ -12,7 +12,7 @@
 #include "cli/net.h"
 #include "cli/options.h"
 #include "cli/units.h"
-#include "pm/pm.h"
+#include "plait/plait.h"
 
 enum { ADDRS_MAX = OPTION_LIST_MAX, LINK_NAME_MAX = 16 };
 
@@ -230,6 +230,6 @@ int cmd_paths(int argc, char **argv)
         return end;
     if (!net_path_manager_known(p.manager) || !take_addresses(&p, argv + operand, argc - operand))
         return HOST_FAIL_USAGE;
-    decide(&p, p.manager ? pm_find(p.manager) : pm_at(0));
+    decide(&p, p.manager ? plait_pm_find(p.manager) : plait_pm_at(0));
     return HOST_OK;
 }
