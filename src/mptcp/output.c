@@ -151,6 +151,15 @@ static uint32_t carry(struct plait_conn *c, const struct turn *t, uint64_t dsn, 
     return n;
 }
 
+/* There would have been room for bytes that their subflow may still bring. */
+static bool refused(const struct turn *t)
+{
+    for (unsigned i = 0; !t->sf && !t->view.lost && i < t->view.count; i++)
+        if (t->view.paths[i].room_bytes)
+            return true;
+    return false;
+}
+
 static bool schedule_reinjection(struct plait_conn *c)
 {
     struct turn t;
@@ -165,7 +174,7 @@ static bool schedule_reinjection(struct plait_conn *c)
                                    .lost = reinject_source_silent(c),
                                    .avoid_id = r->from_id}};
         pick(c, &t);
-    } while (!t.sf && !t.view.lost && reinject_delivered(c));
+    } while (refused(&t) && reinject_delivered(c));
     uint32_t len = t.sf ? bind_len(c, t.sf, r->len, t.limit, false) : 0;
     uint32_t n = carry(c, &t, r->dsn, len, MAP_REINJECTED);
     if (n == 0)
