@@ -76,6 +76,17 @@ static struct plait_endpoint know_remote(struct client *c)
     return (struct plait_endpoint){.addr = info.local.addr};
 }
 
+/* The hello goes out once the connection can take it: with --fastopen, on the
+ * SYN. */
+static void greet(struct client *c, struct perf_stream *s)
+{
+    struct perf_hello hello = {.kind = PERF_DATA, .stream = s->index};
+
+    memcpy(hello.cookie, c->cookie, sizeof hello.cookie);
+    if (!s->hello.out && plait_conn_poll(s->conn) & (PLAIT_POLL_CONNECTED | PLAIT_POLL_WRITABLE))
+        perf_channel_send_hello(&s->hello, &hello, host_now(c->host));
+}
+
 static void open_streams(struct client *c)
 {
     const struct plait_endpoint from = know_remote(c);
@@ -92,17 +103,8 @@ static void open_streams(struct client *c)
         }
         perf_stream_bind(&c->test, s, conn);
         s->hello.conn = conn;
+        greet(c, s);
     }
-}
-
-/* The hello goes out once the connection can take it. */
-static void greet(struct client *c, struct perf_stream *s)
-{
-    struct perf_hello hello = {.kind = PERF_DATA, .stream = s->index};
-
-    memcpy(hello.cookie, c->cookie, sizeof hello.cookie);
-    if (!s->hello.out && plait_conn_poll(s->conn) & PLAIT_POLL_CONNECTED)
-        perf_channel_send_hello(&s->hello, &hello, host_now(c->host));
 }
 
 static void start(struct client *c)
