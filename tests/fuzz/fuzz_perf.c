@@ -45,17 +45,16 @@ static void use(const json_t *message)
 {
     struct perf_params params;
     struct plait_endpoint remote = {{PLAIT_IPV4, {10, 0, 0, 1}}, PERF_PORT};
-    static struct perf_test test; /* large */
-    memset(&test, 0, sizeof test);
+    struct perf_test test;
+    if (!read_params(message, &params))
+        params.streams = 2;
+    if (!perf_test_init(&test, NULL, &params, false))
+        abort();
     test.end_us = 1000000;
-    test.intervals = json_array();
     test.remote = json_incref((json_t *)message);
-    test.params.streams = read_params(message, &params) ? params.streams : 2;
-    test.params.reverse = params.reverse;
     json_t *report = perf_json(&test, &remote);
     json_decref(report);
-    json_decref(test.intervals);
-    json_decref(test.remote);
+    perf_test_free(&test);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
