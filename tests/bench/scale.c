@@ -262,7 +262,7 @@ static void compare(const char *what, double (*cost_us)(struct bench *), struct 
 static double resident_mib(void)
 {
     FILE *f = fopen("/proc/self/statm", "r");
-    unsigned long size, pages;
+    unsigned long size = 0, pages = 0;
     if (!f || fscanf(f, "%lu %lu", &size, &pages) != 2)
         die("cannot read /proc/self/statm");
     fclose(f);
