@@ -246,6 +246,8 @@ Three places: on the only path, on the path of the first subflow of two, on the
 path of the joined one. A cell says how the connection ended (MPTCP: kept; TCP: both
 ends went on as plain TCP) and, if the bytes were not intact, how they came out.
 "up" is data from client to server, "down" from server to client.
+The end that reads ends its own stream last: Linux finishes no join once it has had
+the peer's DATA_FIN, and then falls silent where it has to fall back.
 
 plait's columns are the simulator's (`plait sim matrix`): both versions, with and
 without checksums, every cell held against the row's expectation. The kernel's are
