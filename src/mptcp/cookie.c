@@ -8,8 +8,8 @@
 
 enum {
     PERIOD_SHIFT = 26, /* 2^26 us: 67 seconds */
-    FLOW_BITS = 12,    /* of the hash of the endpoints */
     HASH_BITS = 25,
+    LATER_MAX = 1 << 20, /* how far a client sends ahead of its first segment */
     FORM_SHIFT = 25,
     MSS_SHIFT = 28,
     PARITY_SHIFT = 31,
@@ -20,13 +20,15 @@ enum {
     KEY_TRIES = 64
 };
 #define HASH_MASK ((UINT32_C(1) << HASH_BITS) - 1)
-#define FLOW_MASK ((UINT32_C(1) << FLOW_BITS) - 1)
+/* An odd number and its inverse modulo 2^32: an ACK that is one off is far off. */
+#define SPREAD UINT32_C(0x9e3779b1)
+#define GATHER UINT32_C(0xe8b2f51)
 #define TS_MASK ((UINT32_C(1) << TS_BITS) - 1)
 
 static const uint16_t mss_table[INDEX_MASK + 1] = {64, 256, 536, 1220, 1360, 1440, 1460, 8960};
 
 /* What is hashed beside the endpoints. */
-enum cookie_use { USE_FLOW, USE_COOKIE, USE_KEY };
+enum cookie_use { USE_COOKIE, USE_KEY };
 
 static uint64_t period_of(uint64_t now_us)
 {
@@ -100,13 +102,11 @@ static unsigned mss_index_of(const struct segment *syn)
     return i;
 }
 
-/* The 25 bits of hash in a cookie. */
-static uint32_t hash_bits(const struct hash_key *secret, const struct segment *in,
-                          uint32_t client_isn, uint8_t bits, uint8_t options)
+/* What a cookie's 25 bits are above the client's ISN, spread. */
+static uint32_t hash_bits(const struct hash_key *secret, const struct segment *in, uint8_t bits,
+                          uint8_t options)
 {
-    uint64_t flow = cookie_hash(secret, in, 0, USE_FLOW, 0, 0);
-    uint64_t whole = cookie_hash(secret, in, client_isn, USE_COOKIE, bits, options);
-    return ((uint32_t)flow & FLOW_MASK) | ((uint32_t)whole & HASH_MASK & ~FLOW_MASK);
+    return (uint32_t)cookie_hash(secret, in, 0, USE_COOKIE, bits, options) & HASH_MASK;
 }
 
 uint64_t cookie_key(struct mptcp_env *env, const struct segment *syn, uint8_t version,
@@ -135,10 +135,9 @@ void cookie_make(struct mptcp_env *env, const struct segment *syn, enum cookie_f
             out->wscale = o->wscale < 14 ? o->wscale : 14; /* RFC 7323 2.3 */
         out->sack = env->config.sack && (o->present & OPT_SACK_OK);
     }
-    uint32_t hash =
-        hash_bits(secret, syn, syn->seq, cookie_bits(mss_index, form), option_bits(out));
+    uint32_t hash = hash_bits(secret, syn, cookie_bits(mss_index, form), option_bits(out));
     out->isn = (uint32_t)(period & 1) << PARITY_SHIFT | (uint32_t)mss_index << MSS_SHIFT |
-               (uint32_t)form << FORM_SHIFT | hash;
+               (uint32_t)form << FORM_SHIFT | ((hash + syn->seq * SPREAD) & HASH_MASK);
 }
 
 uint32_t cookie_tsval(const struct cookie *c, uint64_t now_us)
@@ -148,18 +147,12 @@ uint32_t cookie_tsval(const struct cookie *c, uint64_t now_us)
     return seq_gt(ts, now) ? ts - TS_MASK - 1 : ts;
 }
 
-static bool check_isn(const struct mptcp_env *env, const struct hash_key *secret,
-                      const struct segment *ack, uint32_t client_isn, struct cookie *c)
+/* How far behind the client's ISN the segment begins, if the cookie is for it. */
+static uint32_t cookie_offset(const struct hash_key *secret, const struct segment *ack,
+                              const struct cookie *c, unsigned mss_index)
 {
-    unsigned mss_index = c->isn >> MSS_SHIFT & INDEX_MASK;
-    uint32_t hash =
-        hash_bits(secret, ack, client_isn, cookie_bits(mss_index, c->form), option_bits(c));
-    c->client_isn = client_isn;
-    c->mss = mss_table[mss_index];
-    if (hash != (c->isn & HASH_MASK))
-        return false;
-    c->key = key_of(env, secret, ack, client_isn, c->form);
-    return true;
+    uint32_t hash = hash_bits(secret, ack, cookie_bits(mss_index, c->form), option_bits(c));
+    return (ack->seq - (c->isn - hash) * GATHER) & HASH_MASK;
 }
 
 enum cookie_verdict cookie_check(struct mptcp_env *env, const struct segment *ack, uint64_t now_us,
@@ -180,11 +173,14 @@ enum cookie_verdict cookie_check(struct mptcp_env *env, const struct segment *ac
         out->wscale = ack->tcp.tsecr & TS_WSCALE;
         out->sack = ack->tcp.tsecr & TS_SACK;
     }
-    if (check_isn(env, secret, ack, ack->seq - 1, out) ||
-        (ack->payload_len == 0 && check_isn(env, secret, ack, ack->seq, out)))
-        return COOKIE_GOOD;
-    uint64_t flow = cookie_hash(secret, ack, 0, USE_FLOW, 0, 0);
-    return (((uint32_t)flow ^ isn) & FLOW_MASK) == 0 ? COOKIE_LATER : COOKIE_BAD;
+    unsigned mss_index = isn >> MSS_SHIFT & INDEX_MASK;
+    uint32_t offset = cookie_offset(secret, ack, out, mss_index);
+    if (offset > 1 || (offset == 0 && ack->payload_len > 0))
+        return offset > 0 && offset <= LATER_MAX ? COOKIE_LATER : COOKIE_BAD;
+    out->client_isn = ack->seq - offset;
+    out->mss = mss_table[mss_index];
+    out->key = key_of(env, secret, ack, out->client_isn, out->form);
+    return COOKIE_GOOD;
 }
 
 /* A version 0 client's key is in the third ACK and in no other segment: without

@@ -9,9 +9,13 @@
  *   31      the period's parity: which secret
  *   30..28  MSS, rounded down to one of eight
  *   27..25  what was made of MP_CAPABLE (enum cookie_form)
- *   24..12  keyed hash of both endpoints, the client's ISN, and all the rest
- *   11..0   keyed hash of the endpoints alone: tells a segment that overtook the
- *           first one, which alone can open the connection, from a stray
+ *   24..0   keyed hash of both endpoints and all the rest, plus the client's ISN
+ *           times an odd constant
+ *
+ * That the ISN is added tells of every segment where it begins, modulo 32 MiB:
+ * the first one alone can open the connection, and one that overtook it is
+ * never taken for it, as one in 2^n would be with n bits of a hash of the ISN.
+ * It waits; a stray seems to have overtaken one time in 32.
  *
  * Where both ends have timestamps, the five low bits of the SYN/ACK's TSval,
  * which every later segment echoes until it has heard more, hold the window
