@@ -161,7 +161,7 @@ const struct box_kind kind_mtu = {
 
 /* ---- nohole and unseen ------------------------------------------------------------------ */
 
-/* How far the payload of each direction has come without a hole. */
+/* How far the payload of each direction has come; nohole: without a hole. */
 struct seen_flow {
     bool known[2];
     uint32_t next[2];
@@ -214,8 +214,8 @@ static void unseen_input(struct box *b, struct box_packet *bp)
         box_pass(b, bp);
         return;
     }
-    if (segment_seq_len(s))
-        follow(f, bp);
+    if (segment_seq_len(s) && !follow(f, bp))
+        f->next[bp->dir] = s->seq + segment_seq_len(s); /* it lets data pass behind a hole */
     uint32_t seen = f->next[!bp->dir];
     bool beyond = s->flags & TCP_ACK && f->known[!bp->dir] && seq_gt(s->ack, seen);
     if (!beyond || !bp->match) {

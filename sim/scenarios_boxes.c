@@ -112,6 +112,23 @@ static void mappings_merged_away(struct run *r)
     }
 }
 
+/* A box that lets data pass behind a hole has seen it, and lets its
+ * acknowledgement pass once the hole is filled. */
+static void unseen_behind_a_hole(struct run *r)
+{
+    struct lab lab;
+    const char *spec = PATH;
+    lab_init(&lab, r);
+    lab_open(&lab, 1, &spec);
+    const struct box *drop =
+        sim_box(lab.sim, &lab.path[0], "drop:dir=there,on=data,after=5,count=1");
+    const struct box *unseen = sim_box(lab.sim, &lab.path[0], "unseen:dir=back");
+    upload(&lab, 100 * KB);
+    lab_finish(&lab, 10);
+    EXPECT_EQ(r, box_stats(drop)->dropped, 1);
+    EXPECT_EQ(r, box_stats(unseen)->dropped, 0);
+}
+
 /* A captive portal on the joined path answers in the server's name. */
 static void portal_on_the_second_path(struct run *r)
 {
@@ -156,6 +173,8 @@ const struct scenario scenarios_boxes[] = {
     {"joins-in-vain", "joins are answered but data is not: both ends learn", joins_in_vain},
     {"fallback-untold", "only a FIN without options says that the peer fell back", fallback_untold},
     {"mappings-merged-away", "segments are merged, mappings lost", mappings_merged_away},
+    {"unseen-behind-a-hole", "acknowledgements pass a box that saw the data out of order",
+     unseen_behind_a_hole},
     {"portal-second-path", "a captive portal on the joined path", portal_on_the_second_path},
     {"nat-forgets", "a NAT forgets idle flows", nat_forgets},
     {NULL, NULL, NULL},

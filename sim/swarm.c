@@ -407,6 +407,9 @@ static void random_race(struct world *w, struct stream *st)
         stream_candidate(st, w->client_if[path], w->server_if[path]);
     }
     st->client_options.race_delay_us = (uint32_t)magnitude(w, 5000, SECOND);
+    /* An attempt that loses has had its data delivered by then: an application that
+     * wants both takes several connections, which a stream does not. */
+    st->client_options.fastopen = PLAIT_FASTOPEN_OFF;
     note(w, "race: from path %u, delay %u us\n", first + 1, st->client_options.race_delay_us);
 }
 

@@ -242,7 +242,7 @@ struct fallback {
     /* Our direction is an infinite mapping: say so until it is known. */
     bool announce, knock;  /* on data; and with segments of their own */
     bool mark;             /* these say it without options as well */
-    bool again;            /* bytes that the peer may hold go once more */
+    bool tells;            /* our run tells the peer where what it holds begins */
     uint32_t announce_ssn; /* bytes from here on were sent with it */
     uint8_t knocks;
     uint64_t knock_us;

@@ -36,7 +36,7 @@ enum { PATIENCE_MIN_US = 2000, PATIENCE_MAX_US = 100 * 1000, KNOCK_WAIT_MIN_US =
 void fallback_bound(struct subflow *sf, uint64_t dsn, uint32_t ssn, uint32_t len)
 {
     if (!sf->sent_any) {
-        sf->sent_before = dsn;
+        sf->sent_before = dsn - 1;
         sf->sent = (struct linear){dsn, ssn};
     } else if (dsn != sf->sent_end) {
         sf->sent_before = dsn_max(sf->sent_before, sf->sent_end);
@@ -66,15 +66,15 @@ bool fallback_out_contiguous(const struct subflow *sf)
 }
 
 /* What the peer may hold begins where its stream ends, and goes on in our
- * order: the run repeats nothing on this subflow, or nothing that the peer has
- * not had long since. Whether others brought bytes the peer sees itself. */
+ * order: it has had bytes that this subflow carried only in the run, so what
+ * was repeated before them lies behind it. Whether others brought bytes the
+ * peer sees itself. */
 static bool run_tells(const struct subflow *sf)
 {
     const struct plait_conn *c = sf->conn;
     if (!sf->sent_any)
         return c->snd_una == c->snd_nxt;
-    bool repeats = dsn_gt(sf->sent_before, sf->sent.dsn);
-    return run_reaches(sf) && !(repeats && c->snd_una == sf->sent_before);
+    return run_reaches(sf) && dsn_gt(c->snd_una, sf->sent_before);
 }
 
 bool fallback_in_contiguous(const struct subflow *sf)
@@ -192,6 +192,7 @@ static void out_begin(struct subflow *sf, struct linear m)
 static void out_goes_on(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
+    c->awake->falling.tells = run_tells(sf); /* of what is DATA_ACKed: from now on ACKs count */
     if (c->snd_una == c->snd_nxt)
         out_begin(sf, (struct linear){c->snd_nxt, tcp_next_ssn(&sf->tcp)});
     else
@@ -211,7 +212,7 @@ static void announce(struct subflow *sf, bool knock)
     f->announce = true;
     f->announce_ssn = tcp_next_ssn(&sf->tcp);
     f->knock = knock;
-    f->mark = knock && !f->again && run_tells(sf);
+    f->mark = knock && f->tells;
     f->knocks = 0;
     f->knock_us = TIMER_NEVER;
     if (knock)
@@ -301,7 +302,7 @@ static void out_again(struct subflow *sf)
 {
     struct plait_conn *c = sf->conn;
     c->snd_nxt = c->snd_una;
-    c->awake->falling.again = true;
+    c->awake->falling.tells = false;
     sf->sent_any = false;
     out_begin(sf, (struct linear){c->snd_una, tcp_next_ssn(&sf->tcp)});
     announce(sf, true);

@@ -242,6 +242,30 @@ static void a_resend_asks_first(void **state)
     peer_free(p);
 }
 
+/* Before "world" the peer may hold "hello" once more, which only the infinite
+ * mapping tells from "world": a knock's mark would say that what it holds goes on
+ * where its stream ends. */
+static void a_knock_behind_a_resend_is_not_marked(void **state)
+{
+    struct peer *p = peer_eager();
+    (void)state;
+    say(p, "hello");
+    expect_payload(p, "hello");
+    peer_data_ack(p, 0, 0, 0);
+    await_payload(p, "hello");
+    peer_data_ack(p, 0, 0, 5);
+    say(p, "world");
+    await_payload(p, "world");
+    send_fail(p, 0, 0, p->our_idsn + 1 + 5);
+    expect_fallback(p, PLAIT_WHY_MP_FAIL);
+    uint32_t next = p->flows[0].rcv_nxt;
+    const struct segment *s = peer_expect(p, TCP_ACK);
+    assert_int_equal(s->seq, next - 1);
+    assert_int_equal(s->flags, TCP_ACK);
+    expect_infinite(p, 5, 11);
+    peer_free(p);
+}
+
 static void knocks_are_repeated_a_few_times(void **state)
 {
     struct peer *p = peer_default();
@@ -510,6 +534,7 @@ int main(void)
         cmocka_unit_test(mp_fail_among_others_ends_the_subflow),
         cmocka_unit_test(plain_acks_alone_mean_plain_tcp),
         cmocka_unit_test(a_resend_asks_first),
+        cmocka_unit_test(a_knock_behind_a_resend_is_not_marked),
         cmocka_unit_test(knocks_are_repeated_a_few_times),
         cmocka_unit_test(a_data_ack_may_come_after_the_ack),
         cmocka_unit_test(two_plain_acks_in_a_row_are_enough),
