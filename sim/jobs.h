@@ -10,10 +10,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+enum { JOB_TEXT_MAX = 32768 };
+
 struct job_result {
     uint64_t number;
     bool ok;
-    char text[4096]; /* what the job wrote, standard error included */
+    char text[JOB_TEXT_MAX]; /* what the job wrote, standard error included */
 };
 
 struct jobs {

@@ -87,14 +87,22 @@ static void world_end(struct run *r)
         memcpy(r->failure, r->sim.failure, sizeof r->failure);
 }
 
-/* A scenario with several worlds captures the first only. */
-static void world_begin(struct run *r)
+void run_world(struct run *r)
 {
     world_end(r);
     sim_init(&r->sim, r->seed + r->worlds, 1000000);
     r->sim.check = true;
     r->sim.trace.events = r->events;
     r->worlds++;
+}
+
+void run_capture(struct run *r, struct host *h)
+{
+    if (!r->pcap_path || r->worlds != 1)
+        return;
+    h->pcap = pcap_open(r->pcap_path);
+    if (!h->pcap)
+        sim_fail(&r->sim, "%s cannot be written", r->pcap_path);
 }
 
 bool scenario_run(const struct scenario *s, struct run *r)
@@ -112,7 +120,7 @@ bool scenario_run(const struct scenario *s, struct run *r)
 void lab_init(struct lab *lab, struct run *r)
 {
     memset(lab, 0, sizeof *lab);
-    world_begin(r);
+    run_world(r);
     lab->run = r;
     lab->sim = &r->sim;
     lab->mtu = MTU;
@@ -131,12 +139,7 @@ static struct iface *lab_iface(struct lab *lab, struct host *h, unsigned path, u
 
 void lab_capture(struct lab *lab)
 {
-    struct run *r = lab->run;
-    if (!r->pcap_path || r->worlds != 1)
-        return;
-    lab->client->pcap = pcap_open(r->pcap_path);
-    if (!lab->client->pcap)
-        sim_fail(lab->sim, "%s cannot be written", r->pcap_path);
+    run_capture(lab->run, lab->client);
 }
 
 void lab_open(struct lab *lab, unsigned paths, const char *const *specs)

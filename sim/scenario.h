@@ -64,6 +64,12 @@ const struct scenario *scenario_find(const char *name, uint8_t *version);
  * the caller's, the rest is filled in. */
 bool scenario_run(const struct scenario *s, struct run *r);
 
+/* Begin a world in r->sim, the first or, ending the former, another one. */
+void run_world(struct run *r);
+/* The packets of this host are what r->pcap_path shall show, when this is the
+ * run's first world: to be called for its first host. */
+void run_capture(struct run *r, struct host *h);
+
 /* ---- for scenarios ---------------------------------------------------------------------- */
 
 /* A client with an interface for each path, joined by disjoint paths to a

@@ -49,6 +49,23 @@ bool pattern_equal(uint64_t key, uint64_t offset, const uint8_t *buf, size_t len
     return true;
 }
 
+static void times_add(struct time_list *t, uint64_t us)
+{
+    if (t->count == t->room) {
+        t->room = t->room ? 2 * t->room : 64;
+        t->us = realloc(t->us, t->room * sizeof *t->us);
+        if (!t->us)
+            abort();
+    }
+    t->us[t->count++] = us;
+}
+
+static void notice(struct side *s)
+{
+    if (s->config.notice)
+        s->config.notice(s->config.notice_ctx, s);
+}
+
 /* ---- ending ----------------------------------------------------------------------------- */
 
 static uint64_t now_of(const struct side *s)
@@ -71,6 +88,7 @@ static void side_done(struct side *s, int error)
     s->done_us = now_of(s);
     s->conn = NULL;
     timers_set(&s->stream->sim->timers, &s->event.timer, TIMER_NEVER);
+    notice(s);
 }
 
 static void side_close(struct side *s, int error)
@@ -105,11 +123,19 @@ static void side_abort(struct side *s)
 static void count_responses(struct side *s)
 {
     const struct side_config *c = &s->config;
-    while (c->response_bytes && s->responses_seen < s->requests_sent &&
+    while (c->response_bytes && s->responses_seen < s->blocks.count &&
            s->received >= (uint64_t)(s->responses_seen + 1) * c->response_bytes) {
-        s->delay_us[s->responses_seen] = now_of(s) - s->request_us[s->responses_seen];
+        s->delay_us[s->responses_seen] = now_of(s) - s->blocks.us[s->responses_seen];
         s->responses_seen++;
     }
+}
+
+static void count_blocks(struct side *s, const struct side *peer)
+{
+    uint64_t size = peer->config.block_bytes;
+    struct time_list *delays = &s->block_delays;
+    while (size && delays->count < peer->blocks.count && s->received >= (delays->count + 1) * size)
+        times_add(delays, now_of(s) - peer->blocks.us[delays->count]);
 }
 
 static void took(struct side *s, const uint8_t *data, size_t len)
@@ -131,6 +157,8 @@ static void took(struct side *s, const uint8_t *data, size_t len)
         s->pause_us = now_us - s->last_read_us;
     s->last_read_us = now_us;
     count_responses(s);
+    count_blocks(s, peer);
+    notice(s);
 }
 
 /* How much may be read now; less than all: the event says when to go on. */
@@ -191,18 +219,20 @@ static uint64_t write_limit(struct side *s)
     const struct side_config *c = &s->config;
     uint64_t now_us = now_of(s);
     if (c->requests) {
-        while (s->requests_sent < c->requests) {
-            uint64_t at_us = s->connected_us + (uint64_t)s->requests_sent * c->interval_us;
+        while (s->blocks.count < c->requests) {
+            uint64_t at_us = s->connected_us + (uint64_t)s->blocks.count * c->interval_us;
             if (at_us > now_us) {
                 sim_event_at(s->stream->sim, &s->event, at_us);
                 break;
             }
-            s->request_us[s->requests_sent++] = now_us;
+            times_add(&s->blocks, now_us);
         }
-        return (uint64_t)s->requests_sent * c->request_bytes;
+        return (uint64_t)s->blocks.count * c->request_bytes;
     }
     if (c->respond_to)
         return s->received / c->respond_to * c->respond_bytes;
+    if (c->driven)
+        return s->allowed;
     if (c->stop_us && now_us >= c->stop_us)
         return s->sent;
     if (c->stop_us)
@@ -220,7 +250,17 @@ static bool wrote_all(const struct side *s)
         return s->sent == (uint64_t)c->requests * c->request_bytes;
     if (c->respond_to)
         return s->eof && s->sent == s->received / c->respond_to * c->respond_bytes;
+    if (c->driven)
+        return s->allowed_all && s->sent == s->allowed;
     return s->sent >= c->send_bytes || (c->stop_us && now_of(s) >= c->stop_us);
+}
+
+/* Blocks that begin by now: all before them was taken. */
+static void begin_blocks(struct side *s)
+{
+    uint32_t size = s->config.requests ? 0 : s->config.block_bytes;
+    while (size && s->sent >= (uint64_t)s->blocks.count * size)
+        times_add(&s->blocks, now_of(s));
 }
 
 /* The next bytes of the pattern, at most len. What a write did not take is not
@@ -277,6 +317,7 @@ static bool side_write(struct side *s)
         const uint8_t *data = len ? fetch(s, buf, &len) : buf;
         if (!len)
             return true;
+        begin_blocks(s);
         int64_t n = plait_conn_write(s->conn, data, len, now_of(s));
         if (n == PLAIT_E_NO_MEMORY)
             return no_memory(s);
@@ -286,6 +327,7 @@ static bool side_write(struct side *s)
         if (n < 0)
             return false; /* reading tells the error, after the last byte */
         s->sent += (uint64_t)n;
+        begin_blocks(s);
     }
     return true;
 }
@@ -339,6 +381,7 @@ static void side_step(struct side *s)
     if ((poll & PLAIT_POLL_CONNECTED) && !s->connected) {
         s->connected = true;
         s->connected_us = now_of(s);
+        notice(s);
     }
     if (!s->connected) {
         if (poll & PLAIT_POLL_ERROR)
@@ -458,7 +501,7 @@ static void side_init(struct side *s, struct stream *stream, struct host *h,
     if (config)
         s->config = *config;
     if (s->config.requests) {
-        s->request_us = sim_alloc(s->config.requests * sizeof(uint64_t));
+        s->config.block_bytes = s->config.request_bytes;
         s->delay_us = sim_alloc(s->config.requests * sizeof(uint64_t));
     }
     sim_event_init(sim, &s->event, side_fire);
@@ -537,11 +580,20 @@ void stream_candidate(struct stream *s, const struct iface *from, const struct i
         (struct plait_candidate){{from->local.addr, 0}, {to->local.addr, s->port}};
 }
 
+void stream_allow(struct side *side, uint64_t bytes, bool last)
+{
+    side->allowed += bytes;
+    side->allowed_all |= last;
+    if (!side->done)
+        sim_event_at(side->stream->sim, &side->event, side->stream->sim->now_us);
+}
+
 void stream_free(struct stream *s)
 {
     for (unsigned i = 0; i < 2; i++) {
         sim_event_free(s->sim, &s->side[i].event);
-        free(s->side[i].request_us);
+        free(s->side[i].blocks.us);
+        free(s->side[i].block_delays.us);
         free(s->side[i].delay_us);
         free(s->side[i].ahead);
     }

@@ -25,6 +25,8 @@ enum stream_end {
 
 #define STREAM_ENDLESS UINT64_MAX
 
+struct side;
+
 struct side_config {
     uint64_t send_bytes; /* STREAM_ENDLESS: until stop_us */
     uint64_t stop_us;    /* absolute time after which nothing is written; 0: never */
@@ -39,12 +41,28 @@ struct side_config {
     uint32_t requests, request_bytes, response_bytes, interval_us;
     /* Responses: respond_bytes for each respond_to bytes read. */
     uint32_t respond_to, respond_bytes;
+    /* It writes blocks of so many bytes, and the peer's block_delays are from a
+     * block's beginning to its last byte read; 0: none. A request is a block and
+     * begins when it is due; other blocks begin when the one before was taken. */
+    uint32_t block_bytes;
+    /* It writes as much as stream_allow has said so far. */
+    bool driven;
+    /* Something happened: connected, read, done. Must call nothing but
+     * stream_allow. */
+    void (*notice)(void *notice_ctx, struct side *side);
+    void *notice_ctx;
 
     /* Instead of the pattern. source fills at most len bytes: how many, 0 at
      * the end. drain takes what was read. */
     size_t (*source)(void *ctx, uint64_t offset, uint8_t *buf, size_t len);
     void (*drain)(void *ctx, uint64_t offset, const uint8_t *data, size_t len);
     void *ctx;
+};
+
+/* Times, one after the other. */
+struct time_list {
+    uint64_t *us;
+    unsigned count, room;
 };
 
 struct side {
@@ -61,13 +79,17 @@ struct side {
     uint64_t hungry_us; /* since when writing finds no memory; 0: it does */
     uint64_t pause_us;  /* the longest time without a byte between two reads */
     bool opened, connected, source_done, shut, eof, done;
-    bool lingering;     /* closed, and told to wait */
-    bool aborted;       /* here, on purpose */
-    int error;          /* negative: how it ended; 0: well */
-    unsigned multipath; /* of the connection when last seen */
-    unsigned requests_sent, responses_seen;
-    uint64_t *request_us, *delay_us; /* config.requests of each */
-    struct plait_conn_info info;     /* when the handle was given up */
+    bool lingering;                /* closed, and told to wait */
+    bool aborted;                  /* here, on purpose */
+    int error;                     /* negative: how it ended; 0: well */
+    unsigned multipath;            /* of the connection when last seen */
+    struct time_list blocks;       /* when each block began that it wrote, or is to write */
+    struct time_list block_delays; /* of the peer's blocks that it has read */
+    unsigned responses_seen;
+    uint64_t *delay_us;          /* of each response, config.requests of them */
+    uint64_t allowed;            /* config.driven: what it may write, */
+    bool allowed_all;            /* and nothing will be added */
+    struct plait_conn_info info; /* when the handle was given up */
     unsigned subflow_count;
     struct plait_subflow_info subflows[16];
 };
@@ -103,6 +125,9 @@ struct stream *stream_again(struct stream *first, uint64_t start_us, const struc
  * them. Before the stream starts. */
 void stream_candidate(struct stream *s, const struct iface *from, const struct iface *to);
 void stream_free(struct stream *s);
+
+/* A driven side may write so many bytes more; last: and then it ends. */
+void stream_allow(struct side *side, uint64_t bytes, bool last);
 
 /* Both ends are done; ctx: the stream. stream_all_done: every one of ctx, the
  * sim. */

@@ -11,7 +11,9 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/sim_file.h"
 #include "cli/sim_matrix.h"
+#include "cli/sim_report.h"
 #include "cli/units.h"
 #include "sim/jobs.h"
 #include "sim/scenario.h"
@@ -28,6 +30,7 @@ static const char about[] =
     "  plait sim run NAME...           run scenarios (all: every one)\n"
     "  plait sim swarm --seeds A..B    random worlds, one a seed, against the oracles\n"
     "  plait sim matrix                middleboxes in all places, against what must come of it\n"
+    "  plait sim FILE.lua              a scenario of your own, written in Lua\n"
     "\n"
     "Each with --help. Exit codes: 0 everything held, 1 something did not, 2 wrong\n"
     "arguments, 10 a file cannot be written.\n";
@@ -41,22 +44,6 @@ static bool set_number(void *at, char *const *values, char *why)
     if (parse_count(values[0], at))
         return true;
     snprintf(why, OPTION_WHY_MAX, "a seed is a whole number");
-    return false;
-}
-
-static FILE *open_events(const char *path)
-{
-    FILE *f = fopen(path, "w");
-    if (!f)
-        cli_error("%s: %s", path, strerror(errno));
-    return f;
-}
-
-static bool close_events(FILE *f, const char *path)
-{
-    if (!f || fclose(f) == 0)
-        return true;
-    cli_error("%s: %s", path, strerror(errno));
     return false;
 }
 
@@ -92,44 +79,6 @@ struct run_options {
     char **names; /* of the jobs, from number 0 */
 };
 
-static void print_figures(const struct run *r, FILE *out)
-{
-    for (unsigned i = 0; i < r->figure_count; i++) {
-        const struct figure *f = &r->figures[i];
-        fprintf(out, "     %-54s %10.2f %-7s", f->what, f->value, f->unit);
-        if (f->published > 0)
-            fprintf(out, " (%.2f)", f->published);
-        fputs(f->low ? "  too low\n" : "\n", out);
-    }
-}
-
-static void print_json(const char *name, const struct run *r, bool ok, FILE *out)
-{
-    fprintf(out, "{\"scenario\":\"%s\",\"seed\":%llu,\"ok\":%s,\"hash\":\"%016llx\",", name,
-            (unsigned long long)r->seed, ok ? "true" : "false", (unsigned long long)r->hash);
-    fprintf(out, "\"virtual_seconds\":%.6f,\"segment_hops\":%llu,\"figures\":[",
-            (double)r->virtual_us / 1e6, (unsigned long long)r->hops);
-    for (unsigned i = 0; i < r->figure_count; i++) {
-        const struct figure *f = &r->figures[i];
-        fprintf(out, "%s{\"what\":\"%s\",\"unit\":\"%s\",\"value\":%.4f", i ? "," : "", f->what,
-                f->unit, f->value);
-        if (f->published > 0)
-            fprintf(out, ",\"published\":%.4f", f->published);
-        fputs("}", out);
-    }
-    fputs("]", out);
-    if (!ok) {
-        fputs(",\"failure\":\"", out);
-        for (const char *c = r->failure; *c; c++) {
-            if (*c == '"' || *c == '\\')
-                fputc('\\', out);
-            fputc(*c, out);
-        }
-        fputs("\"", out);
-    }
-    fputs("}\n", out);
-}
-
 /* CPU time of this process: every scenario has one of its own. */
 static double cpu_s(void)
 {
@@ -146,24 +95,22 @@ static bool run_one(void *ctx, uint64_t number, FILE *out)
     const struct scenario *s = scenario_find(name, &r->version);
     r->seed = o->seed;
     r->pcap_path = o->pcap;
-    if (o->events && !(r->events = open_events(o->events)))
+    if (o->events && !(r->events = sim_events_open(o->events)))
         return false;
     double before_s = cpu_s();
     bool ok = scenario_run(s, r);
     double spent_s = cpu_s() - before_s;
-    if (!close_events(r->events, o->events))
+    if (!sim_events_close(r->events, o->events))
         ok = false;
     if (o->json) {
-        print_json(name, r, ok, out);
+        sim_report_line(sim_report_json(name, r, ok), out);
     } else {
         fprintf(out, "%-4s %-24s %10.3f s  %016llx %9llu hops\n", ok ? "ok" : "FAIL", name,
                 (double)r->virtual_us / 1e6, (unsigned long long)r->hash,
                 (unsigned long long)r->hops);
         if (spent_s > 0)
             fprintf(out, "     segment-hops a CPU second %35.0f\n", (double)r->hops / spent_s);
-        print_figures(r, out);
-        if (!ok)
-            fprintf(out, "     %s\n", r->failure);
+        sim_report_print(r, ok, out);
     }
     free(r);
     return ok;
@@ -311,12 +258,12 @@ static bool swarm_one(void *ctx, uint64_t seed, FILE *out)
 {
     const struct swarm_options *o = ctx;
     struct swarm_run r = {.seed = seed, .pcap_path = o->pcap};
-    if (o->events && !(r.events = open_events(o->events)))
+    if (o->events && !(r.events = sim_events_open(o->events)))
         return false;
     if (o->describe)
         r.describe = out;
     bool ok = swarm_run(&r);
-    if (!close_events(r.events, o->events))
+    if (!sim_events_close(r.events, o->events))
         ok = false;
     if (o->hash)
         fprintf(out, "%llu %016llx\n", (unsigned long long)seed, (unsigned long long)r.hash);
@@ -409,8 +356,10 @@ int cmd_sim(int argc, char **argv)
         return sim_matrix(argc - 1, argv + 1);
     if (strcmp(word, "swarm") == 0)
         return swarm(argc - 1, argv + 1);
+    if (sim_file_meant(word))
+        return sim_file(argc, argv);
     bool help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
-    fprintf(help ? stdout : stderr, "usage: plait sim list|boxes|run|swarm|matrix [OPTIONS]\n\n%s",
-            about);
+    fprintf(help ? stdout : stderr,
+            "usage: plait sim list|boxes|run|swarm|matrix|FILE.lua [OPTIONS]\n\n%s", about);
     return help ? HOST_OK : HOST_FAIL_USAGE;
 }

@@ -87,6 +87,12 @@ ANYWHERE = (
     ("wire a b --box 2:strip", USAGE, r"there is no pair 2"),
     ("sim boxes", OK, r"strip .*isn .*pep "),
     ("sim nosuch", USAGE, r"usage: plait sim"),
+    ("sim nosuch.lua", FILE, r"nosuch\.lua: No such file"),
+    ("sim x.lua --help", OK, r"usage: plait sim FILE\.lua"),
+    ("sim {root}/tests/sim/handover.lua --set n=1", USAGE, r"no parameter \"n\", only: none"),
+    ("sim {root}/tests/sim/handover.lua --set n", USAGE, r"--set name=value"),
+    ("sim {root}/tests/sim/handover.lua --seed x", USAGE, r"whole number"),
+    ("sim {root}/tests/sim/meson.build", USAGE, r"meson\.build:1: unexpected symbol"),
     ("demo --nosuch", USAGE, r"nosuch"),
 )
 
@@ -145,7 +151,7 @@ def attempt(prefix, words, wanted, pattern):
 
 
 def anywhere(plait):
-    return sum(attempt([plait], line.split(), wanted, pattern)
+    return sum(attempt([plait], line.format(root=ROOT).split(), wanted, pattern)
                for line, wanted, pattern in ANYWHERE)
 
 

@@ -1,0 +1,231 @@
+-- SPDX-License-Identifier: MIT
+-- What scenarios have beyond the functions in C: the same words made of those,
+-- and the parts of the language whose order would differ from run to run.
+
+local next = next
+
+-- Numbers before texts before booleans, each by size.
+local rank = {number = 1, string = 2, boolean = 3}
+local function key_less(a, b)
+    local ra, rb = rank[type(a)], rank[type(b)]
+    if ra ~= rb then
+        return ra < rb
+    end
+    if ra == 3 then
+        return not a and b
+    end
+    return a < b
+end
+
+-- Stable, so that equal elements stay as they were: merges runs of doubling length.
+local function merge(from, to, low, middle, high, less)
+    local i, j = low, middle
+    for k = low, high - 1 do
+        if i < middle and (j >= high or not less(from[j], from[i])) then
+            to[k], i = from[i], i + 1
+        else
+            to[k], j = from[j], j + 1
+        end
+    end
+end
+
+function table.sort(list, less)
+    less = less or function(a, b) return a < b end
+    local n, from, to = #list, list, {}
+    local width = 1
+    while width < n do
+        for low = 1, n, 2 * width do
+            merge(from, to, low, math.min(low + width, n + 1), math.min(low + 2 * width, n + 1), less)
+        end
+        from, to = to, from
+        width = 2 * width
+    end
+    if from ~= list then
+        for i = 1, n do
+            list[i] = from[i]
+        end
+    end
+end
+
+-- Keys in order.
+function pairs(t)
+    local keys = {}
+    for k in next, t do
+        if not rank[type(k)] then
+            error("pairs goes by the order of keys: they are numbers, texts or booleans", 2)
+        end
+        keys[#keys + 1] = k
+    end
+    table.sort(keys, key_less)
+    local i = 0
+    return function()
+        i = i + 1
+        return keys[i], t[keys[i]]
+    end
+end
+
+_G.next = nil
+
+-- ---- figures of many values --------------------------------------------------------------
+
+local function numbers(list, what)
+    if type(list) ~= "table" or #list == 0 then
+        error(what .. " wants a list with at least one number", 3)
+    end
+    return list
+end
+
+local function sum(list)
+    local s = 0
+    for _, v in ipairs(list) do
+        s = s + v
+    end
+    return s
+end
+
+function mean(list)
+    return sum(numbers(list, "mean")) / #list
+end
+
+-- The value below which p percent are, between neighbours by their distance.
+function percentile(list, p)
+    numbers(list, "percentile")
+    if p < 0 or p > 100 then
+        error("percentile: from 0 to 100", 2)
+    end
+    local sorted = {}
+    for i, v in ipairs(list) do
+        sorted[i] = v
+    end
+    table.sort(sorted)
+    local place = 1 + (#sorted - 1) * p / 100
+    local below = math.floor(place)
+    local above = math.min(below + 1, #sorted)
+    return sorted[below] + (sorted[above] - sorted[below]) * (place - below)
+end
+
+function median(list)
+    return percentile(list, 50)
+end
+
+-- Jain's index of fairness: 1 when all are equal, 1/n when one has everything.
+function jain(list)
+    local squares = 0
+    for _, v in ipairs(numbers(list, "jain")) do
+        squares = squares + v * v
+    end
+    return squares > 0 and sum(list) ^ 2 / (#list * squares) or 1
+end
+
+-- ---- probes ------------------------------------------------------------------------------
+
+-- Call f every `interval`, first after one, until `stop` (without one: for ever).
+function every(interval, f, stop)
+    interval = seconds(interval)
+    if interval <= 0 then
+        error("every: the interval is more than 0", 2)
+    end
+    stop = stop and seconds(stop)
+    local function tick()
+        f()
+        if not stop or now() + interval <= stop then
+            at(now() + interval, tick)
+        end
+    end
+    at(now() + interval, tick)
+end
+
+-- What a counter grows between two times. Ask when the second has come.
+function between(from, to, counter)
+    local first, last
+    at(from, function() first = counter() end)
+    at(to, function() last = counter() end)
+    return function()
+        if not last then
+            error("that time has not come", 2)
+        end
+        return last - first
+    end
+end
+
+-- Mbit/s that a side reads between two times.
+function goodput(side, from, to)
+    local read = between(from, to, function() return side:received() end)
+    local span = seconds(to) - seconds(from)
+    return function()
+        return read() * 8 / span / 1e6
+    end
+end
+
+-- ---- applications ------------------------------------------------------------------------
+
+local function streams_of(o, what, allowed)
+    if type(o) ~= "table" then
+        error(what .. " is called with a table: " .. what .. "{from = ..., to = ...}", 3)
+    end
+    for k in pairs(o) do
+        if not allowed[k] then
+            local list = {}
+            for name in pairs(allowed) do
+                list[#list + 1] = name
+            end
+            error(what .. " has no \"" .. tostring(k) .. "\", only " .. table.concat(list, ", "), 3)
+        end
+    end
+    return {from = o.from, to = o.to, start = o.start, options = o.options,
+            server_options = o.server_options}
+end
+
+local common = {from = true, to = true, start = true, options = true, server_options = true}
+local function with(...)
+    local all = {}
+    for k in pairs(common) do
+        all[k] = true
+    end
+    for _, k in ipairs({...}) do
+        all[k] = true
+    end
+    return all
+end
+
+-- One way, as fast as it goes: `bytes`, or until `stop`. Returns the stream, its
+-- writing and its reading side.
+local bulk_fields = with("bytes", "stop", "down", "block")
+function bulk(o)
+    local c = streams_of(o, "bulk", bulk_fields)
+    local writer = {send = o.bytes or "endless", stop = o.stop, block = o.block}
+    local reader = {["end"] = "after_eof"}
+    if not o.bytes and not o.stop then
+        error("bulk wants bytes or stop", 2)
+    end
+    c.client, c.server = writer, reader
+    if o.down then
+        c.client, c.server = reader, writer
+    end
+    local s = connect(c)
+    if o.down then
+        return s, s.server, s.client
+    end
+    return s, s.client, s.server
+end
+
+-- `count` requests, one every `interval`, each answered at once.
+local request_fields = with("count", "request", "response", "interval")
+function requests(o)
+    local c = streams_of(o, "requests", request_fields)
+    c.client = {requests = o.count, request = o.request, response = o.response, interval = o.interval}
+    c.server = {respond_to = o.request, respond = o.response, ["end"] = "after_eof"}
+    return connect(c)
+end
+
+-- Blocks of `block` bytes at a constant `rate`, from the client for `duration`.
+local cbr_fields = with("block", "rate", "duration")
+function cbr(o)
+    local c = streams_of(o, "cbr", cbr_fields)
+    local block = bytes(o.block)
+    local interval = block * 8 / rate(o.rate)
+    c.client = {requests = math.floor(seconds(o.duration) / interval), request = block,
+                interval = interval}
+    c.server = {["end"] = "after_eof"}
+    return connect(c)
+end

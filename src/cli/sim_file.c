@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The file is read twice: first up to its first host, so that wrong names and
+ * mistakes are told before anything is run; then each run in a child process.
+ */
+#include "cli/sim_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/sim_report.h"
+#include "cli/units.h"
+#include "lab/lab.h"
+#include "sim/jobs.h"
+
+enum { CHECK_FAILED = 1, RUN_LIMIT_S = 3600, SETTINGS_MAX = SCRIPT_PARAMS_MAX };
+
+struct file_options {
+    uint64_t seed;
+    struct script_setting settings[SETTINGS_MAX];
+    unsigned setting_count;
+    const char *pcap, *events;
+    bool json, params;
+    const char *path;
+};
+
+bool sim_file_meant(const char *word)
+{
+    size_t len = strlen(word);
+    bool named = len > 4 && strcmp(word + len - 4, ".lua") == 0;
+    return named || strchr(word, '/') || (*word && access(word, F_OK) == 0);
+}
+
+/* ---- options ---------------------------------------------------------------------------- */
+
+static bool set_seed(void *at, char *const *values, char *why)
+{
+    if (parse_count(values[0], &((struct file_options *)at)->seed))
+        return true;
+    snprintf(why, OPTION_WHY_MAX, "a seed is a whole number");
+    return false;
+}
+
+static bool set_setting(void *at, char *const *values, char *why)
+{
+    struct file_options *o = at;
+    char *equals = strchr(values[0], '=');
+    if (!equals || equals == values[0]) {
+        snprintf(why, OPTION_WHY_MAX, "write --set name=value");
+        return false;
+    }
+    if (o->setting_count == SETTINGS_MAX) {
+        snprintf(why, OPTION_WHY_MAX, "at most %d may be set", SETTINGS_MAX);
+        return false;
+    }
+    *equals = '\0';
+    o->settings[o->setting_count++] = (struct script_setting){values[0], equals + 1};
+    return true;
+}
+
+static struct script *script_new(const struct file_options *o)
+{
+    struct script *s = sim_alloc(sizeof *s);
+    s->path = o->path;
+    s->settings = o->settings;
+    s->setting_count = o->setting_count;
+    s->run.seed = o->seed;
+    s->run.pcap_path = o->pcap;
+    return s;
+}
+
+/* ---- describing ------------------------------------------------------------------------- */
+
+static int describe(struct script *s)
+{
+    char error[SCRIPT_ERROR_MAX];
+    if (access(s->path, R_OK) != 0) {
+        cli_error("%s: %s", s->path, strerror(errno));
+        return HOST_FAIL_FILE;
+    }
+    if (script_describe(s, error))
+        return HOST_OK;
+    cli_error("%s", error);
+    return HOST_FAIL_USAGE;
+}
+
+static void print_params(const struct script *s, FILE *out)
+{
+    for (unsigned i = 0; i < s->param_count; i++) {
+        const struct script_param *p = &s->params[i];
+        char text[SCRIPT_NAME_MAX + SCRIPT_VALUE_MAX + 32];
+        snprintf(text, sizeof text, "%s = %s%s%s", p->name, p->value, p->unit[0] ? " " : "",
+                 p->unit);
+        fprintf(out, "     %-40s%s%s\n", text, p->help[0] ? " " : "", p->help);
+    }
+}
+
+static void print_scenario(const struct script *s)
+{
+    printf("%s\n", s->title[0] ? s->title : s->path);
+    print_params(s, stdout);
+    for (unsigned i = 0; i < s->plot_count; i++)
+        printf("     plot %s: %s\n", s->plots[i].name, s->plots[i].title);
+}
+
+/* ---- one run ---------------------------------------------------------------------------- */
+
+static json_t *params_json(const struct script *s)
+{
+    json_t *o = json_object();
+    for (unsigned i = 0; i < s->param_count; i++) {
+        const struct script_param *p = &s->params[i];
+        json_object_set_new(o, p->name,
+                            p->number ? json_real(strtod(p->value, NULL)) : json_string(p->value));
+    }
+    return o;
+}
+
+static void report_json(const struct script *s, bool ok, FILE *out)
+{
+    json_t *o = sim_report_json(s->path, &s->run, ok);
+    json_object_set_new(o, "params", params_json(s));
+    sim_report_line(o, out);
+}
+
+static void report_text(const struct script *s, bool ok, FILE *out)
+{
+    const struct run *r = &s->run;
+    fprintf(out, "%-4s %s\n", ok ? "ok" : "FAIL", s->title[0] ? s->title : s->path);
+    fprintf(out, "     seed %llu: %.3f s, %016llx, %llu hops\n", (unsigned long long)r->seed,
+            (double)r->virtual_us / 1e6, (unsigned long long)r->hash, (unsigned long long)r->hops);
+    print_params(s, out);
+    sim_report_print(r, ok, out);
+}
+
+static bool run_one(void *ctx, uint64_t number, FILE *out)
+{
+    const struct file_options *o = ctx;
+    struct script *s = script_new(o);
+    (void)number;
+    s->out = o->json ? NULL : out;
+    if (o->events && !(s->run.events = sim_events_open(o->events)))
+        return false;
+    bool ok = script_run(s);
+    if (!sim_events_close(s->run.events, o->events))
+        ok = false;
+    if (o->json)
+        report_json(s, ok, out);
+    else
+        report_text(s, ok, out);
+    free(s);
+    return ok;
+}
+
+static bool run_done(void *ctx, const struct job_result *result)
+{
+    (void)ctx;
+    fputs(result->text, stdout);
+    return true;
+}
+
+static int run_file(struct file_options *o)
+{
+    const struct jobs j = {.limit_s = RUN_LIMIT_S, .ctx = o, .run = run_one, .done = run_done};
+    uint64_t failed = jobs_run(&j);
+    if (failed == UINT64_MAX) {
+        cli_error("cannot start a process: %s", strerror(errno));
+        return HOST_FAIL_OTHER;
+    }
+    return failed ? CHECK_FAILED : HOST_OK;
+}
+
+/* ---- the command ------------------------------------------------------------------------ */
+
+int sim_file(int argc, char **argv)
+{
+    struct file_options o = {.seed = 1};
+    const struct option_row rows[] = {
+        {'s', "seed", "N", OPTION_CUSTOM, 0, "another run of the same scenario (1)",
+         .set = set_seed},
+        {0, "set", "NAME=VALUE", OPTION_CUSTOM, 0, "a parameter of the scenario (may be repeated)",
+         .set = set_setting},
+        {0, "params", NULL, OPTION_FLAG, offsetof(struct file_options, params),
+         "show the scenario's parameters; nothing is run"},
+        {'j', "json", NULL, OPTION_FLAG, offsetof(struct file_options, json), "one JSON object"},
+        {0, "pcap", "FILE", OPTION_TEXT, offsetof(struct file_options, pcap),
+         "what the first host sends and receives, for tshark"},
+        {0, "events", "FILE", OPTION_TEXT, offsetof(struct file_options, events),
+         "every event as a line of JSON"},
+        {0}};
+    const struct usage usage = {
+        .synopsis = "sim FILE.lua [OPTIONS]",
+        .about = "Play a scenario that is written in Lua (docs/scenarios.md).\n",
+        .closing = "Exit codes: 0 everything held, 1 something did not, 2 wrong arguments or a\n"
+                   "mistake in the file, 10 a file cannot be read or written.\n",
+        .groups = {{"Options", rows, &o}},
+        .operands_min = 1,
+        .operands_max = 1};
+    int operand;
+    int parsed = options_parse(&usage, argc, argv, &operand);
+    if (parsed != OPTION_GO)
+        return parsed;
+    o.path = argv[operand];
+    struct script *s = script_new(&o);
+    int code = describe(s);
+    if (code == HOST_OK && o.params)
+        print_scenario(s);
+    else if (code == HOST_OK)
+        code = run_file(&o);
+    free(s);
+    return code;
+}
