@@ -6,6 +6,7 @@ import rows_paths  # noqa: F401 (each adds its rows to ROWS, in this order)
 import rows_ends  # noqa: F401
 import rows_userspace  # noqa: F401
 import rows_handshake  # noqa: F401
+from perf_row import PerfFastOpen
 from rows import ROWS
 from transfer import Case
 from web import WebCase
@@ -38,6 +39,7 @@ def full():
         *moves("cut", PAIRS, cut=True),
         *moves("tcp", TCP, checksums=(False,), size=50 * MB),
         *(WebCase(kind, family) for kind in ("nginx", "curl") for family in (4, 6)),
+        *(PerfFastOpen(family=family) for family in (4, 6)),
         *moves("capture", PAIRS, capture=True, size=10 * MB),
     ]
 
@@ -49,5 +51,5 @@ def quick():
         *moves("move", PAIRS[2:5:2], (6,), (True,), capture=True, size=10 * MB),
         *moves("cut", PAIRS[::2], (4,), (False,), cut=True, size=10 * MB),
         *moves("tcp", TCP[::2], (4,), (False,), capture=True, size=10 * MB),
-        WebCase("nginx", 4, 10 * MB), WebCase("curl", 6, 10 * MB),
+        WebCase("nginx", 4, 10 * MB), WebCase("curl", 6, 10 * MB), PerfFastOpen(),
     ]

@@ -503,6 +503,24 @@ static void remove_addr_leaves_what_answers(void **state)
     peer_free(p);
 }
 
+/* Both ends have finished on it: there is nobody to ask and nothing to carry. */
+static void remove_addr_ends_what_is_finished_at_once(void **state)
+{
+    struct peer *p = peer_quiet_default();
+    (void)state;
+    peer_join(p, 1);
+    peer_fin(p, 1, 0, 0);
+    peer_expect(p, TCP_ACK | TCP_FIN);
+    peer_settle(p);
+    assert_false(p->flows[1].reset);
+    peer_removes(p, 1);
+    peer_settle(p);
+    assert_true(p->flows[1].reset);
+    assert_int_equal(p->event[PLAIT_EV_SUBFLOW_CLOSED].why, PLAIT_WHY_PEER_REMOVED_ADDR);
+    assert_int_equal(peer_info(p).subflows, 1);
+    peer_free(p);
+}
+
 /* Bytes that were under way when it was sent prove nothing. */
 static void remove_addr_is_not_answered_by_old_data(void **state)
 {
@@ -846,6 +864,7 @@ int main(void)
         cmocka_unit_test(an_address_of_ours_is_not_the_peer_s),
         cmocka_unit_test(remove_addr_closes_what_does_not_answer),
         cmocka_unit_test(remove_addr_leaves_what_answers),
+        cmocka_unit_test(remove_addr_ends_what_is_finished_at_once),
         cmocka_unit_test(remove_addr_is_not_answered_by_old_data),
         cmocka_unit_test(priority_from_the_peer_is_its_subflow_s),
         cmocka_unit_test(a_backup_subflow_carries_nothing_while_another_can),
