@@ -21,7 +21,7 @@ def feature(row):
 def transfer(row):
     """A file moved: rates where it was long enough to say."""
     group, _, what = row["name"].partition(": ")
-    role = "both" if what.startswith("plait -> plait") else \
+    role = "both" if what.startswith(("plait -> plait", "plait perf")) else \
         "server" if "client kernel" in what or "client tcp" in what or "listen" in what else "client"
     figures = []
     if rate := row.get("bits_per_second_after_1s"):
