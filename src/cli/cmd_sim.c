@@ -30,7 +30,8 @@ static const char about[] =
     "  plait sim run NAME...           run scenarios (all: every one)\n"
     "  plait sim swarm --seeds A..B    random worlds, one a seed, against the oracles\n"
     "  plait sim matrix                middleboxes in all places, against what must come of it\n"
-    "  plait sim FILE.lua              a scenario of your own, written in Lua\n"
+    "  plait sim FILE.lua              a scenario of your own, written in Lua, once or often\n"
+    "  plait sim merge                 join the tables of runs on several machines\n"
     "\n"
     "Each with --help. Exit codes: 0 everything held, 1 something did not, 2 wrong\n"
     "arguments, 10 a file cannot be written.\n";
@@ -240,16 +241,8 @@ struct swarm_options {
 static bool set_seeds(void *at, char *const *values, char *why)
 {
     struct seeds *s = at;
-    char first[32];
-    const char *dots = strstr(values[0], "..");
-    size_t len = dots ? (size_t)(dots - values[0]) : strlen(values[0]);
-    if (len < sizeof first) {
-        memcpy(first, values[0], len);
-        first[len] = '\0';
-        if (parse_count(first, &s->first) && parse_count(dots ? dots + 2 : first, &s->last) &&
-            s->first <= s->last)
-            return true;
-    }
+    if (parse_range(values[0], &s->first, &s->last))
+        return true;
     snprintf(why, OPTION_WHY_MAX, "write --seeds 1..2000, or one number");
     return false;
 }
@@ -356,10 +349,12 @@ int cmd_sim(int argc, char **argv)
         return sim_matrix(argc - 1, argv + 1);
     if (strcmp(word, "swarm") == 0)
         return swarm(argc - 1, argv + 1);
+    if (strcmp(word, "merge") == 0)
+        return sim_merge(argc - 1, argv + 1);
     if (sim_file_meant(word))
         return sim_file(argc, argv);
     bool help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
     fprintf(help ? stdout : stderr,
-            "usage: plait sim list|boxes|run|swarm|matrix|FILE.lua [OPTIONS]\n\n%s", about);
+            "usage: plait sim list|boxes|run|swarm|matrix|merge|FILE.lua [OPTIONS]\n\n%s", about);
     return help ? HOST_OK : HOST_FAIL_USAGE;
 }

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/sim_report.h"
+#include "cli/sim_sweep.h"
 #include "cli/units.h"
 #include "lab/lab.h"
 #include "sim/jobs.h"
@@ -24,8 +25,9 @@ struct file_options {
     struct script_setting settings[SETTINGS_MAX];
     unsigned setting_count;
     const char *pcap, *events;
-    bool json, params;
+    bool json, params, emit_tasks, seeds_given;
     const char *path;
+    struct sweep sweep; /* axes and seeds of it, if there are any */
 };
 
 bool sim_file_meant(const char *word)
@@ -42,6 +44,29 @@ static bool set_seed(void *at, char *const *values, char *why)
     if (parse_count(values[0], &((struct file_options *)at)->seed))
         return true;
     snprintf(why, OPTION_WHY_MAX, "a seed is a whole number");
+    return false;
+}
+
+static bool set_seeds(void *at, char *const *values, char *why)
+{
+    struct file_options *o = at;
+    struct sweep *s = &o->sweep;
+    o->seeds_given = true;
+    if (parse_range(values[0], &s->seed_first, &s->seed_last))
+        return true;
+    snprintf(why, OPTION_WHY_MAX, "write --seeds 1..10, or one number");
+    return false;
+}
+
+static bool set_axis(void *at, char *const *values, char *why)
+{
+    struct sweep *s = &((struct file_options *)at)->sweep;
+    char error[SWEEP_ERROR_MAX];
+    if (s->axis_count == SWEEP_AXES_MAX)
+        snprintf(error, sizeof error, "at most %d parameters may be swept", SWEEP_AXES_MAX);
+    else if (sweep_axis_parse(&s->axes[s->axis_count], values[0], error))
+        return ++s->axis_count > 0;
+    snprintf(why, OPTION_WHY_MAX, "%.200s", error);
     return false;
 }
 
@@ -174,11 +199,30 @@ static int run_file(struct file_options *o)
     return failed ? CHECK_FAILED : HOST_OK;
 }
 
+/* Many runs are meant. */
+static bool is_sweep(const struct file_options *o)
+{
+    return o->sweep.axis_count || o->seeds_given || o->sweep.folder || o->emit_tasks;
+}
+
+static int run_sweep(struct file_options *o)
+{
+    struct sweep *s = &o->sweep;
+    s->path = o->path;
+    s->settings = o->settings;
+    s->setting_count = o->setting_count;
+    s->pcap = o->pcap;
+    s->events = o->events;
+    if (!o->seeds_given)
+        s->seed_first = s->seed_last = o->seed;
+    return o->emit_tasks ? sim_sweep_tasks(s) : sim_sweep(s);
+}
+
 /* ---- the command ------------------------------------------------------------------------ */
 
 int sim_file(int argc, char **argv)
 {
-    struct file_options o = {.seed = 1};
+    static struct file_options o = {.seed = 1}; /* large */
     const struct option_row rows[] = {
         {'s', "seed", "N", OPTION_CUSTOM, 0, "another run of the same scenario (1)",
          .set = set_seed},
@@ -187,10 +231,20 @@ int sim_file(int argc, char **argv)
         {0, "params", NULL, OPTION_FLAG, offsetof(struct file_options, params),
          "show the scenario's parameters; nothing is run"},
         {'j', "json", NULL, OPTION_FLAG, offsetof(struct file_options, json), "one JSON object"},
+        {0, "sweep", "NAME=V,V,...", OPTION_CUSTOM, 0,
+         "run with each of these values (may be repeated: the product)", .set = set_axis},
+        {0, "seeds", "A..B", OPTION_CUSTOM, 0, "run with each of these seeds", .set = set_seeds},
+        {0, "jobs", "N", OPTION_COUNT, offsetof(struct file_options, sweep.workers),
+         "runs at a time (one a core)"},
+        {'o', "out", "DIR", OPTION_TEXT, offsetof(struct file_options, sweep.folder),
+         "keep the table and its plots there; runs that it has are\nnot run again"},
+        {0, "emit-tasks", NULL, OPTION_FLAG, offsetof(struct file_options, emit_tasks),
+         "run nothing, print a command for each run (see plait sim\nmerge)"},
         {0, "pcap", "FILE", OPTION_TEXT, offsetof(struct file_options, pcap),
-         "what the first host sends and receives, for tshark"},
+         "what the first host sends and receives, for tshark; with\nmany runs, a folder with a "
+         "file a run"},
         {0, "events", "FILE", OPTION_TEXT, offsetof(struct file_options, events),
-         "every event as a line of JSON"},
+         "every event as a line of JSON; likewise"},
         {0}};
     const struct usage usage = {
         .synopsis = "sim FILE.lua [OPTIONS]",
@@ -205,12 +259,16 @@ int sim_file(int argc, char **argv)
     if (parsed != OPTION_GO)
         return parsed;
     o.path = argv[operand];
+    if (o.json && is_sweep(&o)) {
+        cli_error("--json is for one run: many make a table");
+        return HOST_FAIL_USAGE;
+    }
     struct script *s = script_new(&o);
     int code = describe(s);
     if (code == HOST_OK && o.params)
         print_scenario(s);
     else if (code == HOST_OK)
-        code = run_file(&o);
+        code = is_sweep(&o) ? run_sweep(&o) : run_file(&o);
     free(s);
     return code;
 }

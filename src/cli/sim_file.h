@@ -12,5 +12,7 @@
 bool sim_file_meant(const char *word);
 /* argv[0] is "sim". Returns the exit code. */
 int sim_file(int argc, char **argv);
+/* plait sim merge; argv[0] is "merge". */
+int sim_merge(int argc, char **argv);
 
 #endif

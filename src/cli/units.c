@@ -67,6 +67,24 @@ bool parse_count(const char *text, uint64_t *out)
     return true;
 }
 
+bool parse_range(const char *text, uint64_t *first, uint64_t *last)
+{
+    char low[32];
+    uint64_t from, to;
+    const char *dots = strstr(text, "..");
+    size_t len = dots ? (size_t)(dots - text) : strlen(text);
+
+    if (len >= sizeof low)
+        return false;
+    memcpy(low, text, len);
+    low[len] = '\0';
+    if (!parse_count(low, &from) || !parse_count(dots ? dots + 2 : low, &to) || from > to)
+        return false;
+    *first = from;
+    *last = to;
+    return true;
+}
+
 bool parse_size(const char *text, uint64_t *bytes)
 {
     return parse_alias(text, size_aliases, spec_bytes, bytes);

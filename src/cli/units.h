@@ -13,9 +13,10 @@
 
 /* All return false, and leave *out alone, when text is anything else than one
  * number with one known unit. */
-bool parse_count(const char *text, uint64_t *out);  /* 42; no unit, no fraction */
-bool parse_size(const char *text, uint64_t *bytes); /* 1400, 64k, 1.5MB, 1GiB */
-bool parse_seconds(const char *text, uint64_t *us); /* 10 is 10s; 500ms, 2m, 1h */
+bool parse_count(const char *text, uint64_t *out);                   /* 42; no unit, no fraction */
+bool parse_range(const char *text, uint64_t *first, uint64_t *last); /* 3, or 1..20 */
+bool parse_size(const char *text, uint64_t *bytes);                  /* 1400, 64k, 1.5MB, 1GiB */
+bool parse_seconds(const char *text, uint64_t *us);                  /* 10 is 10s; 500ms, 2m, 1h */
 
 enum { UNIT_TEXT_MAX = 32 };
 
