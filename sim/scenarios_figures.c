@@ -57,20 +57,26 @@ static void e1(struct run *r)
                wifi_3g(r, 1000 * KB, "rate=2mbit,delay=75ms,queue=2s"), 2.0);
     run_figure(r, "both paths, 1000 KB (plain 8.7, best 9.5)", "Mbit/s",
                wifi_3g(r, 1000 * KB, NULL), 9.5);
-    run_require(r, r->figures[r->figure_count - 1].value >= 9.0);
+    run_require(r, r->figures[r->figure_count - 1].value >= 9.4);
 }
 
-/* Smaller windows: what a slow path may cost (printed, not yet required). */
+/* From 50 to 1000 KB, the best that was published beside it (M1 and M2). TCP over
+ * WiFi alone gives 7.6. */
 static void e1_windows(struct run *r)
 {
     static const struct {
         uint32_t kb;
-        double best;
-    } rows[] = {{100, 7.5}, {200, 8.6}, {300, 9.2}, {400, 9.45}, {800, 9.5}};
+        double best, least;
+    } rows[] = {{50, 7.5, 7.45}, {100, 7.5, 8.1}, {150, 8.1, 9.2}, {200, 8.6, 9.4},
+                {250, 8.9, 9.4}, {300, 9.2, 9.4}, {350, 9.3, 9.4}, {400, 9.45, 9.4},
+                {450, 9.5, 9.4}, {500, 9.5, 9.4}, {550, 9.5, 9.4}, {600, 9.5, 9.4},
+                {650, 9.5, 9.4}, {700, 9.5, 9.4}, {750, 9.5, 9.4}, {800, 9.5, 9.4},
+                {850, 9.5, 9.4}, {900, 9.5, 9.4}, {950, 9.5, 9.4}, {1000, 9.5, 9.4}};
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char what[56];
         snprintf(what, sizeof what, "both paths, %u KB", rows[i].kb);
         run_figure(r, what, "Mbit/s", wifi_3g(r, rows[i].kb * KB, NULL), rows[i].best);
+        run_require(r, r->figures[r->figure_count - 1].value >= rows[i].least);
     }
 }
 

@@ -222,15 +222,17 @@ static void unequal_paths(struct run *r)
 {
     static const uint32_t windows[] = {100 * KB, 150 * KB, 200 * KB, 300 * KB, 400 * KB};
     for (unsigned i = 0; i < sizeof windows / sizeof windows[0]; i++) {
-        static const char *const schedulers[] = {"lowest-rtt", "blest", "ecf"};
-        double mbps[3];
-        for (unsigned k = 0; k < 3; k++) {
+        static const char *const schedulers[] = {"lowest-rtt", "blest", "ecf", "arrival"};
+        double mbps[4];
+        for (unsigned k = 0; k < 4; k++) {
             char what[56];
             mbps[k] = unequal(r, schedulers[k], windows[i]);
             snprintf(what, sizeof what, "%s, %u KB", schedulers[k], windows[i] / KB);
             run_figure(r, what, "Mbit/s", mbps[k], 0);
             if (k && windows[i] <= 200 * KB)
                 run_require(r, mbps[k] > mbps[0] * 1.05);
+            if (k == 3)
+                run_require(r, mbps[3] > mbps[0] && mbps[3] > mbps[1] && mbps[3] > mbps[2]);
         }
     }
 }

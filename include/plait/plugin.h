@@ -81,7 +81,11 @@ struct plait_sched_path {
                           * 1 for the next new one; a subflow between two addresses that had one
                           * before has that one's */
     uint32_t srtt_us, rttvar_us, rto_us;
+    uint32_t rtt_min_us; /* 0: no sample yet */
     uint32_t mss_bytes;
+    uint64_t rate;  /* bytes a second that it delivered in a round trip, at best of late; 0: not
+                     * known */
+    bool rate_full; /* and more would only have made a queue longer; else it may bear more */
     uint64_t cwnd_bytes, in_flight_bytes;
     uint64_t room_bytes; /* may be sent at once: window, peer, pacing */
     uint64_t pacing_rate;
@@ -96,7 +100,8 @@ struct plait_sched_view {
     uint64_t now_us;
     const struct plait_sched_path *paths; /* those that can carry data at all */
     unsigned count;
-    uint64_t queued_bytes;  /* waiting to be sent for the first time, and allowed to be */
+    uint64_t queued_bytes;  /* waiting to be sent for the first time */
+    bool more;              /* the application has more to write than the send buffer took */
     uint64_t window_bytes;  /* the peer still accepts at connection level */
     uint64_t unacked_bytes; /* sent and not DATA_ACKed */
     uint64_t span_bytes;    /* most that unacked_bytes may grow to: the peer's window, or the

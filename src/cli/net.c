@@ -166,8 +166,8 @@ const struct option_row net_rows[] = {
      set_conn_memory, 0},
     {0, "cc", "NAME", OPTION_TEXT, AT(cc), "congestion control", NULL, 0},
     {0, "scheduler", "NAME", OPTION_TEXT, AT(scheduler),
-     "packet scheduler: lowest-rtt, round-robin, backup, weighted,\noverflow, blest, ecf or "
-     "redundant; with options weighted:3,1",
+     "packet scheduler: arrival, lowest-rtt, round-robin, backup,\nweighted, overflow, blest, ecf "
+     "or redundant; with options\nweighted:3,1",
      NULL, 0},
     {0, "path-manager", "NAME", OPTION_TEXT, AT(path_manager), "path manager", NULL, 0},
     {0, "pcap", "FILE", OPTION_TEXT, AT(pcap), "write every packet to a capture file", NULL, 0},

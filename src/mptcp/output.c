@@ -34,7 +34,10 @@ static void path_fill(struct plait_sched_path *p, const struct subflow *sf, uint
                                    .srtt_us = t->rtt.srtt_us,
                                    .rttvar_us = t->rtt.rttvar_us,
                                    .rto_us = t->rtt.rto_us,
+                                   .rtt_min_us = t->rtt.min_us,
                                    .mss_bytes = v->mss_bytes,
+                                   .rate = t->rate.best,
+                                   .rate_full = t->rate.full,
                                    .cwnd_bytes = v->cwnd_bytes,
                                    .in_flight_bytes = v->in_flight_bytes,
                                    .room_bytes = tcp_room(t, now_us),
@@ -124,6 +127,7 @@ static void pick(struct plait_conn *c, struct turn *t)
     if (t->view.span_bytes > c->env->config.send_buffer_max_bytes)
         t->view.span_bytes = c->env->config.send_buffer_max_bytes;
     t->view.stalls = c->stalls;
+    t->view.more = c->write_blocked;
     for (unsigned i = 0;
          !t->view.reinject && window_shut(c, t->view.window_bytes) && i < t->view.count; i++)
         c->awake->arrays.paths[i].room_bytes = c->awake->arrays.paths[i].mss_bytes;

@@ -389,8 +389,8 @@ static bool head_free(const struct plait_conn *c)
 
 static bool data_ack_awaited(const struct plait_conn *c)
 {
-    if (!c->multipath || c->state != CONN_ESTABLISHED || !c->subflow_count)
-        return false;
+    if (c->plain_out || c->state != CONN_ESTABLISHED || !c->subflow_count)
+        return false; /* also where only the peer's direction has fallen back */
     if (c->snd_una != c->snd_nxt)
         return head_free(c);
     return c->fin_sent && !c->fin_acked && !records_outstanding(c);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct plait_sched *const schedulers[] = {
-    &sched_lowest_rtt, &sched_round_robin, &sched_backup, &sched_weighted,
-    &sched_overflow,   &sched_blest,       &sched_ecf,    &sched_redundant,
+    &sched_arrival,  &sched_lowest_rtt, &sched_round_robin, &sched_backup,    &sched_weighted,
+    &sched_overflow, &sched_blest,      &sched_ecf,         &sched_redundant,
 };
 
 const struct plait_sched *sched_at(unsigned index)
@@ -18,6 +18,8 @@ const struct plait_sched *sched_at(unsigned index)
 
 const struct plait_sched *sched_find(const char *name, uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8])
 {
+    if (strcmp(name, "default") == 0)
+        name = sched_at(0)->name;
     size_t len = strcspn(name, ":");
     const char *options = name[len] ? name + len + 1 : NULL;
     memset(state, 0, PLAIT_PLUGIN_STATE_MAX);

@@ -7,10 +7,10 @@
 
 #include "plait/plugin.h"
 
-extern const struct plait_sched sched_lowest_rtt, sched_round_robin, sched_backup, sched_weighted,
-    sched_overflow, sched_blest, sched_ecf, sched_redundant;
+extern const struct plait_sched sched_arrival, sched_lowest_rtt, sched_round_robin, sched_backup,
+    sched_weighted, sched_overflow, sched_blest, sched_ecf, sched_redundant;
 
-/* By name, with options after a colon ("weighted:3,1"), or NULL: there is none,
+/* By name, or "default", with options after a colon ("weighted:3,1"), or NULL: there is none,
  * or it does not understand them. The state is then as the options make it. */
 const struct plait_sched *sched_find(const char *name, uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8]);
 /* By index from 0, NULL past the last; the first is the default. */

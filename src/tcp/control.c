@@ -158,9 +158,8 @@ void tcp_control_signal(struct tcp *t, enum plait_cc_signal what)
     apply(t, &out);
 }
 
-/* Was the window full while what this ACK tells about was in flight? In slow
- * start half full counts: the window doubles, the flight follows. */
-static bool window_was_full(const struct tcp *t, uint32_t prior_una)
+/* In slow start half full counts: the window doubles, the flight follows. */
+bool tcp_window_was_full(const struct tcp *t, uint32_t prior_una)
 {
     const struct tcp_control *c = &t->control;
     if (seq_lt(prior_una, c->limited_seq))
@@ -177,7 +176,7 @@ void tcp_control_acked(struct tcp *t, const struct tcp_ack_work *w)
         .acked_bytes = (uint32_t)min_u64(w->delivered, UINT32_MAX),
         .rtt_us = w->rtt_us,
         .in_flight_bytes = w->prior_in_flight,
-        .cwnd_limited = window_was_full(t, w->prior_una),
+        .cwnd_limited = tcp_window_was_full(t, w->prior_una),
     };
     const struct plait_cc_group *g = group(t, &alone);
     /* Behind this it says no more, and half the sequence space on it would read

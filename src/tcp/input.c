@@ -205,6 +205,8 @@ static void sample_rtt(struct tcp *t, struct tcp_ack_work *w)
     }
     if (w->rtt_us == 0 && timely)
         w->rtt_us = 1;
+    if (timely)
+        tcp_rate_sample(t, w);
     if (w->rtt_us)
         tcp_rtt_sample(t, w->rtt_us);
     else if (w->acked > 0 && w->resent_us)

@@ -73,9 +73,11 @@ struct tcp_ack_work {
     uint32_t ack; /* the segment's */
     uint32_t prior_una;
     uint64_t prior_in_flight;
-    uint64_t delivered; /* bytes newly acknowledged or sacked */
-    uint32_t acked;     /* bytes snd_una moved by, payload only */
-    uint64_t newest_us; /* latest sent_us among never retransmitted ones */
+    uint64_t delivered;        /* bytes newly acknowledged or sacked */
+    uint32_t acked;            /* bytes snd_una moved by, payload only */
+    uint64_t newest_us;        /* latest sent_us among never retransmitted ones */
+    uint64_t newest_delivered; /* recovery.delivered_bytes when that one was sent, */
+    uint32_t newest_since_us;  /* and how long it had been that */
     bool has_newest;
     uint64_t resent_us; /* latest sent_us among those sent more than once; 0: none */
     uint32_t rtt_us;    /* sample; 0: none */
@@ -87,6 +89,10 @@ struct tcp_ack_work {
     bool has_tsecr;
     uint32_t tsecr;
 };
+
+/* rate.c */
+/* An ACK gave a round-trip time, of the newest that it delivered. */
+void tcp_rate_sample(struct tcp *t, const struct tcp_ack_work *w);
 
 /* scoreboard.c */
 struct tcp_record *tcp_record_new(struct tcp *t);
@@ -143,6 +149,8 @@ void tcp_control_view(struct tcp *t);
 void tcp_control_rate(struct tcp *t);
 void tcp_control_sent(struct tcp *t, uint32_t bytes);
 uint64_t tcp_congestion_room(const struct tcp *t);
+/* The window was full while what an ACK from there on tells about was in flight. */
+bool tcp_window_was_full(const struct tcp *t, uint32_t prior_una);
 bool tcp_is_idle(const struct tcp *t, uint64_t now_us);
 
 /* receiver.c */

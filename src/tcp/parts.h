@@ -34,6 +34,14 @@ struct tcp_rtt {
     uint32_t rcv_tsecr;    /* last echo used */
 };
 
+/* rate.c: what the path delivered in a round trip, at best. */
+struct tcp_rate {
+    uint64_t best;     /* bytes a second, of this window and the one before; 0: no sample */
+    uint64_t next;     /* of this window alone */
+    uint64_t since_us; /* when it began */
+    bool full;         /* more would only have made a queue longer */
+};
+
 enum tcp_recovery_state {
     TCP_RS_OPEN,     /* nothing known to be lost */
     TCP_RS_RECOVERY, /* fast recovery: PRR holds the window */
@@ -50,6 +58,7 @@ struct tcp_recovery {
     uint64_t sacked_bytes, lost_bytes;
     uint64_t held_bytes;      /* delivered out of order, not yet growth of the window */
     uint64_t delivered_bytes; /* since the beginning; each byte once */
+    uint64_t delivered_us;    /* when that last grew, or something was sent after nothing was */
     struct sack_block seen[SACK_BLOCKS_MAX]; /* of the last ACK that had any */
     uint8_t seen_count;
     uint32_t end;      /* snd_nxt when the episode began */

@@ -140,6 +140,9 @@ void tcp_record_sent(struct tcp *t, struct tcp_record *rec, uint64_t now_us)
     }
     rec->sent_us = now_us;
     rec->delivered_at_send = t->recovery.delivered_bytes;
+    if (t->recovery.in_flight_bytes == 0)
+        t->recovery.delivered_us = now_us;
+    rec->since_delivery_us = (uint32_t)min_u64(now_us - t->recovery.delivered_us, UINT32_MAX);
     if (rec->transmissions < UINT8_MAX)
         rec->transmissions++;
     list_append(&t->sent_order, &rec->sent_link);
@@ -196,9 +199,12 @@ static void delivered(struct tcp *t, const struct tcp_record *rec, uint32_t len,
                       struct tcp_ack_work *w)
 {
     t->recovery.delivered_bytes += len;
+    t->recovery.delivered_us = t->now_us;
     w->delivered += len;
     if (rec->transmissions == 1 && (!w->has_newest || rec->sent_us > w->newest_us)) {
         w->newest_us = rec->sent_us;
+        w->newest_delivered = rec->delivered_at_send;
+        w->newest_since_us = rec->since_delivery_us;
         w->has_newest = true;
     }
     if (rec->transmissions > 1)

@@ -103,6 +103,7 @@ struct tcp_record {
     bool sacked, lost, push;
     struct plait_chunk *chunk[2]; /* bytes lie at offset in [0], the rest in [1] */
     uint32_t offset;
+    uint32_t since_delivery_us; /* when it was sent, since recovery.delivered_us */
     struct tcp_map map;
 };
 
@@ -236,6 +237,7 @@ struct tcp {
 
     /* Written by tcp/ only, each part by one file (tcp/parts.h). */
     struct tcp_rtt rtt;
+    struct tcp_rate rate;
     struct tcp_recovery recovery;
     struct tcp_rack rack;
     struct tcp_receiver receiver;

@@ -61,7 +61,9 @@ static int carry(struct bench *b, uint64_t most)
 
 static void names_and_options(void **state)
 {
-    static const char *const good[] = {"lowest-rtt",
+    static const char *const good[] = {"default",
+                                       "arrival",
+                                       "lowest-rtt",
                                        "round-robin",
                                        "round-robin:1000",
                                        "round-robin:strict",
@@ -84,6 +86,8 @@ static void names_and_options(void **state)
                                       "lowest",
                                       "lowest-rtt:",
                                       "lowest-rtt:1",
+                                      "default:1",
+                                      "arrival:1",
                                       "blest:1",
                                       "ecf:1",
                                       "weighted:",
@@ -116,6 +120,7 @@ static void names_and_options(void **state)
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
         if (sched_find(bad[i], block))
             fail_msg("'%s' is taken", bad[i]);
+    assert_ptr_equal(sched_find("default", block), sched_at(0));
     for (unsigned i = 0; sched_at(i); i++) {
         assert_true(sched_at(i)->state_size <= PLAIT_PLUGIN_STATE_MAX);
         assert_non_null(sched_at(i)->summary);
@@ -381,6 +386,112 @@ static void overflow_keeps_the_order(void **state)
     assert_int_equal(pick(&b), 1);
 }
 
+/* ---- where bytes arrive first ---------------------------------------------------- */
+
+/* F: 20 ms, 1000 bytes a ms, without room; S: 150 ms, 250 bytes a ms. A segment on
+ * S is there after 77 ms, half of the round trip but for the 4 ms of sending it;
+ * word of it comes back over F in 9.5 ms. F brings 86500 bytes meanwhile, and S's
+ * own of the time are 576. */
+static const struct plait_sched_path near_far[PATHS] = {{.srtt_us = 20000,
+                                                         .rtt_min_us = 20000,
+                                                         .rate = 1000000,
+                                                         .rate_full = true,
+                                                         .cwnd_bytes = 20 * MSS,
+                                                         .in_flight_bytes = 20 * MSS},
+                                                        {.srtt_us = 150000,
+                                                         .rtt_min_us = 150000,
+                                                         .rate = 250000,
+                                                         .rate_full = true,
+                                                         .cwnd_bytes = 40 * MSS,
+                                                         .room_bytes = 40 * MSS}};
+
+static void arrival_within_the_window(void **state)
+{
+    static const struct {
+        uint64_t span, far_in_flight;
+        int path;
+        uint64_t bytes;
+    } rows[] = {
+        {87075, 0, WAIT, 0},         /* F would be kept from sending */
+        {87076, 0, 1, MSS},          /* just not */
+        {87653, 0, 1, 2 * MSS},      /* by 2000 bytes of S neither */
+        {104952, 0, 1, 16 * MSS},    /* */
+        {104953, 0, 1, 32 * MSS},    /* still no queue on S */
+        {200000, 0, 1, 32 * MSS},    /* 64000 bytes would have to wait there */
+        {200000, 45000, 1, 8 * MSS}, /* as these do */
+        {200000, 60000, WAIT, 0},
+        {1000000, 60000, 1, 64 * MSS}, /* enough for what a queue takes, too */
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench b = bench("arrival", 2, near_far);
+        b.view.more = true;
+        b.view.span_bytes = rows[i].span;
+        b.paths[1].in_flight_bytes = rows[i].far_in_flight;
+        b.paths[1].srtt_us = 300000;
+        struct plait_sched_choice c = choose(&b);
+        if (c.path != rows[i].path || (c.path == 1 && c.bytes != rows[i].bytes))
+            fail_msg("row %u: path %d, %llu bytes", i, c.path, (unsigned long long)c.bytes);
+        b.view.reinject = true; /* late as it is */
+        assert_int_equal(pick(&b), 1);
+    }
+}
+
+/* F's own next byte is there in 11.5 ms: in the 65.5 ms until S's is, F brings
+ * 65500 bytes. */
+static void arrival_of_the_end(void **state)
+{
+    struct bench b = bench("arrival", 2, near_far);
+    (void)state;
+    b.view.span_bytes = 1000000;
+    b.view.queued_bytes = 65500;
+    assert_int_equal(pick(&b), WAIT);
+    b.view.queued_bytes = 65501;
+    assert_int_equal(pick(&b), 1);
+    b.view.queued_bytes = 1;
+    b.view.more = true; /* it is not the end */
+    assert_int_equal(pick(&b), 1);
+}
+
+/* S is busy with 39500 bytes: its 37500 of a round trip, and two segments. When
+ * the window has only those and a segment left, they are not for F. */
+static void arrival_keeps_window_for_the_slow(void **state)
+{
+    struct bench b = bench("arrival", 2, near_far);
+    (void)state;
+    b.view.more = true;
+    b.view.span_bytes = 200000;
+    b.paths[0].room_bytes = MSS;
+    b.view.window_bytes = 40500;
+    assert_int_equal(pick(&b), 0);
+    b.view.window_bytes = 40499;
+    assert_int_equal(pick(&b), 1);
+    b.paths[1].in_flight_bytes = 10000;
+    assert_int_equal(pick(&b), 0);
+    b.view.window_bytes = 30499;
+    assert_int_equal(pick(&b), 1);
+    b.view.span_bytes = 80000; /* S would cost more than it brings */
+    assert_int_equal(pick(&b), 0);
+}
+
+/* A queue on F longer than S's way makes S the one where a byte arrives first,
+ * as far as is known: a rate that was never limited tells of no queue. */
+static void arrival_behind_a_queue(void **state)
+{
+    struct bench b = bench("arrival", 2, near_far);
+    (void)state;
+    b.view.more = true;
+    b.view.span_bytes = 1000000;
+    b.paths[0].room_bytes = MSS;
+    b.paths[0].srtt_us = 100000;
+    b.paths[0].in_flight_bytes = 85 * MSS; /* there in 76.5 ms */
+    assert_int_equal(pick(&b), 0);
+    b.paths[0].in_flight_bytes = 86 * MSS;
+    assert_int_equal(pick(&b), 1);
+    b.paths[0].rate_full = false;
+    assert_int_equal(pick(&b), 0);
+}
+
 /* ---- waiting for the fast path ------------------------------------------------ */
 
 /* F: 10 segments a 20 ms, without room; S: 80 ms with room: rtts = 4, and
@@ -523,6 +634,10 @@ int main(void)
         cmocka_unit_test(backup_and_overflow_reinject_only_what_is_lost),
         cmocka_unit_test(overflow_when_full),
         cmocka_unit_test(overflow_keeps_the_order),
+        cmocka_unit_test(arrival_within_the_window),
+        cmocka_unit_test(arrival_of_the_end),
+        cmocka_unit_test(arrival_keeps_window_for_the_slow),
+        cmocka_unit_test(arrival_behind_a_queue),
         cmocka_unit_test(blest_estimates),
         cmocka_unit_test(blest_learns),
         cmocka_unit_test(ecf_inequalities),

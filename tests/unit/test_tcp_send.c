@@ -33,6 +33,64 @@ static void test_initial_window(void **state)
     world_free(&w);
 }
 
+/* The bytes of a round trip over it, the best that was seen; and whether there
+ * was a queue, which more of them would only have made longer. */
+static void test_rate(void **state)
+{
+    struct world w;
+    (void)state;
+    open_active(&w);
+    for (unsigned i = 0; i < 12; i++)
+        push(&w, MSS);
+    for (unsigned i = 0; i < 10; i++)
+        DATA_OUT(&w, i * MSS, MSS);
+    AT(&w, 100);
+    ACK_IN(&w, 2 * MSS);
+    assert_int_equal(w.tcp.rate.best, 20000); /* 2000 bytes in 100 ms */
+    assert_false(w.tcp.rate.full);
+    AT(&w, 110); /* sent 10 ms after the last ACK */
+    DATA_OUT(&w, 10 * MSS, MSS);
+    ACK_IN(&w, 10 * MSS);
+    assert_int_equal(w.tcp.rate.best, 90909); /* 10000 in 110 ms */
+    assert_false(w.tcp.rate.full);
+    AT(&w, 250);
+    ACK_IN(&w, 11 * MSS);
+    assert_int_equal(w.tcp.rate.best, 90909); /* 9000 in 150 ms, with a queue */
+    assert_true(w.tcp.rate.full);
+    world_free(&w);
+}
+
+/* The best grows old, but not while nothing tells what the path bears. */
+static void test_rate_grows_old(void **state)
+{
+    struct world w;
+    (void)state;
+    open_active(&w);
+    for (unsigned i = 0; i < 10; i++)
+        push(&w, MSS);
+    for (unsigned i = 0; i < 10; i++)
+        DATA_OUT(&w, i * MSS, MSS);
+    AT(&w, 100);
+    ACK_IN(&w, 10 * MSS);
+    assert_int_equal(w.tcp.rate.best, 100000);
+    for (unsigned i = 0; i < 40; i++) {
+        push(&w, MSS);
+        DATA_OUT(&w, (10 + i) * MSS, MSS);
+        AT(&w, 100 * (i + 2)); /* a segment in 100 ms, */
+        ACK_IN(&w, (11 + i) * MSS);
+    }
+    assert_int_equal(w.tcp.rate.best, 100000);
+    for (unsigned i = 0; i < 20; i++) {
+        push(&w, MSS);
+        DATA_OUT(&w, (50 + i) * MSS, MSS);
+        AT(&w, 4100 + 200 * (i + 1)); /* and now in 200: there is a queue */
+        ACK_IN(&w, (51 + i) * MSS);
+    }
+    assert_int_equal(w.tcp.rate.best, 5000);
+    assert_true(w.tcp.rate.full);
+    world_free(&w);
+}
+
 /* RFC 7661: an unused window does not grow. */
 static void test_window_not_used(void **state)
 {
@@ -442,6 +500,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_initial_window),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_rate_grows_old),
         cmocka_unit_test(test_window_not_used),
         cmocka_unit_test(test_full_window_is_forgotten),
         cmocka_unit_test(test_idle_restart),
