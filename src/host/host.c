@@ -3,7 +3,7 @@
  * Opening and closing a host, and one turn of its loop:
  *
  *   settle (who is ready, what is to be sent) - wait - read the clock -
- *   descriptors - one batch of packets in - engine's timers - ours - settle
+ *   descriptors - packets in - engine's timers - ours - settle
  *
  * Nothing is kept outside this process: sockets, held ports and a TUN device
  * go with their descriptors, so there is nothing to repair after SIGKILL.
@@ -22,9 +22,11 @@
 enum {
     PORTS_DEFAULT = 32,
     READY_BUDGET = 1024,
-    SETTLE_ROUNDS = 4, /* callbacks before the network gets its turn */
-    SEND_BUDGET = 4,   /* batches */
-    BLOCKED_US = 1000  /* while the driver takes nothing, engine time may be this coarse */
+    SETTLE_ROUNDS = 4,          /* callbacks before the network gets its turn */
+    SEND_BUDGET = 4,            /* batches */
+    RECEIVE_BUDGET = 64,        /* batches, */
+    RECEIVE_BYTES = 256 * 1024, /* but no more once they brought so much */
+    BLOCKED_US = 1000           /* while the driver takes nothing, engine time may be this coarse */
 };
 
 void host_options_default(struct host_options *options)
@@ -285,12 +287,22 @@ static void settle(struct host *h)
         h->more_to_send = true;
 }
 
+/* What waits, if it is not much: the ACKs of many connections come in many
+ * packets, and if as many were left to wait as go out in a turn, every round
+ * trip would grow by theirs. Of what is large one batch, while it is in the cache. */
 static void receive_packets(struct host *h)
 {
-    unsigned count = h->driver->ops->receive(h->driver, h->rx, IO_BATCH, h->now_us);
+    uint64_t bytes = 0;
 
-    for (unsigned i = 0; i < count; i++)
-        plait_stack_rx(h->stack, &h->rx[i], h->now_us);
+    for (unsigned batch = 0; batch < RECEIVE_BUDGET && bytes < RECEIVE_BYTES; batch++) {
+        unsigned count = h->driver->ops->receive(h->driver, h->rx, IO_BATCH, h->now_us);
+        for (unsigned i = 0; i < count; i++) {
+            bytes += h->rx[i].len;
+            plait_stack_rx(h->stack, &h->rx[i], h->now_us);
+        }
+        if (count < IO_BATCH)
+            break;
+    }
 }
 
 /* How long nothing needs us, at most max_us. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -111,6 +112,91 @@ static void plain_files_are_always_ready(void **state)
     assert_int_equal(loop_watch(&l, 9999, HOST_IN, on_fd, &c), -EBADF);
     loop_close(&l);
     fclose(f);
+}
+
+/* ---- one turn ---------------------------------------------------------------- */
+
+/* A driver where packets of one size wait, and nothing can be sent. */
+struct waiting {
+    struct io_driver driver; /* first */
+    unsigned left, taken;
+    uint32_t len;
+    uint8_t bytes[65536];
+};
+
+static unsigned waiting_receive(struct io_driver *d, struct plait_packet_rx *out, unsigned max,
+                                uint64_t now_us)
+{
+    struct waiting *w = (struct waiting *)d;
+    unsigned n = w->left < max ? w->left : max;
+
+    (void)now_us;
+    for (unsigned i = 0; i < n; i++)
+        out[i] = (struct plait_packet_rx){.data = w->bytes, .len = w->len};
+    w->left -= n;
+    w->taken += n;
+    return n;
+}
+
+static unsigned waiting_send(struct io_driver *d, const struct plait_packet_tx *packets,
+                             unsigned count, uint64_t now_us)
+{
+    (void)d;
+    (void)packets;
+    (void)now_us;
+    return count;
+}
+
+static int waiting_hold(struct io_driver *d, uint16_t *port)
+{
+    static uint16_t last = 40000;
+
+    (void)d;
+    *port = *port ? *port : ++last;
+    return 0;
+}
+
+static void waiting_release(struct io_driver *d, uint16_t port)
+{
+    (void)d;
+    (void)port;
+}
+
+static void waiting_close(struct io_driver *d)
+{
+    close(d->fds[0]);
+}
+
+/* Packets that one turn takes of `left` that wait. */
+static unsigned taken_in_a_turn(unsigned left, uint32_t len)
+{
+    static const struct io_ops ops = {waiting_receive, waiting_send, waiting_hold, waiting_release,
+                                      waiting_close};
+    static struct waiting w; /* large */
+    struct host_options options;
+    struct host_error err;
+    struct host *h;
+
+    w = (struct waiting){.driver = {.ops = &ops, .fd_count = 1, .blocked_fd = -1},
+                         .left = left,
+                         .len = len};
+    w.driver.fds[0] = eventfd(1, EFD_NONBLOCK);
+    host_options_default(&options);
+    assert_int_equal(host_open_on(&options, &w.driver, NULL, &h, &err), HOST_OK);
+    assert_int_equal(host_step(h, 0), 0);
+    host_close(h);
+    return w.taken;
+}
+
+/* All of it, up to 64 batches, unless it is large. */
+static void a_turn_takes_in_what_waits(void **state)
+{
+    (void)state;
+    assert_int_equal(taken_in_a_turn(3, 60), 3);
+    assert_int_equal(taken_in_a_turn(10 * IO_BATCH, 60), 10 * IO_BATCH);
+    assert_int_equal(taken_in_a_turn(100 * IO_BATCH, 60), 64 * IO_BATCH);
+    assert_int_equal(taken_in_a_turn(100 * IO_BATCH, 60000), IO_BATCH);
+    assert_int_equal(taken_in_a_turn(100 * IO_BATCH, 8192), 2 * IO_BATCH);
 }
 
 static void on_timer(void *ctx)
@@ -291,6 +377,7 @@ int main(void)
         cmocka_unit_test(descriptors_are_watched),
         cmocka_unit_test(a_forgotten_descriptor_is_not_called),
         cmocka_unit_test(plain_files_are_always_ready),
+        cmocka_unit_test(a_turn_takes_in_what_waits),
         cmocka_unit_test(timers_fire_once_when_due),
         cmocka_unit_test(packets_wait_for_the_driver),
         cmocka_unit_test(events_are_json),
