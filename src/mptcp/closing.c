@@ -26,6 +26,8 @@ int conn_shutdown(struct plait_conn *c, unsigned how)
         return PLAIT_E_NOT_CONNECTED;
     c->rd_shut = c->rd_shut || (how & PLAIT_SHUT_RD);
     c->fin_queued = c->fin_queued || (how & PLAIT_SHUT_WR);
+    if (c->fin_queued)
+        conn_write_blocked(c, false);
     conn_touch(c);
     return 0;
 }

@@ -180,6 +180,7 @@ void conn_free_awake(struct plait_conn *c)
     if (!c->awake)
         return;
     holding_end(c);
+    conn_write_blocked(c, false);
     arrays_free(&c->env->mem, &c->awake->arrays);
     mem_free(&c->env->mem, c->awake, sizeof *c->awake);
     c->awake = NULL;
@@ -431,6 +432,7 @@ void conn_fail(struct plait_conn *c, int error, enum plait_reason why)
     if (c->state == CONN_CLOSED)
         return;
     c->state = CONN_CLOSED;
+    conn_write_blocked(c, false);
     conn_uncount(c);
     fastopen_done(c);
     if (error == PLAIT_E_RESET && c->fin_received)
@@ -563,7 +565,7 @@ unsigned conn_poll(const struct plait_conn *c)
         p |= PLAIT_POLL_READABLE;
     if (c->state == CONN_ESTABLISHED)
         p |= PLAIT_POLL_CONNECTED;
-    if (over || c->fin_queued || (conn_may_write(c) && conn_send_room(c) > 0))
+    if (over || c->fin_queued || conn_writable(c))
         p |= PLAIT_POLL_WRITABLE;
     if (reading_ended)
         p |= PLAIT_POLL_EOF;

@@ -659,6 +659,10 @@ void conn_options_sent(struct subflow *sf, const struct tcp_plan *plan, uint64_t
 
 /* Established; or a client whose SYN takes data along. */
 bool conn_may_write(const struct plait_conn *c);
+/* It wanted to write more than there was room for; it does not any more. */
+void conn_write_blocked(struct plait_conn *c, bool blocked);
+/* There is room worth a call of the application. */
+bool conn_writable(const struct plait_conn *c);
 /* Bytes the application may queue now. */
 uint64_t conn_send_room(const struct plait_conn *c);
 int64_t conn_write(struct plait_conn *c, const void *data, size_t len);

@@ -88,6 +88,7 @@ void env_free(struct mptcp_env *env)
         conn_free(c);
     list_each(c, &env->sleepers, struct plait_conn, link)
         conn_free(c);
+    assert(env->writer_count == 0);
     key_pool_free(env);
     fastopen_free(env);
     chunk_unref(env->small);

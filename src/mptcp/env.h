@@ -73,6 +73,7 @@ struct mptcp_env {
     struct list ready;    /* those whose readiness changed */
     struct list finished; /* those to be looked at before the entry returns */
     uint32_t conn_count, asleep_count, subflow_count, next_conn_id;
+    uint32_t writer_count;       /* connections that would write more than they may */
     struct list joins_half_open; /* struct subflow.half_open_link, oldest first */
     uint32_t half_open_count, joins_half_open_count;
     struct pool subflows;

@@ -14,11 +14,25 @@
 
 #include "wire/checksum.h"
 
-/* How far the application may run ahead of what is sent: enough for a turn of
- * any loop, and little enough to be in the cache still when it leaves. */
-enum { UNSENT_MAX = 1024 * 1024 };
-
 enum { CHUNK_MIN = 2048, CHUNK_MAX = SEND_CHUNK_MAX };
+
+/* How far the application may run ahead of what is sent: enough for a turn of
+ * any loop, and little enough to be in the cache still when it leaves. Those who
+ * write as much as they may share UNSENT_ALL, but each has one super-segment. */
+enum { UNSENT_MAX = 1024 * 1024, UNSENT_MIN = CHUNK_MAX, UNSENT_ALL = 4 * UNSENT_MAX };
+
+static uint64_t unsent_max(const struct mptcp_env *env)
+{
+    uint32_t share = env->writer_count ? UNSENT_ALL / env->writer_count : UNSENT_MAX;
+    share = share < UNSENT_MAX ? share : UNSENT_MAX;
+    return share > UNSENT_MIN ? share : UNSENT_MIN;
+}
+
+void conn_write_blocked(struct plait_conn *c, bool blocked)
+{
+    c->env->writer_count += blocked - c->write_blocked;
+    c->write_blocked = blocked;
+}
 
 /* What waits to be sent may take three quarters of the stack's memory: sending
  * it, and hearing that it arrived, need some too. */
@@ -109,10 +123,20 @@ uint64_t conn_send_room(const struct plait_conn *c)
 {
     uint64_t queued = c->snd_end - c->snd_una, unsent = c->snd_end - c->snd_nxt;
     uint64_t room = queued < c->send_buffer ? c->send_buffer - queued : 0;
-    uint64_t ahead = unsent < UNSENT_MAX ? UNSENT_MAX - unsent : 0;
+    uint64_t most = unsent_max(c->env), ahead = unsent < most ? most - unsent : 0;
     uint64_t allowed = pressure_send_room(c);
     room = room < ahead ? room : ahead;
     return room < allowed ? room : allowed;
+}
+
+/* Who shares is asked when half of its share is gone: once for a super-segment,
+ * not for each segment that leaves. */
+bool conn_writable(const struct plait_conn *c)
+{
+    uint64_t unsent = c->snd_end - c->snd_nxt, most = unsent_max(c->env);
+    if (most < UNSENT_MAX && unsent > most / 2)
+        return false;
+    return conn_may_write(c) && conn_send_room(c) > 0;
 }
 
 bool conn_may_write(const struct plait_conn *c)
@@ -137,7 +161,7 @@ int64_t conn_send_borrow(struct plait_conn *c, size_t wanted, void **data)
     uint32_t fits;
     if (error || wanted == 0)
         return error ? error : PLAIT_E_INVALID;
-    c->write_blocked = wanted > room;
+    conn_write_blocked(c, wanted > room);
     conn_touch(c);
     if (room == 0)
         return PLAIT_E_AGAIN;
@@ -173,7 +197,7 @@ int64_t conn_write(struct plait_conn *c, const void *data, size_t len)
             break;
         done += n;
     }
-    c->write_blocked = done < len;
+    conn_write_blocked(c, done < len);
     conn_touch(c);
     if (done)
         return (int64_t)done;
@@ -202,6 +226,8 @@ void conn_acked(struct plait_conn *c, uint64_t dsn)
     reinject_trim(c);
     if (c->write_blocked)
         conn_tune_send_buffer(c);
+    if (c->snd_una == c->snd_end) /* who is asked for more and has none is no writer */
+        conn_write_blocked(c, false);
     conn_touch(c);
 }
 

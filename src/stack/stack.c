@@ -309,8 +309,12 @@ static void check_sleepers(const struct mptcp_env *env)
 
 void plait_stack_check(const struct plait_stack *stack)
 {
-    list_each(c, &stack->env.conns, struct plait_conn, link)
+    uint32_t writers = 0;
+    list_each(c, &stack->env.conns, struct plait_conn, link) {
         conn_check(c);
+        writers += c->write_blocked;
+    }
+    assert(writers <= stack->env.writer_count);
     check_sleepers(&stack->env);
     pressure_check(&stack->env);
 }

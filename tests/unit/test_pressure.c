@@ -44,6 +44,68 @@ static uint64_t written(struct peer *p, size_t bytes)
     return n < 0 ? 0 : (uint64_t)n;
 }
 
+/* The bytes of the segments that leave now. */
+static uint64_t leaves(struct peer *p)
+{
+    uint64_t bytes = 0;
+    while (peer_next(p))
+        bytes += p->t->seg.payload_len;
+    return bytes;
+}
+
+/* One who would write for ever runs ahead of what is sent by a megabyte, one of
+ * a hundred by 64 KiB, and is asked again when half of that is gone. */
+static void many_writers_share_what_is_written_ahead(void **state)
+{
+    struct plait_config config;
+    (void)state;
+    plait_config_default(&config);
+    config.send_buffer_bytes = 1 << 22;
+    config.burst_max_bytes = 0;
+    struct peer *p = peer_new(&config, false);
+    uint32_t *writers = &p->t->stack->env.writer_count;
+    *writers += 99; /* as if there were others */
+    assert_int_equal(written(p, 1 << 20), 65536);
+    assert_int_equal(*writers, 100);
+    uint64_t sent = leaves(p);
+    assert_in_range(sent, 1, 32767);
+    assert_false(plait_conn_poll(p->t->conn) & PLAIT_POLL_WRITABLE);
+    assert_int_equal(written(p, 1 << 20), sent); /* it may, all the same */
+    *writers -= 99;
+    assert_true(plait_conn_poll(p->t->conn) & PLAIT_POLL_WRITABLE);
+    assert_int_equal(written(p, 1 << 21), (1 << 20) - 65536);
+    *writers += 3; /* four have a megabyte each */
+    assert_int_equal(written(p, 1), 0);
+    *writers -= 3;
+    plait_stack_check(p->t->stack);
+    assert_int_equal(plait_conn_shutdown(p->t->conn, PLAIT_SHUT_WR, p->t->now), 0);
+    assert_int_equal(*writers, 0);
+    peer_free(p);
+}
+
+/* Half of the share is gone: the next super-segment is asked for. */
+static void a_writer_of_many_is_asked_at_half(void **state)
+{
+    struct plait_config config;
+    uint64_t sent = 0;
+    (void)state;
+    plait_config_default(&config);
+    config.burst_max_bytes = 0;
+    struct peer *p = peer_new(&config, false);
+    p->t->stack->env.writer_count += 99;
+    assert_int_equal(written(p, 1 << 20), 65536);
+    for (unsigned round = 0; sent < 32768; round++) {
+        assert_false(plait_conn_poll(p->t->conn) & PLAIT_POLL_WRITABLE);
+        assert_true(round < 10);
+        sent += leaves(p);
+        peer_data_ack(p, 0, 0, (uint32_t)sent);
+        trace_wait(p->t, 1000);
+    }
+    assert_true(plait_conn_poll(p->t->conn) & PLAIT_POLL_WRITABLE);
+    p->t->stack->env.writer_count -= 99;
+    peer_free(p);
+}
+
 static void below_the_floor_is_no_limit(void **state)
 {
     struct plait_config config;
@@ -222,6 +284,8 @@ static void the_small_are_let_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_writers_share_what_is_written_ahead),
+        cmocka_unit_test(a_writer_of_many_is_asked_at_half),
         cmocka_unit_test(below_the_floor_is_no_limit),
         cmocka_unit_test(a_connection_keeps_to_its_limit),
         cmocka_unit_test(an_offer_is_not_withdrawn),
