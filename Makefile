@@ -12,7 +12,7 @@ ARGS   ?=
 MESON_FLAGS ?= --prefix=$(PREFIX)
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test bench interop lint swarm install uninstall clean help deps
+.PHONY: all demo test bench interop lint swarm experiments experiments-quick install uninstall clean help deps
 
 all: $(BUILD)/build.ninja ## build plait, libplait and their tests into build/
 	@ninja -C $(BUILD)
@@ -59,6 +59,16 @@ swarm: ## random simulator runs against the oracles: make swarm SEEDS=10000
 	@$(MAKE) --no-print-directory plait
 	@$(BUILD)/plait sim swarm --seeds 1..$(SEEDS) $(ARGS)
 
+experiments: ## the published experiments, all of them; rewrites docs/results.md
+	@scripts/install-packages build test
+	@$(MAKE) --no-print-directory plait
+	@experiments/run.py --plait $(BUILD)/plait --out $(BUILD)/experiments --markdown docs/results.md $(ARGS)
+
+experiments-quick: ## a reduced set of them, PASS or FAIL a row
+	@scripts/install-packages build
+	@$(MAKE) --no-print-directory plait
+	@experiments/run.py --plait $(BUILD)/plait --out $(BUILD)/experiments --quick $(ARGS)
+
 lint: ## style, static analysis and the layout checks
 	@scripts/install-packages build lint
 	@scripts/lint $(ARGS)
@@ -73,4 +83,4 @@ clean: ## remove every build directory
 	@rm -rf $(BUILD) build-asan build-clang
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' Makefile

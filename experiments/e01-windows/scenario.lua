@@ -1,0 +1,40 @@
+-- SPDX-License-Identifier: MIT
+-- NSDI'12 (Raiciu et al.), figure 4: WiFi and 3G, goodput against the window.
+scenario("Goodput against the receive window, WiFi and 3G (NSDI'12, figure 4)")
+local window = param("window", 200, "KB", "send and receive buffer")
+local variant = param("variant", "default", "", "wifi or 3g: TCP on that path; else the scheduler")
+local cc = param("cc", "lia", "", "congestion control")
+plot{name = "goodput", title = "WiFi 8 Mbit/s and 3G 2 Mbit/s", x = "window", y = "goodput",
+     series = "variant", xlabel = "window, KB", ylabel = "Mbit/s"}
+
+local single = variant == "wifi" or variant == "3g"
+local config = {cc = cc, tcp = single, send_buffer_bytes = window * KB,
+                send_buffer_max_bytes = window * KB, recv_buffer_bytes = window * KB,
+                recv_buffer_max_bytes = window * KB}
+if not single and variant ~= "default" then
+    config.scheduler = variant
+end
+local client, server = host("client", config), host("server", config)
+local s = server:iface("10.0.1.2")
+local paths = {}
+if variant ~= "3g" then
+    paths[#paths + 1] = path(client:iface("10.0.1.1"), s, "rate=8mbit,delay=10ms,queue=80ms")
+end
+if variant ~= "wifi" then
+    paths[#paths + 1] = path(client:iface("10.0.2.1"), s, "rate=2mbit,delay=75ms,queue=2s")
+end
+
+local _, _, reader = bulk{from = client, to = s, start = random() * 0.05, stop = 60}
+local function wire()
+    local bytes = 0
+    for _, p in ipairs(paths) do
+        bytes = bytes + p:there():stats().delivered_bytes
+    end
+    return bytes
+end
+local mbps = goodput(reader, 5, 60)
+local sent = between(5, 60, wire)
+local read = between(5, 60, function() return reader:received() end)
+finish{limit = 180}
+figure("goodput", "Mbit/s", mbps())
+figure("wire over goodput", "", sent() / read())
