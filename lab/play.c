@@ -506,6 +506,7 @@ static int open_all(lua_State *L)
     open_globals(L);
     open_world(L);
     open_streams(L);
+    open_files(L);
     open_probes(L);
     return 0;
 }

@@ -44,6 +44,7 @@ extern const unsigned prelude_len;
 void open_globals(lua_State *L); /* play.c: parameters, figures, time */
 void open_world(lua_State *L);   /* world.c: hosts, interfaces, links, paths */
 void open_streams(lua_State *L); /* streams.c */
+void open_files(lua_State *L);   /* files.c: tables and traces */
 void open_probes(lua_State *L);  /* probes.c: what can be read of them */
 
 /* ---- objects: a pointer into a world, good as long as that world is ---- */
@@ -66,5 +67,7 @@ struct iface *check_iface(lua_State *L, int arg);
 struct sim_link *check_link(lua_State *L, int arg);
 struct side *check_side(lua_State *L, int arg);
 void push_link(lua_State *L, struct sim_link *l);
+/* A file's name, or a list of milliseconds; the play's memory. */
+const struct capacity *check_trace(lua_State *L, int arg);
 
 #endif

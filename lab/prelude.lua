@@ -229,3 +229,51 @@ function cbr(o)
     c.server = {["end"] = "after_eof"}
     return connect(c)
 end
+
+-- Cross traffic that comes and goes: on for `on`, off for `off` seconds, or so long
+-- on average with `random` (exponential). Returns it.
+local on_off_fields = {links = true, rate = true, size = true, on = true, off = true,
+                       random = true, start = true, stop = true}
+function on_off(o)
+    streams_of(o, "on_off", on_off_fields)
+    local c = cross(o.links, o.rate, o.size)
+    local stop = o.stop and seconds(o.stop)
+    local on, off = seconds(o.on), seconds(o.off)
+    if on <= 0 or off <= 0 then
+        error("on_off: on and off are more than 0", 2)
+    end
+    local function lasts(mean)
+        return o.random and -mean * math.log(1 - random()) or mean
+    end
+    local function switch(state)
+        if stop and now() >= stop then
+            c:set_on(false)
+            return
+        end
+        c:set_on(state)
+        at(now() + lasts(state and on or off), function() switch(not state) end)
+    end
+    at(o.start and seconds(o.start) or now(), function() switch(true) end)
+    return c
+end
+
+-- TCP flows of `bytes` each that start at random times (Poisson), `per_second` of
+-- them on average, from `start` until `stop`. Returns the list that they are added to.
+local poisson_fields = with("bytes", "per_second", "stop", "down")
+function poisson(o)
+    streams_of(o, "poisson", poisson_fields)
+    local flows, stop = {}, seconds(o.stop)
+    local function next_one()
+        local when = now() - math.log(1 - random()) / o.per_second
+        if when < stop then
+            at(when, function()
+                flows[#flows + 1] = bulk{from = o.from, to = o.to, start = now(), bytes = o.bytes,
+                                         down = o.down, options = o.options,
+                                         server_options = o.server_options}
+                next_one()
+            end)
+        end
+    end
+    at(o.start and seconds(o.start) or now(), next_one)
+    return flows
+end

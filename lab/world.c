@@ -10,10 +10,10 @@
 #include "lab/config.h"
 #include "lab/fields.h"
 #include "lab/play.h"
-#include "sim/fattree.h"
+#include "sim/cross.h"
 #include "sim/spec.h"
 
-enum { MTU = 1500, MTU_MIN = 576 };
+enum { MTU = 1500, MTU_MIN = 576, CROSS_MIN = 28 };
 
 /* ---- hosts and interfaces --------------------------------------------------------------- */
 
@@ -114,6 +114,8 @@ static void number_text(lua_State *L, const char *key, char *buf, size_t size)
         snprintf(buf, size, "%.0fbit", v);
     else if (strcmp(key, "queue") == 0)
         snprintf(buf, size, "%.0fB", v);
+    else if (strcmp(key, "random") == 0)
+        snprintf(buf, size, "%.0f", v);
     else if (strcmp(key, "delay") == 0 || strcmp(key, "jitter") == 0)
         snprintf(buf, size, "%.0fus", v * 1e6);
     else
@@ -128,6 +130,8 @@ static void link_text(lua_State *L, int arg, char text[SPEC_TEXT_MAX])
     for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
         char number[64];
         const char *value = number;
+        if (lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "trace") == 0)
+            continue;
         if (lua_type(L, -2) != LUA_TSTRING)
             luaL_error(L, "link: write {rate = \"8mbit\", delay = \"10ms\", ...}");
         if (lua_type(L, -1) == LUA_TNUMBER)
@@ -141,6 +145,21 @@ static void link_text(lua_State *L, int arg, char text[SPEC_TEXT_MAX])
     }
 }
 
+/* trace = a file or a list. Its queue is 100 ms of its mean rate unless given. */
+static void read_trace(lua_State *L, int arg, struct link_config *config)
+{
+    enum { QUEUE_MIN = 32000, QUEUE_PARTS = 80 };
+    if (lua_getfield(L, arg, "trace") != LUA_TNIL) {
+        if (config->rate_bps)
+            luaL_error(L, "link: it has a rate or a trace");
+        config->trace = check_trace(L, -1);
+        uint64_t queue = capacity_rate(config->trace) / QUEUE_PARTS;
+        if (!config->queue_bytes && !config->queue_packets)
+            config->queue_bytes = queue > QUEUE_MIN ? queue : QUEUE_MIN;
+    }
+    lua_pop(L, 1);
+}
+
 static struct link_config check_link_config(lua_State *L, int arg)
 {
     struct link_config config;
@@ -152,6 +171,8 @@ static struct link_config check_link_config(lua_State *L, int arg)
         spec = luaL_checkstring(L, arg);
     if (!link_spec_parse(spec, &config, error))
         luaL_error(L, "%s", error);
+    if (lua_istable(L, arg))
+        read_trace(L, arg, &config);
     return config;
 }
 
@@ -183,22 +204,60 @@ static int link_set(lua_State *L)
     return 0;
 }
 
+static unsigned check_links(lua_State *L, int arg, struct sim_link *links[SIM_HOPS_MAX])
+{
+    luaL_checktype(L, arg, LUA_TTABLE);
+    lua_Integer count = luaL_len(L, arg);
+    if (count < 1 || count > SIM_HOPS_MAX)
+        luaL_error(L, "a route has 1 to %d links", SIM_HOPS_MAX);
+    for (lua_Integer i = 0; i < count; i++) {
+        lua_geti(L, arg, i + 1);
+        links[i] = check_link(L, -1);
+        lua_pop(L, 1);
+    }
+    return (unsigned)count;
+}
+
 /* route(from, to, {link, ...}): packets that way take these links. */
 static int route_new(lua_State *L)
 {
     struct sim_link *links[SIM_HOPS_MAX];
     struct iface *from = check_iface(L, 1), *to = check_iface(L, 2);
-    luaL_checktype(L, 3, LUA_TTABLE);
-    lua_Integer count = luaL_len(L, 3);
-    if (count < 1 || count > SIM_HOPS_MAX)
-        return luaL_error(L, "a route has 1 to %d links", SIM_HOPS_MAX);
-    for (lua_Integer i = 0; i < count; i++) {
-        lua_geti(L, 3, i + 1);
-        links[i] = check_link(L, -1);
-        lua_pop(L, 1);
-    }
-    sim_route(play_sim(play_of(L)), from, to, links, (unsigned)count);
+    unsigned count = check_links(L, 3, links);
+    sim_route(play_sim(play_of(L)), from, to, links, count);
     return 0;
+}
+
+/* cross({link, ...}, rate [, packet_bytes]): datagrams over these links. */
+static int cross(lua_State *L)
+{
+    struct sim_link *links[SIM_HOPS_MAX];
+    struct sim *sim = play_sim(play_of(L));
+    unsigned count = check_links(L, 1, links);
+    struct cross_config config = {.rate_bps = value_rate(L, 2, "the rate"), .packet_bytes = MTU};
+    if (!lua_isnoneornil(L, 3)) {
+        uint64_t size = value_bytes(L, 3, "the packet's size");
+        luaL_argcheck(L, size >= CROSS_MIN && size <= UINT16_MAX, 3, "28 to 65535 bytes");
+        config.packet_bytes = (uint32_t)size;
+    }
+    luaL_argcheck(L, config.rate_bps > 0, 2, "more than 0");
+    object_push(L, "cross traffic", cross_new(sim, links, count, &config));
+    return 1;
+}
+
+static int cross_switch(lua_State *L)
+{
+    struct cross *c = object_check(L, 1, "cross traffic")->at;
+    luaL_checktype(L, 2, LUA_TBOOLEAN);
+    cross_set_on(c, lua_toboolean(L, 2));
+    return 0;
+}
+
+static int cross_count(lua_State *L)
+{
+    const struct cross *c = object_check(L, 1, "cross traffic")->at;
+    lua_pushinteger(L, (lua_Integer)cross_sent(c));
+    return 1;
 }
 
 /* ---- paths ------------------------------------------------------------------------------ */
@@ -269,14 +328,18 @@ static int path_back(lua_State *L)
 
 void open_world(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"host", host}, {"link", link_new}, {"route", route_new}, {"path", path_new}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"host", host},       {"link", link_new},
+                                         {"route", route_new}, {"path", path_new},
+                                         {"cross", cross},     {NULL, NULL}};
     static const luaL_Reg hosts[] = {{"iface", host_iface_new}, {"gro", host_gro}, {NULL, NULL}};
     static const luaL_Reg ifaces[] = {{"set_present", iface_present}, {NULL, NULL}};
     static const luaL_Reg links[] = {{"set", link_set}, {NULL, NULL}};
     static const luaL_Reg paths[] = {{"set_up", path_set_up}, {"set", path_set},
                                      {"box", path_box},       {"there", path_there},
                                      {"back", path_back},     {NULL, NULL}};
+    static const luaL_Reg crosses[] = {{"set_on", cross_switch},
+                                       {"sent", cross_count},
+                                       {NULL, NULL}};
     lua_pushglobaltable(L);
     luaL_setfuncs(L, functions, 0);
     lua_pop(L, 1);
@@ -284,4 +347,5 @@ void open_world(lua_State *L)
     object_kind(L, "interface", ifaces);
     object_kind(L, "link", links);
     object_kind(L, "path", paths);
+    object_kind(L, "cross traffic", crosses);
 }

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RANDOM_DROP_PPM = 100000 };
+
 struct sim_packet *sim_packet_new(uint32_t len)
 {
     struct sim_packet *p = malloc(sizeof *p + len);
@@ -57,11 +59,34 @@ void link_free(struct link *l)
     drop_all(&l->queue);
     drop_all(&l->flying);
     l->queued_bytes = 0;
+    l->queued_packets = 0;
+}
+
+/* The same by a trace. */
+static void serialise_by_trace(struct link *l, uint32_t need)
+{
+    const struct capacity *trace = l->config.trace;
+    uint64_t from_us = (l->done_ns + 999) / 1000;
+    if (capacity_at(trace, l->trace_us, l->trace_next) < from_us) {
+        l->trace_next = capacity_after(trace, l->trace_us, from_us);
+        l->trace_left = 0;
+    }
+    while (need > l->trace_left) {
+        need -= l->trace_left;
+        l->trace_left = CAPACITY_BYTES;
+        l->done_ns = capacity_at(trace, l->trace_us, l->trace_next++) * 1000;
+    }
+    l->trace_left -= need;
+    l->done_remainder = 0;
 }
 
 /* Start serialising the head of the queue at done_ns (+ remainder). */
 static void serialise_head(struct link *l)
 {
+    if (l->config.trace) {
+        serialise_by_trace(l, ip_len(list_first(&l->queue, struct sim_packet, node)));
+        return;
+    }
     uint64_t rate = l->config.rate_bps;
     if (!rate) {
         l->done_remainder = 0;
@@ -148,10 +173,27 @@ static void advance(struct link *l, uint64_t now_us)
         struct sim_packet *p = list_first(&l->queue, struct sim_packet, node);
         list_remove(&p->node);
         l->queued_bytes -= ip_len(p);
+        l->queued_packets--;
         transmit(l, p);
         if (!list_empty(&l->queue))
             serialise_head(l);
     }
+}
+
+/* There is a place for a packet of so many bytes. */
+static bool has_room(struct link *l, uint32_t len)
+{
+    const struct link_config *c = &l->config;
+    if (list_empty(&l->queue))
+        return true;
+    if (c->queue_bytes && l->queued_bytes + len > c->queue_bytes)
+        return false;
+    if (!c->queue_packets)
+        return true;
+    if (l->queued_packets >= c->queue_packets)
+        return false;
+    return l->queued_packets + c->random_packets < c->queue_packets ||
+           !prng_chance(&l->prng, RANDOM_DROP_PPM);
 }
 
 void link_offer(struct link *l, uint64_t now_us, struct sim_packet *p)
@@ -165,13 +207,14 @@ void link_offer(struct link *l, uint64_t now_us, struct sim_packet *p)
         return;
     }
     bool idle = list_empty(&l->queue);
-    if (!idle && l->config.queue_bytes && l->queued_bytes + ip_len(p) > l->config.queue_bytes) {
+    if (!has_room(l, ip_len(p))) {
         l->stats.dropped_queue++;
         sim_packet_free(p);
         return;
     }
     list_append(&l->queue, &p->node);
     l->queued_bytes += ip_len(p);
+    l->queued_packets++;
     if (l->queued_bytes > l->stats.queue_peak_bytes)
         l->stats.queue_peak_bytes = l->queued_bytes;
     if (idle) {
@@ -179,6 +222,7 @@ void link_offer(struct link *l, uint64_t now_us, struct sim_packet *p)
             l->done_ns = now_us * 1000;
             l->done_remainder = 0;
         }
+        l->trace_left = 0; /* nobody was there to use it */
         serialise_head(l);
     }
 }

@@ -7,9 +7,13 @@
  *
  * What happens to a packet, in this order:
  *   offer    down: dropped. The middle of the link is one drop-tail queue of
- *            queue_bytes, the packet being serialised included; a packet that
- *            does not fit is dropped, but an empty queue takes any packet.
- *   serialise at rate_bps, exact in integers (no drift however long it runs).
+ *            queue_bytes or queue_packets, the packet being serialised included;
+ *            a packet that does not fit is dropped, but an empty queue takes any
+ *            packet. One that would take one of the last random_packets places
+ *            is dropped with a chance of 1 in 10: so flows that tick alike do not
+ *            find the queue full always or never.
+ *   serialise at rate_bps, exact in integers (no drift however long it runs), or
+ *            by a trace: 1500 bytes at each of its times, over and over.
  *   lose     after the queue: a lost packet has used its share of the rate,
  *            as on a radio link. Burst loss (Gilbert-Elliott) and random loss
  *            draw once a packet; the plain loss_ppm applies in the good state.
@@ -26,6 +30,7 @@
 
 #include "base/list.h"
 #include "base/prng.h"
+#include "sim/capacity.h"
 
 /* A packet in one block. Whoever holds the pointer owns it: link_offer takes
  * it over, link_take gives it back. */
@@ -48,10 +53,12 @@ void sim_packet_free(struct sim_packet *p);
 
 /* All zero is a perfect link: no delay, no limit, no loss. */
 struct link_config {
-    uint64_t rate_bps;    /* bits a second; 0: infinite */
-    uint32_t delay_us;    /* one way */
-    uint32_t jitter_us;   /* at most so much more */
-    uint64_t queue_bytes; /* 0: no limit */
+    uint64_t rate_bps;                      /* bits a second; 0: infinite */
+    uint32_t delay_us;                      /* one way */
+    uint32_t jitter_us;                     /* at most so much more */
+    uint64_t queue_bytes;                   /* 0: no limit */
+    uint32_t queue_packets, random_packets; /* 0: no limit; none */
+    const struct capacity *trace; /* the user's, longer than the link; NULL: by rate_bps */
     uint32_t loss_ppm;
     uint32_t good_to_bad_ppm, bad_to_good_ppm, loss_bad_ppm; /* all 0: no bursts */
     uint32_t reorder_ppm, reorder_delay_us;
@@ -74,6 +81,10 @@ struct link {
     bool up, bad;      /* bad: the burst state */
     struct list queue; /* waiting, the first one being serialised */
     uint64_t queued_bytes;
+    uint32_t queued_packets;
+    uint64_t trace_us;       /* when the trace began: the user's, 0 unless set */
+    uint64_t trace_next;     /* its next time, counted from there, */
+    uint32_t trace_left;     /* and what is left of the one before, in bytes */
     uint64_t done_ns;        /* when the first of the queue is serialised, */
     uint64_t done_remainder; /* and the fraction of a ns left over, in 1/rate_bps */
     struct list flying;      /* serialised, by time of delivery */

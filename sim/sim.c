@@ -50,6 +50,7 @@ void sim_init(struct sim *sim, uint64_t seed, uint64_t now_us)
     list_init(&sim->routes);
     list_init(&sim->streams);
     list_init(&sim->actions);
+    list_init(&sim->crosses);
 }
 
 void sim_fail(struct sim *sim, const char *format, ...)
@@ -150,8 +151,10 @@ static void link_fire(struct sim *sim, struct sim_event *e)
         sim->hops++;
         if (++p->hop < r->count)
             sim_forward(sim, p);
-        else
+        else if (r->to)
             host_receive(r->to, p);
+        else
+            sim_packet_free(p);
     }
     link_rearm(sim, l);
 }
@@ -160,6 +163,7 @@ struct sim_link *sim_link(struct sim *sim, const struct link_config *config)
 {
     struct sim_link *l = sim_alloc(sizeof *l);
     link_init(&l->link, config, prng_next(&sim->prng));
+    l->link.trace_us = sim->started_us;
     sim_event_init(sim, &l->event, link_fire);
     list_append(&sim->links, &l->node);
     return l;
@@ -328,6 +332,10 @@ void sim_free(struct sim *sim)
         link_free(&l->link);
         sim_event_free(sim, &l->event);
         free(l);
+    }
+    list_each(x, &sim->crosses, struct sim_cross, node) {
+        sim_event_free(sim, &x->event);
+        free(x);
     }
     timers_free(&sim->timers);
 }

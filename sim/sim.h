@@ -49,6 +49,13 @@ struct sim_chain {
     struct sim_event event;
 };
 
+/* Cross traffic (sim/cross.h); sim_free frees what begins with it. */
+struct sim_cross {
+    struct list node;
+    struct sim *sim;
+    struct sim_event event;
+};
+
 enum { SIM_HOPS_MAX = 8, SIM_NAME_MAX = 16 };
 
 struct iface {
@@ -65,7 +72,7 @@ struct iface {
 
 struct route {
     struct list node;
-    struct iface *from, *to;
+    struct iface *from, *to; /* NULL: cross traffic's */
     struct sim_link *links[SIM_HOPS_MAX];
     unsigned count;
 };
@@ -103,7 +110,7 @@ struct sim {
     struct prng prng; /* of the world; links and hosts have their own */
     struct mem mem;
     struct timers timers;
-    struct list hosts, links, chains, routes, streams, actions;
+    struct list hosts, links, chains, routes, streams, actions, crosses;
     struct trace trace;
     bool check;            /* plait_stack_check after every entry */
     uint64_t events, hops; /* that fired; packets that came out of a link */

@@ -11,6 +11,8 @@
 
 #define MILLION UINT64_C(1000000)
 
+enum { PACKETS_MAX = 1000000 };
+
 struct unit {
     const char *name;
     uint64_t factor;
@@ -21,6 +23,7 @@ static const struct unit rate_units[] = {
 static const struct unit time_units[] = {{"us", 1}, {"ms", 1000}, {"s", MILLION}, {NULL, 0}};
 static const struct unit byte_units[] = {{"B", 1},      {"kB", 1000},     {"MB", MILLION},
                                          {"KiB", 1024}, {"MiB", 1048576}, {NULL, 0}};
+static const struct unit packet_units[] = {{"pkt", 1}, {NULL, 0}};
 static const struct unit percent_units[] = {{"%", MILLION / 100}, {NULL, 0}};
 
 /* "12.5ms" -> 12500 with time_units. A result that is not whole is cut off. */
@@ -137,11 +140,26 @@ static bool set_jitter(struct parse *s, char *v)
 
 static bool set_queue(struct parse *s, char *v)
 {
+    uint64_t packets;
     s->queue_set = true;
-    s->queue_us = 0;
+    s->queue_us = s->config.queue_bytes = s->config.queue_packets = 0;
+    if (parse_quantity(v, packet_units, &packets)) {
+        s->config.queue_packets = (uint32_t)packets;
+        return packets > 0 && packets <= PACKETS_MAX && !strchr(v, '.');
+    }
     if (spec_bytes(v, &s->config.queue_bytes))
         return true;
     return spec_time(v, &s->queue_us) && s->queue_us > 0 && s->queue_us <= 3600 * MILLION;
+}
+
+static bool set_random(struct parse *s, char *v)
+{
+    static const struct unit none[] = {{"", 1}, {NULL, 0}};
+    uint64_t n;
+    if (!parse_quantity(v, none, &n) || strchr(v, '.') || n > PACKETS_MAX)
+        return false;
+    s->config.random_packets = (uint32_t)n;
+    return true;
 }
 
 static bool set_loss(struct parse *s, char *v)
@@ -182,7 +200,8 @@ static const struct {
     {"rate", set_rate, "a number with bit, kbit, mbit or gbit, at most 1000gbit"},
     {"delay", set_delay, "a number with us, ms or s"},
     {"jitter", set_jitter, "a number with us, ms or s"},
-    {"queue", set_queue, "a number with B, kB, MB, KiB or MiB, or a time such as 80ms"},
+    {"queue", set_queue, "a number with B, kB, MB, KiB, MiB or pkt, or a time such as 80ms"},
+    {"random", set_random, "a whole number of packets, at most 1000000"},
     {"loss", set_loss, "a percentage such as 0.1%"},
     {"burst", set_burst, "three percentages: into bad / out of bad / loss while bad"},
     {"reorder", set_reorder, "a percentage and a time such as 1%/5ms"},
@@ -210,8 +229,8 @@ static bool parse_item(struct parse *s, char *item, char *error)
         return false;
     }
     snprintf(error, SPEC_ERROR_MAX,
-             "a link has no \"%.20s\": there are rate, delay, jitter, queue, loss, burst, reorder, "
-             "dup and corrupt",
+             "a link has no \"%.20s\": there are rate, delay, jitter, queue, random, loss, burst, "
+             "reorder, dup and corrupt",
              item);
     return false;
 }
@@ -220,6 +239,10 @@ static bool parse_item(struct parse *s, char *item, char *error)
 static bool resolve_queue(struct parse *s, char *error)
 {
     uint64_t rate = s->config.rate_bps;
+    if (s->config.random_packets > s->config.queue_packets) {
+        snprintf(error, SPEC_ERROR_MAX, "random= is a part of a queue in packets: queue=100pkt");
+        return false;
+    }
     if (s->queue_us && !rate) {
         snprintf(error, SPEC_ERROR_MAX, "a queue given as a time needs a rate");
         return false;
@@ -294,8 +317,12 @@ char *link_spec_format(const struct link_config *c, char *buf)
         n += put_quantity(ROOM, ",delay=", c->delay_us, time_units);
     if (c->jitter_us)
         n += put_quantity(ROOM, ",jitter=", c->jitter_us, time_units);
-    if (c->queue_bytes || c->rate_bps)
+    if (c->queue_packets)
+        n += put_quantity(ROOM, ",queue=", c->queue_packets, packet_units);
+    else if (c->queue_bytes || c->rate_bps)
         n += put_quantity(ROOM, ",queue=", c->queue_bytes, byte_units);
+    if (c->random_packets)
+        n += (size_t)snprintf(ROOM, ",random=%u", c->random_packets);
     if (c->loss_ppm)
         n += put_percent(ROOM, ",loss=", c->loss_ppm);
     if (c->good_to_bad_ppm || c->bad_to_good_ppm || c->loss_bad_ppm) {

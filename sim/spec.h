@@ -7,8 +7,9 @@
  *   rate=R        bit, kbit, mbit, gbit (decimal)          default: infinite
  *   delay=T       us, ms, s; one way                       default: 0
  *   jitter=T      uniform, keeps the order
- *   queue=Q       B, kB, MB (decimal), KiB, MiB, or a time at line rate (80ms)
- *                 default: 100 ms at line rate, at least 32 kB
+ *   queue=Q       B, kB, MB (decimal), KiB, MiB, packets (100pkt), or a time at
+ *                 line rate (80ms); default: 100 ms at line rate, at least 32 kB
+ *   random=N      of a queue in packets: the last N places drop one in ten
  *   loss=P        percent, after the queue
  *   burst=P/P/P   Gilbert-Elliott: into bad, out of bad, loss while bad
  *   reorder=P/T   so many packets are late by T

@@ -5,6 +5,7 @@
  *
  *     test_lab handover.lua
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -332,6 +333,63 @@ static void driven_sides_and_blocks(void **state)
                 "expect(#d == 100 and percentile(d, 100) < 0.0125, percentile(d, 100))");
 }
 
+/* Datagrams take their share of a link, tables and traces are read. */
+static void cross_traffic_and_files(void **state)
+{
+    (void)state;
+    holds(WORLD "local p = path(x, y, 'rate=12mbit,delay=1ms,queue=20pkt')\n"
+                "local c = cross({p:there()}, '6mbit')\n"
+                "at(1, function() c:set_on(true) end)\n"
+                "at(2, function() c:set_on(false) end)\n"
+                "at(3, function() c:set_on(true) end)\n"
+                "at(4, function() c:set_on(false) end)\nadvance(5)\n"
+                "expect(c:sent() >= 1000 and c:sent() <= 1002, c:sent())\n"
+                "expect(p:there():stats().delivered == c:sent())");
+    holds(WORLD "local p = path(x, y, {rate = '12mbit', queue = '20pkt'})\n"
+                "on_off{links = {p:there()}, rate = '12mbit', on = 0.1, off = 0.3, stop = 4}\n"
+                "advance(10)\n"
+                "local n = p:there():stats().delivered\n"
+                "expect(n > 990 and n <= 1020, n)");
+    holds(WORLD "path(x, y, {trace = {1, 2, 3, 4}, delay = '1ms'})\n"
+                "local _, _, r = bulk{from = x, to = y, stop = 3}\n"
+                "local g = goodput(r, 1, 3)\n"
+                "advance(3)\n"
+                "expect(g() > 11.2 and g() < 11.7, g())");
+    holds(WORLD
+          "path(x, y, 'rate=50mbit,delay=1ms')\n"
+          "local flows = poisson{from = x, to = y, bytes = '10kB', per_second = 50, stop = 2}\n"
+          "advance(3)\nfinish()\n"
+          "expect(#flows > 70 and #flows < 130, #flows)\n"
+          "expect(flows[1].server:received() == 10000)");
+    fails(WORLD "path(x, y, {trace = {2, 1}})", 3, "line 2: its time is before");
+    fails(WORLD "path(x, y, {trace = {1}, rate = '1mbit'})", 3, "a rate or a trace");
+    fails(WORLD "path(x, y, {trace = '/etc/passwd'})", 3, "no name relative");
+    fails(WORLD "path(x, y, {trace = 'nosuch.trace'})", 3, "No such file");
+    fails(WORLD "cross({}, '1mbit')", 3, "1 to 8 links");
+    fails("csv('nosuch.csv')", 1, "No such file");
+}
+
+static void tables_are_read(void **state)
+{
+    char path[] = "/tmp/plait-csv-XXXXXX", text[400];
+    int fd = mkstemp(path);
+    static const char table[] = "name,mbps\r\na,1.5\nb,x\n";
+    (void)state;
+    assert_int_equal(write(fd, table, sizeof table - 1), sizeof table - 1);
+    close(fd);
+    snprintf(text, sizeof text,
+             "local t = csv('%s')\n"
+             "expect(#t == 2 and t[1].name == 'a' and t[1].mbps == 1.5 and t[2].mbps == 'x')",
+             path + strlen("/tmp/"));
+    holds(text);
+    fd = open(path, O_WRONLY | O_APPEND);
+    assert_int_equal(write(fd, "c\n", 2), 2);
+    close(fd);
+    snprintf(text, sizeof text, "csv('%s')", path + strlen("/tmp/"));
+    fails(text, 1, "1 cells where there are 2 names");
+    unlink(path);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +406,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(describing_runs_nothing),
         cmocka_unit_test(the_same_world_as_in_c),
         cmocka_unit_test(driven_sides_and_blocks),
+        cmocka_unit_test(cross_traffic_and_files),
+        cmocka_unit_test(tables_are_read),
     };
     handover = argc > 1 ? argv[1] : "tests/sim/handover.lua";
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,121 @@ static void queue_counts_bytes_and_drops_the_tail(void **state)
     link_free(&l);
 }
 
+static void queue_counts_packets(void **state)
+{
+    struct link l;
+    const struct link_config c = {.rate_bps = 8000000, .queue_packets = 3};
+    (void)state;
+    link_init(&l, &c, 1);
+    for (uint8_t i = 0; i < 4; i++)
+        link_offer(&l, 0, packet(i ? 40 : 1500, i));
+    assert_int_equal(l.stats.dropped_queue, 1);
+    assert_int_equal(l.queued_packets, 3);
+    assert_int_equal(drain(&l), 3);
+    assert_int_equal(l.queued_packets, 0);
+    link_free(&l);
+}
+
+/* The last places drop one in ten; those before them none. */
+static void last_places_drop_at_random(void **state)
+{
+    struct link l;
+    const struct link_config c = {.rate_bps = 8000000, .queue_packets = 10, .random_packets = 3};
+    unsigned early = 0, late = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        link_init(&l, &c, seed);
+        for (uint8_t i = 0; i < 7; i++)
+            link_offer(&l, 0, packet(1000, i));
+        early += l.stats.dropped_queue > 0;
+        link_offer(&l, 0, packet(1000, 7));
+        late += l.stats.dropped_queue > 0;
+        link_free(&l);
+    }
+    assert_int_equal(early, 0);
+    assert_in_range(late, 140, 260);
+}
+
+static struct capacity *trace_of(const char *text)
+{
+    char error[CAPACITY_ERROR_MAX];
+    struct capacity *c = capacity_parse(text, strlen(text), error);
+    if (!c)
+        fail_msg("%s: %s", text, error);
+    return c;
+}
+
+/* 1500 bytes at 3, 4 (twice) and 10 ms, and again from 10 ms on. */
+static void a_trace_says_when_packets_leave(void **state)
+{
+    struct capacity *trace = trace_of("3\n4\n4\n10\n");
+    const struct link_config c = {.trace = trace, .delay_us = 500};
+    static const uint64_t when_ms[] = {3, 4, 4, 10, 13, 14, 14, 20};
+    struct link l;
+    uint8_t mark;
+    (void)state;
+    link_init(&l, &c, 1);
+    l.trace_us = 1000000;
+    for (uint8_t i = 0; i < 8; i++)
+        link_offer(&l, 1000000, packet(1500, i));
+    for (uint8_t i = 0; i < 8; i++) {
+        assert_int_equal(next_packet(&l, &mark), 1000500 + when_ms[i] * 1000);
+        assert_int_equal(mark, i);
+    }
+    link_free(&l);
+    free(trace);
+}
+
+/* Small packets share a chance, large ones take several; a chance that nobody
+ * used is gone. */
+static void a_trace_counts_bytes(void **state)
+{
+    struct capacity *trace = trace_of("1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
+    const struct link_config c = {.trace = trace};
+    struct link l;
+    uint8_t mark;
+    (void)state;
+    assert_int_equal(capacity_rate(trace), 12000000);
+    link_init(&l, &c, 1);
+    link_offer(&l, 100, packet(700, 0));
+    link_offer(&l, 100, packet(700, 1));
+    link_offer(&l, 100, packet(700, 2));  /* 100 bytes at 1 ms, the rest at 2 ms */
+    link_offer(&l, 100, packet(2000, 3)); /* 900 at 2 ms, 1100 at 3 ms */
+    assert_int_equal(next_packet(&l, &mark), 1000);
+    assert_int_equal(next_packet(&l, &mark), 1000);
+    assert_int_equal(next_packet(&l, &mark), 2000);
+    assert_int_equal(next_packet(&l, &mark), 3000);
+    link_offer(&l, 3500, packet(400, 4)); /* what was left at 3 ms is gone */
+    assert_int_equal(next_packet(&l, &mark), 4000);
+    link_offer(&l, 25000, packet(1500, 5)); /* at 25 ms exactly: the fifth of the third round */
+    assert_int_equal(next_packet(&l, &mark), 25000);
+    link_free(&l);
+    free(trace);
+}
+
+static void bad_traces_are_refused(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } rows[] = {{"", "line 1: a trace ends with a time above 0"},
+                {"0\n0\n", "line 2: a trace ends"},
+                {"1\n\n2\n", "line 2: a line is one whole number"},
+                {"1\n2 \n", "line 2: a line"},
+                {"1\n-2\n", "line 2: a line"},
+                {"1.5\n", "line 1: a line"},
+                {"1000000001\n", "line 1: a line"},
+                {"99999999999999999999999\n", "line 1: a line"},
+                {"2\n1\n", "line 2: its time is before"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char error[CAPACITY_ERROR_MAX] = "";
+        assert_null(capacity_parse(rows[i].text, strlen(rows[i].text), error));
+        if (strncmp(error, rows[i].words, strlen(rows[i].words)) != 0)
+            fail_msg("\"%s\": %s", rows[i].text, error);
+    }
+    free(trace_of("1\r\n2"));
+}
+
 static void bytes_before_ip_do_not_count(void **state)
 {
     struct link l;
@@ -347,6 +462,11 @@ static void bad_texts_are_refused(void **state)
                                       "loss=1.2.3%",
                                       "queue=80ms",
                                       "queue=1.5",
+                                      "queue=1.5pkt",
+                                      "queue=0pkt",
+                                      "rate=1mbit,random=1",
+                                      "queue=10pkt,random=11",
+                                      "queue=10pkt,random=1.5",
                                       "burst=1%/2%",
                                       "burst=1%/2%/3%/4%",
                                       "burst=1%/0%/3%",
@@ -373,6 +493,8 @@ static void texts_survive_a_round_trip(void **state)
         "rate=1001bit,queue=0B",
         "delay=7500us",
         "rate=100kbit,delay=1s,jitter=3ms,queue=64kB,loss=0.01%,burst=1%/20%/100%,reorder=2.5%/4ms",
+        "rate=12mbit,queue=103pkt,random=3",
+        "queue=1pkt",
         "dup=5%,corrupt=0.0001%"};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -390,6 +512,11 @@ int main(void)
         cmocka_unit_test(rate_does_not_drift),
         cmocka_unit_test(first_packet_time_is_rounded_up),
         cmocka_unit_test(queue_counts_bytes_and_drops_the_tail),
+        cmocka_unit_test(queue_counts_packets),
+        cmocka_unit_test(last_places_drop_at_random),
+        cmocka_unit_test(a_trace_says_when_packets_leave),
+        cmocka_unit_test(a_trace_counts_bytes),
+        cmocka_unit_test(bad_traces_are_refused),
         cmocka_unit_test(bytes_before_ip_do_not_count),
         cmocka_unit_test(loss_is_as_often_as_told),
         cmocka_unit_test(bursts_lose_in_runs),
