@@ -50,6 +50,7 @@ static struct side_config bulk(const struct lab *lab, unsigned to_s)
 static void begin(struct lab *lab, struct run *r, const char *cc)
 {
     lab_init(lab, r);
+    lab->client_config.scheduler = "lowest-rtt"; /* which takes all that congestion control gives */
     lab->client_config.cc = lab->server_config.cc = cc;
 }
 

@@ -81,7 +81,7 @@ struct plait_sched_path {
                           * 1 for the next new one; a subflow between two addresses that had one
                           * before has that one's */
     uint32_t srtt_us, rttvar_us, rto_us;
-    uint32_t rtt_min_us; /* 0: no sample yet */
+    uint32_t rtt_min_us; /* of the last 20 seconds, or 80 round trips; 0: no sample yet */
     uint32_t mss_bytes;
     uint64_t rate;  /* bytes a second that it delivered in a round trip, at best of late; 0: not
                      * known */

@@ -34,7 +34,7 @@ static void path_fill(struct plait_sched_path *p, const struct subflow *sf, uint
                                    .srtt_us = t->rtt.srtt_us,
                                    .rttvar_us = t->rtt.rttvar_us,
                                    .rto_us = t->rtt.rto_us,
-                                   .rtt_min_us = t->rtt.min_us,
+                                   .rtt_min_us = t->rtt.base_us,
                                    .mss_bytes = v->mss_bytes,
                                    .rate = t->rate.best,
                                    .rate_full = t->rate.full,

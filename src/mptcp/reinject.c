@@ -218,21 +218,35 @@ bool reinject_delivered(struct plait_conn *c)
 
 /* ---- silence --------------------------------------------------------------------- */
 
-/* When the oldest bytes in flight should have been acknowledged by all
- * experience, and nothing else was for a while either (a queue that fills
- * makes ACKs late, but they keep coming). Much earlier than an RTO, whose
- * minimum is meant for a sender that has no other path to try. */
+/* When the oldest bytes in flight for which the peer has to acknowledge at once
+ * were sent. The first ones may wait for a delayed ACK, until others follow. */
+static uint64_t oldest_sent_us(const struct tcp *t)
+{
+    uint64_t before = 0, most = OVERDUE_FLIGHT_MIN * (uint64_t)t->control.own->mss_bytes;
+    list_each(rec, &t->sent_order, struct tcp_record, sent_link) {
+        before += rec->len;
+        if (before > most)
+            return rec->sent_us;
+    }
+    return TIMER_NEVER;
+}
+
+/* When these should have been acknowledged by all experience, and nothing else
+ * was for a while either (a queue that fills makes ACKs late, but they keep
+ * coming). Much earlier than an RTO, whose minimum is meant for a sender that
+ * has no other path to try. */
 static uint64_t overdue_at(const struct subflow *sf)
 {
     const struct tcp *t = &sf->tcp;
-    if (sf->suspect || !subflow_usable(sf) || t->rtt.srtt_us == 0 || list_empty(&t->sent_order) ||
-        t->control.own->in_flight_bytes <= OVERDUE_FLIGHT_MIN * t->control.own->mss_bytes)
+    if (sf->suspect || !subflow_usable(sf) || t->rtt.srtt_us == 0)
         return TIMER_NEVER;
-    const struct tcp_record *first = list_first(&t->sent_order, struct tcp_record, sent_link);
+    uint64_t oldest = oldest_sent_us(t);
+    if (oldest == TIMER_NEVER)
+        return oldest;
     uint64_t margin = 4 * (uint64_t)t->rtt.mdev_us;
     margin = margin > t->rtt.srtt_us / 4 ? margin : t->rtt.srtt_us / 4;
     margin = margin > OVERDUE_MARGIN_US ? margin : OVERDUE_MARGIN_US;
-    uint64_t late = first->sent_us + t->rtt.srtt_us, quiet = sf->progress_us;
+    uint64_t late = oldest + t->rtt.srtt_us, quiet = sf->progress_us;
     return (late > quiet ? late : quiet) + margin;
 }
 
@@ -327,6 +341,15 @@ static struct tcp_record *head_record(const struct plait_conn *c, const struct s
     return NULL;
 }
 
+/* By all experience it will be acknowledged by then. One that should have been
+ * already is late, and nobody knows how much. */
+static bool soon(const struct subflow *sf, const struct tcp_record *rec, uint64_t now_us,
+                 uint64_t by_us)
+{
+    uint64_t due = rec->sent_us + sf->tcp.rtt.srtt_us;
+    return !rec->lost && due <= by_us && now_us <= due + sf->tcp.rtt.mdev_us;
+}
+
 bool reinject_head(struct plait_conn *c, uint64_t now_us)
 {
     struct subflow *taker = c->subflow_count > 1 ? path_taker(c, now_us) : NULL;
@@ -336,7 +359,7 @@ bool reinject_head(struct plait_conn *c, uint64_t now_us)
         uint64_t dsn;
         uint32_t len;
         struct tcp_record *rec = sf == taker ? NULL : head_record(c, sf, &dsn, &len);
-        if (rec && rec->sent_us + sf->tcp.rtt.srtt_us > now_us + taker->tcp.rtt.srtt_us &&
+        if (rec && !soon(sf, rec, now_us, now_us + taker->tcp.rtt.srtt_us) &&
             !copied(c, sf, dsn, len))
             return record_move(c, sf, rec, dsn, len, PLAIT_WHY_WINDOW);
     }

@@ -21,6 +21,7 @@
 #include "sched/sched.h"
 
 enum { SECOND_US = 1000 * 1000, BURST_MAX = 64 * 1024 };
+enum { PERIOD_MIN_US = 8 * 1000 * 1000, PERIOD_RTTS = 32 };
 
 /* What is reckoned of one path, for so many bytes more on it. */
 struct course {
@@ -124,10 +125,24 @@ static bool too_late(const struct fleet *f, const struct plait_sched_path *slow,
     return !f->view->more && sum >= f->view->queued_bytes;
 }
 
+/* More would only wait in the path's own queue. So that its shortest round trip
+ * stays known, that queue is let run dry in the first moments of each period. */
+static bool busy(const struct plait_sched_view *view, const struct plait_sched_path *p,
+                 uint64_t bytes)
+{
+    uint64_t period = PERIOD_RTTS * base_us(p);
+    period = period > PERIOD_MIN_US ? period : PERIOD_MIN_US;
+    bool dry = view->now_us % period < base_us(p) * 3 / 2 + bytes_us(2 * p->mss_bytes, p->rate);
+    uint64_t trip = p->rate * base_us(p) / SECOND_US;
+    uint64_t enough = dry ? trip - trip / 4 : trip + trip / 4 + 2 * p->mss_bytes;
+    bool first = p->in_flight_bytes == 0 && bytes <= p->mss_bytes;
+    return p->rate_full && !first && p->in_flight_bytes + bytes > enough;
+}
+
 static bool helps(const struct fleet *f, unsigned slow, uint64_t bytes)
 {
     const struct plait_sched_path *p = &f->view->paths[slow];
-    return window_bears(f, p, bytes) && !too_late(f, p, bytes);
+    return !busy(f->view, p, bytes) && window_bears(f, p, bytes) && !too_late(f, p, bytes);
 }
 
 /* So many bytes on a slower path as help. */

@@ -24,6 +24,10 @@ struct tcp_rtt {
     uint32_t min_us;       /* over the last ten minutes at most; 0: no sample */
     uint32_t min_next_us;  /* over the present half of that window */
     uint64_t min_since_us; /* when that half began */
+    uint32_t base_us;      /* the same over 20 seconds, or 80 of these: with what others let stand
+                            * in the queue */
+    uint32_t base_next_us;
+    uint64_t base_since_us;
     uint8_t backoff;       /* doublings of the timeout (RFC 6298 5.5) */
     uint32_t ceiling_us;   /* the owner's, of the doubled timeout; 0: rto_max_us */
     uint64_t doubled_us;   /* when it last was */

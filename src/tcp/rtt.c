@@ -10,24 +10,33 @@
  */
 #include "tcp/internal.h"
 
-enum { MIN_WINDOW_HALF_US = 300 * 1000 * 1000 };
+enum { MIN_HALF_US = 300 * 1000 * 1000, BASE_HALF_US = 10 * 1000 * 1000, BASE_HALF_RTTS = 40 };
 
 void tcp_rtt_init(struct tcp *t)
 {
     t->rtt = (struct tcp_rtt){.rto_us = t->config->rto_initial_us};
 }
 
+/* The least of a window of two halves: *best of both, *next of the present one. */
+static void least(uint32_t *best, uint32_t *next, uint64_t *since_us, uint64_t half_us,
+                  uint64_t now_us, uint32_t rtt_us)
+{
+    if (*next == 0 || now_us - *since_us > half_us) {
+        *best = *next ? min_u32(*next, rtt_us) : rtt_us;
+        *next = rtt_us;
+        *since_us = now_us;
+        return;
+    }
+    *next = min_u32(*next, rtt_us);
+    *best = min_u32(*best, rtt_us);
+}
+
 static void min_update(struct tcp *t, uint32_t rtt_us)
 {
     struct tcp_rtt *rtt = &t->rtt;
-    if (rtt->min_next_us == 0 || t->now_us - rtt->min_since_us > MIN_WINDOW_HALF_US) {
-        rtt->min_us = rtt->min_next_us ? min_u32(rtt->min_next_us, rtt_us) : rtt_us;
-        rtt->min_next_us = rtt_us;
-        rtt->min_since_us = t->now_us;
-        return;
-    }
-    rtt->min_next_us = min_u32(rtt->min_next_us, rtt_us);
-    rtt->min_us = min_u32(rtt->min_us, rtt_us);
+    uint64_t half_us = max_u64(BASE_HALF_US, BASE_HALF_RTTS * (uint64_t)rtt->base_us);
+    least(&rtt->min_us, &rtt->min_next_us, &rtt->min_since_us, MIN_HALF_US, t->now_us, rtt_us);
+    least(&rtt->base_us, &rtt->base_next_us, &rtt->base_since_us, half_us, t->now_us, rtt_us);
 }
 
 static void deviation_update(struct tcp *t, uint32_t error_us)

@@ -412,20 +412,20 @@ static void arrival_within_the_window(void **state)
         int path;
         uint64_t bytes;
     } rows[] = {
-        {87075, 0, WAIT, 0},         /* F would be kept from sending */
-        {87076, 0, 1, MSS},          /* just not */
-        {87653, 0, 1, 2 * MSS},      /* by 2000 bytes of S neither */
-        {104952, 0, 1, 16 * MSS},    /* */
-        {104953, 0, 1, 32 * MSS},    /* still no queue on S */
-        {200000, 0, 1, 32 * MSS},    /* 64000 bytes would have to wait there */
-        {200000, 45000, 1, 8 * MSS}, /* as these do */
-        {200000, 60000, WAIT, 0},
-        {1000000, 60000, 1, 64 * MSS}, /* enough for what a queue takes, too */
+        {87075, 0, WAIT, 0},    /* F would be kept from sending */
+        {87076, 0, 1, MSS},     /* just not */
+        {87653, 0, 1, 2 * MSS}, /* by 2000 bytes of S neither */
+        {104952, 0, 1, 16 * MSS},     {104953, 0, 1, 32 * MSS},
+        {1000000, 0, 1, 32 * MSS},    /* more would wait on S */
+        {1000000, 40000, 1, 8 * MSS}, /* as the last of these do */
+        {1000000, 47875, 1, MSS},     /* a round trip's 37500 and a quarter, and two segments */
+        {1000000, 47876, WAIT, 0},
     };
     (void)state;
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct bench b = bench("arrival", 2, near_far);
         b.view.more = true;
+        b.view.now_us = 1000000;
         b.view.span_bytes = rows[i].span;
         b.paths[1].in_flight_bytes = rows[i].far_in_flight;
         b.paths[1].srtt_us = 300000;
@@ -434,6 +434,27 @@ static void arrival_within_the_window(void **state)
             fail_msg("row %u: path %d, %llu bytes", i, c.path, (unsigned long long)c.bytes);
         b.view.reinject = true; /* late as it is */
         assert_int_equal(pick(&b), 1);
+    }
+}
+
+/* Every 8 seconds S's queue is let run dry: for a round trip and a half, and two
+ * segments of 4 ms, it gets no more than three quarters of what makes it busy. */
+static void arrival_lets_queues_run_dry(void **state)
+{
+    static const struct {
+        uint64_t now_us, far_in_flight;
+        int path;
+    } rows[] = {{7999999, 40000, 1},    {8000000, 40000, WAIT}, {8000000, 27125, 1},
+                {8000000, 27126, WAIT}, {8232999, 27126, WAIT}, {8233000, 27126, 1}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench b = bench("arrival", 2, near_far);
+        b.view.more = true;
+        b.view.span_bytes = 1000000;
+        b.view.now_us = rows[i].now_us;
+        b.paths[1].in_flight_bytes = rows[i].far_in_flight;
+        if (pick(&b) != rows[i].path)
+            fail_msg("row %u: path %d", i, pick(&b));
     }
 }
 
@@ -635,6 +656,7 @@ int main(void)
         cmocka_unit_test(overflow_when_full),
         cmocka_unit_test(overflow_keeps_the_order),
         cmocka_unit_test(arrival_within_the_window),
+        cmocka_unit_test(arrival_lets_queues_run_dry),
         cmocka_unit_test(arrival_of_the_end),
         cmocka_unit_test(arrival_keeps_window_for_the_slow),
         cmocka_unit_test(arrival_behind_a_queue),
