@@ -2,10 +2,11 @@
  *
  * SipHash-2-4 (Aumasson and Bernstein) and the hash table.
  *
- * Invariants: a node with hash h lives in old[h mod old size] as long as that
- * bucket is at or above old_moved, else in buckets[h mod size]; so all nodes
+ * Invariants: a node with hash h lives in bucket h mod size of `old` as long as
+ * that bucket is at or above old_moved, else in that of `now`; so all nodes
  * of one hash share one chain, and hash_next needs no table. Buckets that take
- * from old ones not moved yet are not set. Growth starts
+ * from old ones not moved yet are not set. A bucket's kinds hold those of all its
+ * nodes. Growth starts
  * when there are as many nodes as buckets and is over long before the next
  * one is due: an insert moves HASH_STEP buckets, doubling takes as many
  * inserts as there were buckets.
@@ -71,107 +72,140 @@ uint64_t siphash(const struct hash_key *key, const void *data, size_t len)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+/* Bucket i: the chain of its nodes, and which of eight kinds they are of, a kind
+ * being three more bits of the hash. Kinds may be set that nobody has any more. */
 static size_t bucket_index(uint64_t hash, uint8_t bits)
 {
     return (size_t)(hash & ((UINT64_C(1) << bits) - 1));
 }
 
-static size_t bucket_bytes(uint8_t bits)
+static uint8_t kind_of(uint64_t hash)
 {
-    return sizeof(struct hash_node *) << bits;
+    return (uint8_t)(1u << (hash >> 61));
 }
 
-/* The chain that nodes with this hash are on. */
-static struct hash_node **hash_chain(const struct hash_table *t, uint64_t hash)
+static size_t buckets_bytes(uint8_t bits)
 {
-    if (t->old) {
-        size_t i = bucket_index(hash, t->old_bits);
+    return (sizeof(struct hash_node *) + 1) << bits;
+}
+
+static bool buckets_alloc(struct mem *mem, struct hash_buckets *b, uint8_t bits, bool zeroed)
+{
+    b->bits = bits;
+    b->chains =
+        zeroed ? mem_alloc(mem, buckets_bytes(bits)) : mem_alloc_raw(mem, buckets_bytes(bits));
+    b->kinds = b->chains ? (uint8_t *)(b->chains + ((size_t)1 << bits)) : NULL;
+    return b->chains != NULL;
+}
+
+static void buckets_free(struct mem *mem, struct hash_buckets *b)
+{
+    mem_free(mem, b->chains, buckets_bytes(b->bits));
+    *b = (struct hash_buckets){0};
+}
+
+static void bucket_clear(const struct hash_buckets *b, size_t i)
+{
+    b->chains[i] = NULL;
+    b->kinds[i] = 0;
+}
+
+static void bucket_put(const struct hash_buckets *b, size_t i, struct hash_node *node)
+{
+    node->next = b->chains[i];
+    b->chains[i] = node;
+    b->kinds[i] |= kind_of(node->hash);
+}
+
+/* Where nodes with this hash are: the bucket's number, and of which buckets. */
+static size_t hash_place(const struct hash_table *t, uint64_t hash, const struct hash_buckets **b)
+{
+    if (t->old.chains) {
+        size_t i = bucket_index(hash, t->old.bits);
+        *b = &t->old;
         if (i >= t->old_moved)
-            return &t->old[i];
+            return i;
     }
-    return &t->buckets[bucket_index(hash, t->bits)];
+    *b = &t->now;
+    return bucket_index(hash, t->now.bits);
 }
 
 bool hash_init(struct hash_table *t, struct mem *mem)
 {
-    *t = (struct hash_table){.mem = mem, .bits = HASH_BITS_FIRST};
-    t->buckets = mem_alloc(mem, bucket_bytes(t->bits));
-    return t->buckets != NULL;
+    *t = (struct hash_table){.mem = mem};
+    return buckets_alloc(mem, &t->now, HASH_BITS_FIRST, true);
 }
 
 void hash_free(struct hash_table *t)
 {
     assert(t->count == 0);
-    mem_free(t->mem, t->buckets, bucket_bytes(t->bits));
-    mem_free(t->mem, t->old, bucket_bytes(t->old_bits));
+    buckets_free(t->mem, &t->now);
+    buckets_free(t->mem, &t->old);
     *t = (struct hash_table){0};
 }
 
 static void hash_grow_start(struct hash_table *t)
 {
-    uint8_t bits = (uint8_t)(t->bits + 1);
-    if (bits > HASH_BITS_MAX)
-        return;
+    struct hash_buckets grown;
     /* Not zeroed: that would be a pause. A bucket is set when the one is moved
      * that it takes from, and not looked at before. */
-    struct hash_node **buckets = mem_alloc_raw(t->mem, bucket_bytes(bits));
-    if (!buckets)
+    if (t->now.bits == HASH_BITS_MAX ||
+        !buckets_alloc(t->mem, &grown, (uint8_t)(t->now.bits + 1), false))
         return;
-    t->old = t->buckets;
-    t->old_bits = t->bits;
+    t->old = t->now;
     t->old_moved = 0;
-    t->buckets = buckets;
-    t->bits = bits;
+    t->now = grown;
 }
 
 static void hash_move_bucket(struct hash_table *t)
 {
     size_t from = t->old_moved++;
-    struct hash_node *node = t->old[from];
-    t->old[from] = NULL;
-    t->buckets[from] = t->buckets[from + ((size_t)1 << t->old_bits)] = NULL;
+    struct hash_node *node = t->old.chains[from];
+    bucket_clear(&t->old, from);
+    bucket_clear(&t->now, from);
+    bucket_clear(&t->now, from + ((size_t)1 << t->old.bits));
     while (node) {
         struct hash_node *next = node->next;
-        struct hash_node **chain = &t->buckets[bucket_index(node->hash, t->bits)];
-        node->next = *chain;
-        *chain = node;
+        bucket_put(&t->now, bucket_index(node->hash, t->now.bits), node);
         node = next;
     }
 }
 
 static void hash_grow_step(struct hash_table *t)
 {
-    size_t old_size = (size_t)1 << t->old_bits;
+    size_t old_size = (size_t)1 << t->old.bits;
     for (unsigned i = 0; i < HASH_STEP && t->old_moved < old_size; i++)
         hash_move_bucket(t);
-    if (t->old_moved == old_size) {
-        mem_free(t->mem, t->old, bucket_bytes(t->old_bits));
-        t->old = NULL;
-    }
+    if (t->old_moved == old_size)
+        buckets_free(t->mem, &t->old);
 }
 
 void hash_insert(struct hash_table *t, struct hash_node *node, uint64_t hash)
 {
-    if (t->old)
+    const struct hash_buckets *b;
+    if (t->old.chains)
         hash_grow_step(t);
-    else if (t->count >> t->bits)
+    else if (t->count >> t->now.bits)
         hash_grow_start(t);
-    struct hash_node **chain = hash_chain(t, hash);
     node->hash = hash;
-    node->next = *chain;
-    *chain = node;
+    size_t i = hash_place(t, hash, &b);
+    bucket_put(b, i, node);
     t->count++;
 }
 
 void hash_remove(struct hash_table *t, struct hash_node *node)
 {
-    struct hash_node **at = hash_chain(t, node->hash);
+    const struct hash_buckets *b;
+    size_t i = hash_place(t, node->hash, &b);
+    struct hash_node **at = &b->chains[i];
     while (*at && *at != node)
         at = &(*at)->next;
     assert(*at == node);
     *at = node->next;
     node->next = NULL;
     t->count--;
+    if (!b->chains[i])
+        b->kinds[i] = 0;
 }
 
 static struct hash_node *chain_find(struct hash_node *node, uint64_t hash)
@@ -181,9 +215,22 @@ static struct hash_node *chain_find(struct hash_node *node, uint64_t hash)
     return node;
 }
 
+/* What is not there is mostly found out from the kinds alone: they are in the
+ * processor's cache where chains of many nodes are not. Where it takes the whole
+ * chain, its kinds are known again. */
 struct hash_node *hash_find(const struct hash_table *t, uint64_t hash)
 {
-    return chain_find(*hash_chain(t, hash), hash);
+    const struct hash_buckets *b;
+    size_t i = hash_place(t, hash, &b);
+    if (!(b->kinds[i] & kind_of(hash)))
+        return NULL;
+    struct hash_node *found = chain_find(b->chains[i], hash);
+    if (found)
+        return found;
+    b->kinds[i] = 0;
+    for (const struct hash_node *n = b->chains[i]; n; n = n->next)
+        b->kinds[i] |= kind_of(n->hash);
+    return NULL;
 }
 
 struct hash_node *hash_next(const struct hash_node *node)

@@ -2,7 +2,9 @@
  *
  * SipHash-2-4 (keyed: an attacker who chooses addresses and ports must not be
  * able to choose buckets) and an intrusive hash table with chaining. Growth is
- * incremental: each insert moves a few buckets, so no single call pauses.
+ * incremental: each insert moves a few buckets, so no single call pauses. Among
+ * many nodes that are not in the processor's cache, what is not there is looked
+ * for at the cost of a byte, mostly.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -20,12 +22,17 @@ struct hash_node {
     uint64_t hash;
 };
 
+/* 1 << bits of them: 9 bytes each. */
+struct hash_buckets {
+    struct hash_node **chains; /* NULL: no buckets */
+    uint8_t *kinds;            /* what a chain may hold, a bit for each eighth of the hashes */
+    uint8_t bits;
+};
+
 struct hash_table {
     struct mem *mem;
-    struct hash_node **buckets; /* 1 << bits of them */
-    struct hash_node **old;     /* being emptied into buckets, or NULL */
+    struct hash_buckets now, old; /* old: being emptied into the others */
     size_t count, old_moved;
-    uint8_t bits, old_bits;
 };
 
 /* False when memory for the first buckets is refused. */

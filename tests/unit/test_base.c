@@ -386,7 +386,7 @@ static void hash_exercise(uint64_t spread, long allocations)
         item->in = true;
         assert_true(hash_has(&t, item, item->node.hash));
         assert_int_equal(t.count, count);
-        for (unsigned i = 0; t.old && step % 16 == 0 && i < COUNT; i++)
+        for (unsigned i = 0; t.old.chains && step % 16 == 0 && i < COUNT; i++)
             if (items[i].in) /* half way through a growth all must be there */
                 assert_true(hash_has(&t, &items[i], items[i].node.hash));
     }
@@ -420,8 +420,8 @@ static size_t buckets_set(const struct hash_table *t)
     uint64_t fresh;
     size_t set = 0;
     memset(&fresh, GARBAGE, sizeof fresh);
-    for (size_t i = 0; i < (size_t)1 << t->bits; i++)
-        set += (uintptr_t)t->buckets[i] != fresh;
+    for (size_t i = 0; i < (size_t)1 << t->now.bits; i++)
+        set += (uintptr_t)t->now.chains[i] != fresh;
     return set;
 }
 
@@ -440,7 +440,7 @@ static void test_hash_growth_does_not_pause(void **state)
     unsigned n = 0;
     for (; n < COUNT; n++)
         hash_insert(&t, &items[n].node, siphash(&key, &n, sizeof n));
-    while (!t.old || t.old_bits != 13) {
+    while (!t.old.chains || t.old.bits != 13) {
         assert_true(n < COUNT + 8);
         hash_insert(&t, &items[n].node, siphash(&key, &n, sizeof n));
         n++;
@@ -451,6 +451,33 @@ static void test_hash_growth_does_not_pause(void **state)
     assert_true(buckets_set(&t) - before <= 2 * STEP + 1);
     for (unsigned i = 0; i <= n; i++)
         hash_remove(&t, &items[i].node);
+    hash_free(&t);
+    fixture_done(&f);
+}
+
+/* A bucket of two: what neither is of the kind of is not looked for among them,
+ * and one that went is forgotten when it is looked for in vain. */
+static void test_hash_buckets_know_kinds(void **state)
+{
+    (void)state;
+    const uint64_t eighth = UINT64_C(1) << 61;
+    struct fixture f;
+    struct hash_table t;
+    struct item a = {0}, b = {0};
+    fixture_init(&f, 0);
+    assert_true(hash_init(&t, &f.mem));
+    hash_insert(&t, &a.node, 1 + eighth);
+    hash_insert(&t, &b.node, 1 + 3 * eighth);
+    assert_int_equal(t.now.kinds[1], 1 << 1 | 1 << 3);
+    assert_null(hash_find(&t, 1 + 2 * eighth));
+    assert_int_equal(t.now.kinds[1], 1 << 1 | 1 << 3);
+    hash_remove(&t, &b.node);
+    assert_int_equal(t.now.kinds[1], 1 << 1 | 1 << 3);
+    assert_null(hash_find(&t, 1 + 3 * eighth));
+    assert_int_equal(t.now.kinds[1], 1 << 1);
+    assert_ptr_equal(hash_find(&t, 1 + eighth), &a.node);
+    hash_remove(&t, &a.node);
+    assert_int_equal(t.now.kinds[1], 0);
     hash_free(&t);
     fixture_done(&f);
 }
@@ -467,11 +494,11 @@ static void test_hash_growth_keeps_chains_short(void **state)
     const struct hash_key key = {1, 2};
     for (unsigned i = 0; i < COUNT; i++) {
         size_t moved = t.old_moved;
-        struct hash_node **old = t.old;
+        struct hash_node **old = t.old.chains;
         hash_insert(&t, &items[i].node, siphash(&key, &i, sizeof i));
-        assert_true(t.old != old || t.old_moved - moved <= 4); /* a bounded step */
+        assert_true(t.old.chains != old || t.old_moved - moved <= 4); /* a bounded step */
     }
-    assert_true((size_t)1 << t.bits >= COUNT / 2);
+    assert_true((size_t)1 << t.now.bits >= COUNT / 2);
     for (unsigned i = 0; i < COUNT; i++)
         hash_remove(&t, &items[i].node);
     hash_free(&t);
@@ -563,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_hash_table_at_random),
         cmocka_unit_test(test_hash_table_grows_no_further_without_memory),
         cmocka_unit_test(test_hash_growth_does_not_pause),
+        cmocka_unit_test(test_hash_buckets_know_kinds),
         cmocka_unit_test(test_hash_growth_keeps_chains_short),
         cmocka_unit_test(test_prng_reference_and_bounds),
         cmocka_unit_test(test_secure_is_hmac_of_a_counter),
