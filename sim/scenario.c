@@ -11,28 +11,20 @@
 
 enum { MTU = 1500, RELEASE_S = 400 };
 
-const struct scenario *const scenario_tables[] = {scenarios_tcp,
-                                                  scenarios_mptcp,
-                                                  scenarios_signals,
-                                                  scenarios_closing,
-                                                  scenarios_fallback,
-                                                  scenarios_fastclose,
-                                                  scenarios_race,
-                                                  scenarios_versions,
-                                                  scenarios_handshake,
-                                                  scenarios_boxes,
-                                                  scenarios_managers,
-                                                  scenarios_memory,
-                                                  scenarios_fattree,
-                                                  scenarios_cc,
-                                                  scenarios_sched,
-                                                  scenarios_figures,
-                                                  NULL};
+const struct scenario *const scenario_tables[] = {scenarios_tcp,       scenarios_mptcp,
+                                                  scenarios_signals,   scenarios_closing,
+                                                  scenarios_fallback,  scenarios_fastclose,
+                                                  scenarios_race,      scenarios_versions,
+                                                  scenarios_handshake, scenarios_boxes,
+                                                  scenarios_managers,  scenarios_recovery,
+                                                  scenarios_memory,    scenarios_fattree,
+                                                  scenarios_cc,        scenarios_sched,
+                                                  scenarios_figures,   NULL};
 
-const struct scenario *const scenario_tables_v0[] = {scenarios_mptcp,    scenarios_signals,
-                                                     scenarios_managers, scenarios_closing,
-                                                     scenarios_fallback, scenarios_fastclose,
-                                                     scenarios_race,     NULL};
+const struct scenario *const scenario_tables_v0[] = {
+    scenarios_mptcp,     scenarios_signals, scenarios_managers,
+    scenarios_recovery,  scenarios_closing, scenarios_fallback,
+    scenarios_fastclose, scenarios_race,    NULL};
 
 static const struct scenario *row_at(const struct scenario *const *tables, bool v0, unsigned *i)
 {

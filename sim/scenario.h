@@ -47,8 +47,8 @@ struct scenario {
 extern const struct scenario scenarios_tcp[], scenarios_mptcp[], scenarios_signals[],
     scenarios_closing[], scenarios_fallback[], scenarios_fastclose[], scenarios_race[],
     scenarios_versions[], scenarios_handshake[], scenarios_boxes[], scenarios_memory[],
-    scenarios_fattree[], scenarios_managers[], scenarios_cc[], scenarios_sched[],
-    scenarios_figures[];
+    scenarios_fattree[], scenarios_managers[], scenarios_recovery[], scenarios_cc[],
+    scenarios_sched[], scenarios_figures[];
 /* All of them, ended by NULL. */
 extern const struct scenario *const scenario_tables[];
 /* Those of them that are run in MPTCP's version 0 as well, under the name

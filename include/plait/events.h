@@ -95,6 +95,7 @@ enum plait_event_type {
     X(BAD_MAPPING, "a mapping contradicts an earlier one or the data it is on")                    \
     X(UNMAPPED_DATA, "data arrived that no mapping covers")                                        \
     X(SUBFLOW_TIMEOUT, "the subflow's retransmission timer expired")                               \
+    X(KEEPALIVE_UNANSWERED, "nobody answers on an idle subflow")                                   \
     X(TAIL, "nothing else is left to send and this path will deliver it sooner")                   \
     X(WINDOW, "the peer's window was full and waited for these bytes")                             \
     X(SILENCE, "the subflow's acknowledgments are overdue")                                        \

@@ -167,6 +167,12 @@ struct plait_config {
     /* A subflow that is silent for so long is probed, and again every so long
      * (at most 75 s); nine probes without an answer end it (RFC 9293 3.8.4). 0: never. */
     uint32_t keepalive_idle_us;
+    /* Where a connection has several subflows, those that this end opened are
+     * probed after a silence that NATs and firewalls on the path are likely to
+     * survive; how long that may be is learned for each local address, up to this.
+     * One that does not answer becomes stale, and the path manager may open
+     * another. 0: never. */
+    uint32_t nat_keepalive_us;
     /* A connection on which nothing has happened for so long, and nothing is due,
      * is kept in a quarter of the memory until something does: it costs about
      * 2 us to wake. 0: never. */
@@ -260,6 +266,7 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(MPOptionIgnored) X(MPExperimentalRx)                                                         \
     X(RmSubflow) X(MPPrioTx) X(MPPrioRx) X(MPFailTx) X(MPFailRx) X(MPFastcloseTx)                  \
     X(MPFastcloseRx) X(MPRstTx) X(MPRstRx) X(SubflowStale) X(SubflowRecover) X(MPCurrEstab)        \
+    X(NatKeepalives)                                                                               \
     X(DssFallback) X(DssReset) X(DSSCorruptionFallback) X(DSSCorruptionReset) X(FallbackFailed)    \
     X(SimultConnectFallback) X(WinProbe)                                                           \
     X(TCPMemoryPressures) X(PruneCalled) X(OfoPruned) X(RcvPruned)                                 \

@@ -71,6 +71,7 @@ static const char *const reason_names[PLAIT_WHY_COUNT] = {
     [PLAIT_WHY_BAD_MAPPING] = "bad_mapping",
     [PLAIT_WHY_UNMAPPED_DATA] = "unmapped_data",
     [PLAIT_WHY_SUBFLOW_TIMEOUT] = "subflow_timeout",
+    [PLAIT_WHY_KEEPALIVE_UNANSWERED] = "keepalive_unanswered",
     [PLAIT_WHY_TAIL] = "tail",
     [PLAIT_WHY_WINDOW] = "window",
     [PLAIT_WHY_SILENCE] = "silence",

@@ -100,6 +100,18 @@ static bool set_size(uint64_t *at, const char *text, uint64_t least, const char 
     return parse_size(text, at) && *at >= least;
 }
 
+static bool set_nat_keepalive(void *at, char *const *values, char *why)
+{
+    struct net_options *o = at;
+
+    snprintf(why, OPTION_WHY_MAX, "it takes a time from 5s on, like 30s or 10m, or never");
+    if (strcmp(values[0], "never") == 0) {
+        o->nat_keepalive_us = UINT64_MAX;
+        return true;
+    }
+    return parse_seconds(values[0], &o->nat_keepalive_us) && o->nat_keepalive_us >= 5000000;
+}
+
 static bool set_memory(void *at, char *const *values, char *why)
 {
     enum { LEAST = 1 << 20 };
@@ -152,6 +164,11 @@ const struct option_row net_rows[] = {
      "ask a peer that is silent for so long whether it is there;\nnine times no answer ends the "
      "path (default: never)",
      NULL, 0},
+    {0, "nat-keepalive", "TIME", OPTION_CUSTOM, 0,
+     "where there are several paths, probe idle ones often enough\nfor NATs to remember them, at "
+     "the "
+     "least so often; or never\n(default 10m)",
+     set_nat_keepalive, 0},
     {0, "retries", "N", OPTION_COUNT, AT(retries),
      "repeats of the same data, unanswered, that end a path\n(at most 255; default 15)", NULL, 0},
     {0, "fastopen", NULL, OPTION_FLAG, AT(fastopen),
@@ -359,6 +376,11 @@ static void take_engine(const struct net_options *o, struct plait_config *config
     if (o->keepalive_us)
         config->keepalive_idle_us =
             o->keepalive_us < UINT32_MAX ? (uint32_t)o->keepalive_us : UINT32_MAX;
+    if (o->nat_keepalive_us)
+        config->nat_keepalive_us = o->nat_keepalive_us == UINT64_MAX ? 0
+                                   : o->nat_keepalive_us < UINT32_MAX
+                                       ? (uint32_t)o->nat_keepalive_us
+                                       : UINT32_MAX;
     if (o->retries)
         config->data_retries = o->retries < UINT8_MAX ? (uint8_t)o->retries : UINT8_MAX;
     if (o->addrs)

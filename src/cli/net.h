@@ -20,6 +20,7 @@ struct net_options {
     uint64_t break_timeout_us;                /* 0: the default */
     uint64_t memory_bytes, conn_memory_bytes; /* 0: no limit */
     uint64_t keepalive_us;                    /* 0: off */
+    uint64_t nat_keepalive_us;                /* 0: the default; UINT64_MAX: never */
     unsigned retries;                         /* 0: the default */
     unsigned threads;                         /* net_thread_rows; 0: one */
     bool busy_poll, checksum, tcp, fastopen, ipv4, ipv6, no_race, verbose;

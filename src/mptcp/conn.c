@@ -263,7 +263,7 @@ struct subflow *subflow_new(struct plait_conn *c, enum subflow_kind kind,
     sf->id = ++c->next_subflow_id;
     sf->order = path_order(c, &local->addr, &remote->addr);
     sf->join_ack_us = sf->plain_us = sf->unmapped_us = TIMER_NEVER;
-    sf->signal_us = sf->removal_us = sf->prio_us = TIMER_NEVER;
+    sf->signal_us = sf->removal_us = sf->prio_us = sf->nat.due_us = TIMER_NEVER;
     sf->taken_ssn = 1;
     sf->created_us = now_us;
     list_init(&sf->half_open_link);
@@ -397,6 +397,7 @@ static void subflow_reap(struct subflow *sf, uint64_t now_us)
      * is missed like one that broke (RFC 8684 3.3.3). */
     bool failed = !unwanted && (sf->tcp.error != TCP_NO_ERROR || sf->gone || c->subflow_count == 1);
     struct plait_pm_news news = paths_failure(sf);
+    nat_failed(sf);
     if ((failed || sf->why == PLAIT_WHY_SUBFLOW_TIMEOUT) && sf->joined && c->snd_una != c->snd_nxt)
         c->in_vain = true;
     if (c->initial == sf)
@@ -498,8 +499,8 @@ static uint64_t earliest(const uint64_t *times, size_t count)
 static uint64_t subflow_deadline(const struct subflow *sf)
 {
     const uint64_t times[] = {
-        tcp_deadline(&sf->tcp), sf->join_ack_us, stripped_deadline(sf),
-        sf->signal_us,          sf->removal_us,  priority_deadline(sf),
+        tcp_deadline(&sf->tcp), sf->join_ack_us,       stripped_deadline(sf), sf->signal_us,
+        sf->removal_us,         priority_deadline(sf), sf->nat.due_us,
     };
     return earliest(times, sizeof times / sizeof *times);
 }

@@ -96,6 +96,14 @@ enum subflow_kind { SUBFLOW_INITIAL, SUBFLOW_JOIN_OUT, SUBFLOW_JOIN_IN };
 /* tcp_map.kind bits. */
 enum { MAP_REINJECTED = 1, MAP_DATA_FIN = 2, MAP_MOVED = 4, MAP_FIRST = 8 };
 
+/* nat.c: is a subflow's state in a NAT still there? */
+struct nat_probe {
+    uint64_t due_us;     /* when to look or to ask; TIMER_NEVER: not */
+    uint64_t asked_us;   /* first */
+    uint32_t silence_ms; /* before that */
+    uint8_t asks;        /* since then; 0: nothing is asked */
+};
+
 struct subflow {
     struct tcp tcp;
     struct plait_conn *conn;
@@ -175,6 +183,8 @@ struct subflow {
     /* addresses.c: the peer withdrew its address, and it is asked whether it lives */
     uint64_t removal_since_us, removal_us; /* removal_us TIMER_NEVER: it is not */
     uint8_t removal_probes;
+
+    struct nat_probe nat;
 
     /* announce.c: pure ACKs for signals alone */
     uint32_t sent_ack;      /* acknowledgment number of the last segment sent */
@@ -641,6 +651,9 @@ void subflow_icmp(struct subflow *sf, const struct icmp_error *e, uint64_t now_u
 void conn_tick(struct plait_conn *c, uint64_t now_us);
 /* What a tcp entry returned, whoever called it. */
 void subflow_result(struct subflow *sf, const struct tcp_result *r);
+/* It does not answer; it does again. Tells the path manager; no effect if it is so already. */
+void subflow_stale(struct subflow *sf, enum plait_reason why);
+void subflow_recovered(struct subflow *sf);
 
 /* ---- options_in.c, options_out.c ------------------------------------------------ */
 
@@ -772,6 +785,16 @@ void addresses_echo_sent(struct subflow *sf, uint8_t id);
 /* Did it answer since the peer withdrew its address? */
 void addresses_removal_tick(struct subflow *sf, uint64_t now_us);
 void addresses_free(struct plait_conn *c);
+
+/* ---- nat.c: idle subflows are kept known to NATs ---------------------------------------- */
+
+/* The connection has one more subflow. */
+void nat_begin(struct plait_conn *c);
+void nat_tick(struct subflow *sf, uint64_t now_us);
+/* `fresh` comes from an address that has silent subflows already: are they there? */
+void nat_rival(const struct subflow *fresh, uint64_t now_us);
+/* sf failed, for sf->why. */
+void nat_failed(struct subflow *sf);
 
 /* ---- announce.c: our addresses -------------------------------------------------------- */
 

@@ -26,10 +26,19 @@
 enum { PORTS_MAX = 4096, LOCAL_ID_MAX = 255, SEND_CHUNK_MAX = 64 * 1024 };
 
 /* An address of this host. */
+/* What NATs before a local address are known to forget (nat.c). */
+struct silence {
+    uint32_t harmless_ms; /* the longest that a subflow survived */
+    uint32_t fatal_ms;    /* the shortest that none did; 0: not known */
+    uint32_t fatal_at_ms; /* when that was */
+    uint8_t doubts;       /* harmless ones that were fatal, in a row */
+};
+
 struct local_addr {
     struct plait_local local;
     uint8_t id;       /* 1..255, the same in every connection; 0 is the initial address */
     uint32_t changed; /* env->locals_changes when it came, changed or went */
+    struct silence silence;
 };
 
 struct mptcp_env {

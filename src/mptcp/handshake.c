@@ -106,6 +106,8 @@ void subflow_established(struct subflow *sf, uint64_t now_us)
     closing_fin_again(c);
     if (sf->kind != SUBFLOW_INITIAL) {
         c->branched = true;
+        nat_begin(c);
+        nat_rival(sf, now_us);
         tcp_set_rto_ceiling(&sf->tcp, 0);
         c->peer_initial_removed = c->peer_initial_removed && sf->remote_id != 0;
         announce_again(c);

@@ -6,12 +6,21 @@
  */
 #include "mptcp/sleep.h"
 
-static void progress(struct subflow *sf)
+void subflow_stale(struct subflow *sf, enum plait_reason why)
 {
     struct plait_conn *c = sf->conn;
-    sf->timeouts = 0;
-    sf->suspect = false;
-    sf->progress_us = c->env->now_us;
+    if (sf->stale)
+        return;
+    sf->stale = true;
+    sf->stale_us = c->env->now_us;
+    c->env->counters.SubflowStale++;
+    conn_event(c, sf, PLAIT_EV_SUBFLOW_STALE, why, sf->timeouts, 0, 0, 0);
+    paths_subflow(sf, PLAIT_PM_SUBFLOW_STALE);
+}
+
+void subflow_recovered(struct subflow *sf)
+{
+    struct plait_conn *c = sf->conn;
     if (!sf->stale)
         return;
     sf->stale = false;
@@ -19,6 +28,14 @@ static void progress(struct subflow *sf)
     conn_event(c, sf, PLAIT_EV_SUBFLOW_RECOVERED, PLAIT_WHY_NONE, 0, 0, 0, 0);
     announce_again(c);
     paths_subflow(sf, PLAIT_PM_SUBFLOW_RECOVERED);
+}
+
+static void progress(struct subflow *sf)
+{
+    sf->timeouts = 0;
+    sf->suspect = false;
+    sf->progress_us = sf->conn->env->now_us;
+    subflow_recovered(sf);
 }
 
 static void timed_out(struct subflow *sf)
@@ -32,13 +49,8 @@ static void timed_out(struct subflow *sf)
     const struct plait_cc_view *v = sf->tcp.control.own;
     conn_event(c, sf, PLAIT_EV_LOSS, PLAIT_WHY_SUBFLOW_TIMEOUT, v->cwnd_bytes, v->in_flight_bytes,
                1, 0);
-    if (!sf->stale && sf->timeouts >= c->env->config.stale_timeouts && sf->joined) {
-        sf->stale = true;
-        sf->stale_us = c->env->now_us;
-        c->env->counters.SubflowStale++;
-        conn_event(c, sf, PLAIT_EV_SUBFLOW_STALE, PLAIT_WHY_SUBFLOW_TIMEOUT, sf->timeouts, 0, 0, 0);
-        paths_subflow(sf, PLAIT_PM_SUBFLOW_STALE);
-    }
+    if (sf->timeouts >= c->env->config.stale_timeouts && sf->joined)
+        subflow_stale(sf, PLAIT_WHY_SUBFLOW_TIMEOUT);
     subflow_reinject(sf, PLAIT_WHY_SUBFLOW_TIMEOUT);
 }
 
@@ -145,6 +157,7 @@ void subflow_tick(struct subflow *sf, uint64_t now_us)
     stripped_tick(sf, now_us);
     signal_tick(sf, now_us);
     addresses_removal_tick(sf, now_us);
+    nat_tick(sf, now_us);
     if (sf->join_ack_us <= now_us && sf->join_ack_attempts > sf->tcp.config->syn_retries)
         subflow_reset(sf, PLAIT_WHY_TIMEOUT);
 }

@@ -35,6 +35,7 @@ static const struct reset_told rows[PLAIT_WHY_COUNT] = {
     [PLAIT_WHY_BAD_MAPPING] = {RST_MPTCP, false},
     [PLAIT_WHY_UNMAPPED_DATA] = {RST_MIDDLEBOX, false},
     [PLAIT_WHY_SUBFLOW_TIMEOUT] = {RST_OUTSTANDING, true},
+    [PLAIT_WHY_KEEPALIVE_UNANSWERED] = {RST_OUTSTANDING, true},
     /* 3.7: what one segment suffered, the next one may not; options that are
      * gone stay so */
     [PLAIT_WHY_CHECKSUM_FAILED] = {RST_MIDDLEBOX, true},

@@ -60,6 +60,7 @@ void plait_config_default(struct plait_config *config)
         .close_timeout_us = 60 * 1000 * 1000,
         .break_timeout_us = 60 * 1000 * 1000,
         .race_delay_us = 250 * 1000,
+        .nat_keepalive_us = 600 * 1000 * 1000,
         .sleep_us = 5 * 1000 * 1000,
         .add_addr_timeout_us = 120 * 1000 * 1000,
     };
