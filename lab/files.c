@@ -125,6 +125,7 @@ const struct capacity *check_trace(lua_State *L, int arg)
     char error[CAPACITY_ERROR_MAX];
     const char *name = "trace", *text;
     size_t len;
+    int top = lua_gettop(L);
     arg = lua_absindex(L, arg);
     if (lua_istable(L, arg)) {
         push_trace_text(L, arg);
@@ -140,6 +141,7 @@ const struct capacity *check_trace(lua_State *L, int arg)
     struct capacity *kept = play_keep(play_of(L), size);
     memcpy(kept, parsed, size);
     free(parsed);
+    lua_settop(L, top); /* without the text */
     return kept;
 }
 

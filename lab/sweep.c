@@ -91,21 +91,25 @@ static char *in_folder(const char *folder, const char *name, char path[PATH_MAX_
     return path;
 }
 
+/* With those above it. */
 static bool make_folder(const char *path, char *error)
 {
     char part[PATH_MAX_BYTES];
-    if (strlen(path) + 100 > sizeof part) {
+    size_t len = strlen(path);
+    if (len + 100 > sizeof part) {
         snprintf(error, SWEEP_ERROR_MAX, "the name of that folder is too long");
         return false;
     }
-    for (size_t i = 1; i <= strlen(path); i++) {
+    memcpy(part, path, len + 1);
+    for (size_t i = 1; i <= len; i++) {
         if (path[i] != '/' && path[i] != '\0')
             continue;
-        snprintf(part, sizeof part, "%.*s", (int)i, path);
+        part[i] = '\0';
         if (mkdir(part, 0777) != 0 && errno != EEXIST) {
             snprintf(error, SWEEP_ERROR_MAX, "%.300s: %s", part, strerror(errno));
             return false;
         }
+        part[i] = path[i];
     }
     return true;
 }
