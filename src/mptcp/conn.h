@@ -279,6 +279,7 @@ struct conn_awake {
     struct fallback falling; /* fallback.c: asleep it is not */
     struct conn_arrays arrays;
     struct conn_plugins plugins;
+    struct send_chunk *bound_last; /* send.c: where new data was bound last; NULL: not known */
 };
 
 enum conn_state {

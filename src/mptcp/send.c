@@ -73,6 +73,8 @@ static struct send_chunk *send_chunk_new(struct plait_conn *c, size_t wanted)
 
 static void send_chunk_free(struct plait_conn *c, struct send_chunk *s)
 {
+    if (c->awake && c->awake->bound_last == s)
+        c->awake->bound_last = NULL;
     list_remove(&s->link);
     chunk_unref(s->chunk);
     pool_put(&c->env->ranges, s);
@@ -283,17 +285,21 @@ void conn_watch_rate(struct plait_conn *c)
     c->rate_us = now_us;
 }
 
-static struct send_chunk *send_find(const struct plait_conn *c, uint64_t dsn)
+/* New data begins where the last of it ended; what goes again is mostly near the
+ * front. */
+static struct send_chunk *send_find(struct plait_conn *c, uint64_t dsn)
 {
-    if (dsn_geq(dsn, c->snd_nxt)) { /* new data is at the end: look from there */
-        struct send_chunk *s = list_last(&c->send_queue, struct send_chunk, link);
-        while (dsn_gt(s->dsn, dsn))
-            s = list_entry(s->link.prev, struct send_chunk, link);
+    struct send_chunk *at = c->awake->bound_last;
+    bool known = at && dsn_geq(dsn, at->dsn);
+    struct list *from = known ? &at->link : c->send_queue.next;
+    for (; from != &c->send_queue; from = from->next) {
+        struct send_chunk *s = list_entry(from, struct send_chunk, link);
+        if (dsn_geq(dsn, s->dsn + s->len))
+            continue;
+        if (dsn == c->snd_nxt)
+            c->awake->bound_last = s;
         return s;
     }
-    list_each(s, &c->send_queue, struct send_chunk, link)
-        if (dsn_lt(dsn, s->dsn + s->len))
-            return s;
     return NULL;
 }
 

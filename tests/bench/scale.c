@@ -7,8 +7,9 @@
  * stacks and two others that hold nothing, in turn and by the median.
  *
  *   scale [CONNECTIONS]     fails when an end holds more than 1560 bytes a
- *                           connection, malloc's own included, or one does not
- *                           answer; times are only printed
+ *                           connection, malloc's own included, one does not
+ *                           answer, or their memory is kept after they are
+ *                           closed; times are only printed
  *   scale CONNECTIONS awake the same with connections that do not sleep, each with
  *                           a keepalive timer; bytes are only printed
  */
@@ -32,7 +33,9 @@ enum {
     SPARE = 2 * ROUNDS * ROUND_CONNS,
     BYTES_MAX = 1560,          /* at each end: 1,000,000 connections in 3 GiB */
     BYTES_ANYWAY = 512 * 1024, /* tables, and slabs that are not full */
-    STEP_US = 50,              /* between two connections */
+    TABLES_MAX = 100,          /* bytes a connection that once was */
+    BLOCKS_ANYWAY = 200,
+    STEP_US = 50, /* between two connections */
     SLEEP_US = 1000 * 1000,
     KEEPALIVE_US = 1800 * 1000 * 1000
 };
@@ -40,6 +43,7 @@ enum {
 struct end {
     struct plait_stack *stack;
     uint64_t held_bytes; /* by malloc, its own overhead included */
+    uint64_t blocks;
     unsigned answers;
 };
 
@@ -66,8 +70,10 @@ static void *end_alloc(void *ctx, size_t size)
 {
     struct end *e = ctx;
     void *ptr = malloc(size);
-    if (ptr)
+    if (ptr) {
         e->held_bytes += block_bytes(ptr);
+        e->blocks++;
+    }
     return ptr;
 }
 
@@ -76,6 +82,7 @@ static void end_release(void *ctx, void *ptr, size_t size)
     struct end *e = ctx;
     (void)size;
     e->held_bytes -= block_bytes(ptr);
+    e->blocks--;
     free(ptr);
 }
 
@@ -311,6 +318,29 @@ static bool bench_close(struct bench *b)
     return b->client.held_bytes == 0 && b->server.held_bytes == 0;
 }
 
+/* All are closed: what they had goes back to the system but for the tables, which
+ * do not shrink, and a block here and there that was kept to be used again. */
+static void check_gone(struct bench *b, struct plait_conn **open, uint32_t conns)
+{
+    const struct end *ends[] = {&b->client, &b->server};
+    for (uint32_t i = 0; i < conns; i++)
+        if (plait_conn_close(open[i], b->now_us))
+            die("cannot close");
+    run(b, 100 * SLEEP_US);
+    for (unsigned i = 0; i < 2; i++) {
+        struct plait_memory m;
+        plait_stack_memory(ends[i]->stack, &m);
+        printf("%s, all closed: %llu bytes (%llu blocks of malloc's)\n", i ? "server" : "client",
+               (unsigned long long)m.used_bytes, (unsigned long long)ends[i]->blocks);
+        if (m.conns || m.subflows)
+            die("a connection is left");
+        if (m.used_bytes > (uint64_t)conns * TABLES_MAX + BYTES_ANYWAY)
+            die("memory is kept after all are gone");
+        if (ends[i]->blocks > BLOCKS_ANYWAY)
+            die("blocks are kept after all are gone");
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct bench b, none;
@@ -338,6 +368,7 @@ int main(int argc, char **argv)
     printf("each answered a byte, in %.1f s\n", cpu_s() - start);
     run(&b, 100 * SLEEP_US);
     check_idle(&b, conns, sleep, false);
+    check_gone(&b, open, conns);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     printf("largest resident size: %.0f MiB\n", (double)usage.ru_maxrss / 1024);
