@@ -91,6 +91,7 @@ static const struct field config_fields[] = {
     C(race_delay_us, FIELD_US),
     C(keepalive_idle_us, FIELD_US),
     C_AS("keepalive", keepalive_idle_us, FIELD_TIME),
+    C(nat_keepalive_us, FIELD_US),
     C(sleep_us, FIELD_US),
     C(add_addr_timeout_us, FIELD_US),
     {0}};

@@ -66,7 +66,8 @@ static struct script *script_of(const struct sweep *s, uint64_t i)
     unsigned count = s->setting_count + s->axis_count;
     struct script *script = sim_alloc(sizeof *script + count * sizeof(struct script_setting));
     struct script_setting *settings = (struct script_setting *)(void *)(script + 1);
-    memcpy(settings, s->settings, s->setting_count * sizeof *settings);
+    for (unsigned k = 0; k < s->setting_count; k++)
+        settings[k] = s->settings[k];
     script->run.seed = sweep_settings(s, i, settings + s->setting_count);
     script->path = s->path;
     script->settings = settings;
