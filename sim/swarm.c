@@ -174,6 +174,7 @@ static struct plait_config random_config(struct world *w)
     c.delack_us = PICK(w, 5000, 40000, 200000);
     c.break_timeout_us = (uint32_t)(between(w, 40, 90) * SECOND);
     c.add_addr_timeout_us = (uint32_t)(between(w, 1, 30) * SECOND);
+    c.heuristics = (unsigned)prng_below(&w->plugins, PLAIT_HEURISTICS_ALL + 1);
     if (percent(w, 8)) {
         c.memory_max_bytes = magnitude(w, 100000, 4000000);
         w->may_fail = true;

@@ -23,6 +23,8 @@
     X(SUBFLOW_PRIORITY, "subflow_priority", "backup", "from_peer", NULL, NULL)                     \
     X(SUBFLOW_STALE, "subflow_stale", "timeouts", NULL, NULL, NULL)                                \
     X(SUBFLOW_RECOVERED, "subflow_recovered", NULL, NULL, NULL, NULL)                              \
+    X(SUBFLOW_RESTED, "subflow_rested", "cost_bytes", "gain_bytes", "rest_us", NULL)               \
+    X(SUBFLOW_TRIED, "subflow_tried", "rests", NULL, NULL, NULL)                                   \
     X(JOIN_REFUSED, "join_refused", "token", NULL, NULL, NULL)                                     \
     X(DESTINATION_JUDGED, "destination_judged", "version", "seen", "hold_us", NULL)                \
     X(DESTINATION_USED, "destination_used", "version", "seen", "hold_us", NULL)                    \
@@ -103,6 +105,8 @@ enum plait_event_type {
     X(PEER_CLOSED_SUBFLOW, "the peer closed the subflow")                                          \
     X(PRIVATE_ADDRESS, "a private address means nothing where the peer is, as far as can be seen") \
     X(NOT_ANNOUNCED, "it answers an announcement that was not made")                               \
+    X(COST, "while others waited for its bytes they could have brought more than it did")          \
+    X(REST_OVER, "it rested for as long as it was to")                                             \
     X(PERFORMANCE, "the path manager found the path too slow")                                     \
     X(SIMULTANEOUS_OPEN, "both ends sent a SYN at once: MPTCP has no answer to that")              \
     X(NO_SUBFLOW, "the last subflow was lost and no other came in time")                           \

@@ -81,6 +81,24 @@ enum plait_syn_cookies {
     PLAIT_SYN_COOKIES_ALWAYS
 };
 
+/* What the engine does about unequal paths, whatever the scheduler: bits. */
+enum plait_heuristic {
+    /* The window is full and waits for bytes on a slower path than one with room:
+     * they go again on that one (Raiciu et al., NSDI 2012, mechanism 1). */
+    PLAIT_OPPORTUNISTIC = 1 << 0,
+    /* The slower path's congestion window is halved besides, at most once in its
+     * round trip (mechanism 2); ssthresh is not, in slow start (Paasch et al.,
+     * CoNEXT 2013). */
+    PLAIT_PENALISE = 1 << 1,
+    /* Where the round trip is more than twice the shortest, no more is under
+     * way than fits into twice that (mechanism 4). Not on the only path. */
+    PLAIT_CAP = 1 << 2,
+    /* A path that kept the others waiting for longer than its own bytes were worth
+     * rests, for a second at first, at most for a minute. */
+    PLAIT_GUARD = 1 << 3,
+    PLAIT_HEURISTICS_ALL = (1 << 4) - 1
+};
+
 /* Every field has a default (plait_config_default); limits are tested at the
  * limit and one above. */
 struct plait_config {
@@ -180,6 +198,7 @@ struct plait_config {
     uint32_t add_addr_timeout_us; /* an ADD_ADDR is repeated no later than that; sooner when the
                                    * round trips are known, first after one RTO */
     const char *cc, *scheduler, *path_manager; /* names; see plait_cc_find etc. */
+    unsigned heuristics;                       /* enum plait_heuristic; other bits: INVALID */
 };
 PLAIT_API void plait_config_default(struct plait_config *config);
 
@@ -329,6 +348,7 @@ struct plait_options {
     enum { PLAIT_FASTOPEN_DEFAULT, PLAIT_FASTOPEN_ON, PLAIT_FASTOPEN_OFF } fastopen;
     enum plait_version version;
     const char *cc, *scheduler, *path_manager;
+    unsigned heuristics_on, heuristics_off; /* changes to the stack's; off prevails */
     uint32_t backlog;
     bool no_nagle;
     bool linger;               /* SO_LINGER: see "How a connection ends" */

@@ -93,7 +93,8 @@ struct plait_sched_path {
                             * carried itself: what a copy on it could be of */
     bool slow_start;       /* its window is still growing to its share (RFC 5681 3.1) */
     bool backup;           /* by either end's wish (RFC 8684 3.3.8) */
-    bool stale;            /* timed out without progress since: last resort */
+    bool stale;            /* timed out without progress since, or found to cost more than it
+                            * brings: last resort */
 };
 
 struct plait_sched_view {

@@ -38,6 +38,32 @@ static bool set_limits(void *at, char *const *values, char *why)
     return true;
 }
 
+/* A list of names, or "none". */
+static bool set_heuristics(void *at, char *const *values, char *why)
+{
+    static const char *const names[] = {"opportunistic", "penalise", "cap", "guard"};
+    enum { COUNT = sizeof names / sizeof names[0] };
+    struct net_options *o = at;
+    char copy[64];
+    char *rest = copy;
+
+    snprintf(why, OPTION_WHY_MAX, "write none, or some of opportunistic,penalise,cap,guard");
+    if (strlen(values[0]) >= sizeof copy)
+        return false;
+    memcpy(copy, values[0], strlen(values[0]) + 1);
+    o->heuristics_set = true;
+    o->heuristics = 0;
+    for (char *item; strcmp(values[0], "none") != 0 && (item = strsep(&rest, ",")) != NULL;) {
+        unsigned i = 0;
+        while (i < COUNT && strcmp(item, names[i]) != 0)
+            i++;
+        if (i == COUNT)
+            return false;
+        o->heuristics |= 1u << i;
+    }
+    return true;
+}
+
 static bool set_version(void *at, char *const *values, char *why)
 {
     static const char *const names[] = {
@@ -186,6 +212,10 @@ const struct option_row net_rows[] = {
      "packet scheduler: arrival, lowest-rtt, round-robin, backup,\nweighted, overflow, blest, ecf "
      "or redundant; with options\nweighted:3,1",
      NULL, 0},
+    {0, "heuristics", "LIST", OPTION_CUSTOM, 0,
+     "what is done about unequal paths: none, or some of\nopportunistic, penalise, cap, guard "
+     "(default:\nopportunistic,guard)",
+     set_heuristics, 0},
     {0, "path-manager", "NAME", OPTION_TEXT, AT(path_manager), "path manager", NULL, 0},
     {0, "pcap", "FILE", OPTION_TEXT, AT(pcap), "write every packet to a capture file", NULL, 0},
     {0, "events", "FILE", OPTION_TEXT, AT(events),
@@ -370,6 +400,8 @@ static void take_engine(const struct net_options *o, struct plait_config *config
         config->subflows_wanted = (uint16_t)(o->subflows - 1);
         config->subflows_max = (uint16_t)o->subflows;
     }
+    if (o->heuristics_set)
+        config->heuristics = o->heuristics;
     if (o->break_timeout_us)
         config->break_timeout_us =
             o->break_timeout_us < UINT32_MAX ? (uint32_t)o->break_timeout_us : UINT32_MAX;

@@ -17,6 +17,8 @@ struct net_options {
     bool no_join_initial;
     enum plait_syn_cookies syn_cookies; /* net_server_rows */
     uint16_t server_id, servers;
+    bool heuristics_set;
+    unsigned heuristics;                      /* enum plait_heuristic */
     uint64_t break_timeout_us;                /* 0: the default */
     uint64_t memory_bytes, conn_memory_bytes; /* 0: no limit */
     uint64_t keepalive_us;                    /* 0: off */

@@ -84,6 +84,7 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->cc = setup->cc;
     conn_set_scheduler(c, setup->sched, setup->sched_state);
     c->pm = setup->pm;
+    c->heuristics = setup->heuristics;
     c->send_buffer = env->config.send_buffer_bytes;
     c->recv_buffer = env->config.recv_buffer_bytes;
     c->dsn64 = env->config.dsn64;

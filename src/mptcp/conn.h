@@ -175,6 +175,13 @@ struct subflow {
     bool suspect;         /* silent beyond measure, no progress since */
     uint64_t bytes_reinjected_from;
 
+    /* guard.c */
+    uint64_t penalised_us;            /* when last */
+    uint64_t judged_us, judged_bytes; /* when last, and what it had brought until then */
+    uint64_t held_us;                 /* how long the others waited for it since */
+    uint64_t rest_end_us;             /* 0: it does not rest */
+    uint8_t rests;                    /* of late: doublings of the next one */
+
     /* options_in.c */
     bool peer_told; /* the peer reset it and gave a reason */
     bool peer_lost; /* ... with MP_FAIL: it did not keep what it acknowledged */
@@ -391,6 +398,11 @@ struct plait_conn {
     uint32_t stalls;  /* times that new bytes waited for the peer's window, */
     bool stalled;     /* as they do now */
 
+    /* guard.c */
+    unsigned heuristics; /* enum plait_heuristic */
+    uint32_t blocked_by; /* the subflow that the full window waits for; 0: none */
+    uint64_t blocked_us; /* since then */
+
     /* closing.c */
     bool closing;   /* subflows are being closed */
     bool fastclose; /* aborted: the RSTs carry MP_FASTCLOSE (RFC 8684 3.5, option R) */
@@ -426,6 +438,7 @@ struct conn_setup {
     const struct plait_sched *sched;
     uint64_t sched_state[PLAIT_PLUGIN_STATE_MAX / 8]; /* as its options made it */
     const struct plait_pm *pm;
+    unsigned heuristics;
 };
 /* A connection without subflows, not yet listed by token. NULL: no memory or
  * over the stack's limit (*error says). */
@@ -707,8 +720,14 @@ void reinject_overdue_tick(struct plait_conn *c, uint64_t now_us);
  * trip later. True: something was queued. */
 bool reinject_tail(struct plait_conn *c, uint64_t now_us);
 /* The peer's window is full, and what it waits for is on a slower subflow than
- * one with room: carry that again (Raiciu et al., NSDI 2012, mechanism 1). */
+ * one with room: carry that again (PLAIT_OPPORTUNISTIC). */
 bool reinject_head(struct plait_conn *c, uint64_t now_us);
+/* The usable subflow with room that answers soonest, if it has so little under
+ * way that its path is not busy; or NULL. */
+struct subflow *reinject_idler(const struct plait_conn *c, uint64_t now_us);
+/* The part of a record's bytes that still needs a DATA_ACK. False: none. */
+bool reinject_range(const struct plait_conn *c, const struct subflow *sf,
+                    const struct tcp_record *rec, uint64_t *dsn, uint32_t *len);
 /* The subflow that the first range of the queue was taken from is silent or
  * gone: nobody waits for it. */
 bool reinject_source_silent(const struct plait_conn *c);
@@ -733,6 +752,17 @@ void conn_set_scheduler(struct plait_conn *c, const struct plait_sched *sched,
 bool conn_regroup(struct plait_conn *c);
 /* On all its subflows, those to come included; the connection is awake. */
 void conn_set_cc(struct plait_conn *c, const struct plait_cc *cc);
+
+/* ---- guard.c: what unequal paths cost each other -------------------------------- */
+
+/* Bytes wait for the peer's window, which is full, and a path may be idle: find
+ * out for whom, and penalise that one. Or: bytes were bound again. */
+void guard_blocked(struct plait_conn *c, uint64_t now_us);
+void guard_moves(struct plait_conn *c, uint64_t now_us);
+/* It cost more than it brought, and rests, and another is there. */
+bool guard_rests(struct subflow *sf, uint64_t now_us);
+/* What is left of so much room for a path whose queue is long (PLAIT_CAP). */
+uint64_t guard_room(const struct subflow *sf, uint64_t room);
 
 /* ---- receive.c, window.c ---------------------------------------------------------- */
 

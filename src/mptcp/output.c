@@ -25,7 +25,7 @@ static uint64_t copy_dsn(const struct plait_conn *c, const struct subflow *sf)
     return among ? sf->carried : c->snd_una;
 }
 
-static void path_fill(struct plait_sched_path *p, const struct subflow *sf, uint64_t now_us)
+static void path_fill(struct plait_sched_path *p, struct subflow *sf, uint64_t now_us)
 {
     const struct tcp *t = &sf->tcp;
     const struct plait_cc_view *v = t->control.own;
@@ -40,12 +40,12 @@ static void path_fill(struct plait_sched_path *p, const struct subflow *sf, uint
                                    .rate_full = t->rate.full,
                                    .cwnd_bytes = v->cwnd_bytes,
                                    .in_flight_bytes = v->in_flight_bytes,
-                                   .room_bytes = tcp_room(t, now_us),
+                                   .room_bytes = guard_room(sf, tcp_room(t, now_us)),
                                    .pacing_rate = v->pacing_rate,
                                    .behind_bytes = sf->conn->snd_nxt - copy_dsn(sf->conn, sf),
                                    .slow_start = v->cwnd_bytes < v->ssthresh_bytes,
                                    .backup = sf->backup_local || sf->backup_remote,
-                                   .stale = sf->stale || sf->suspect};
+                                   .stale = sf->stale || sf->suspect || guard_rests(sf, now_us)};
 }
 
 /* The subflows that may carry data, without the one to avoid. */
@@ -255,11 +255,16 @@ static void conn_schedule(struct plait_conn *c, uint64_t now_us)
         return; /* the keys first, on a segment of their own (RFC 6824 3.1, 3.6) */
     bool bound = schedule_reinjection(c) || schedule_new(c);
     windows_ask(c, bound, now_us);
-    if (bound)
+    if (bound) {
+        guard_moves(c, now_us);
         return;
+    }
     if (c->snd_una == c->snd_nxt || !list_empty(&c->reinject))
         return;
-    bool all_sent = c->snd_nxt == c->snd_end, blocked = dsn_geq(c->snd_nxt, c->snd_edge);
+    bool all_sent = c->snd_nxt == c->snd_end;
+    bool blocked = !all_sent && dsn_gt(c->snd_nxt + window_mss(c), c->snd_edge);
+    if (blocked)
+        guard_blocked(c, now_us);
     if ((all_sent && reinject_tail(c, now_us)) || (blocked && reinject_head(c, now_us)))
         schedule_reinjection(c);
 }

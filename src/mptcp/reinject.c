@@ -10,6 +10,7 @@
 /* A subflow whose oldest bytes are this late, with more than so many segments
  * in flight (fewer may wait for a delayed ACK), is not trusted for now. */
 enum { OVERDUE_MARGIN_US = 10 * 1000, OVERDUE_FLIGHT_MIN = 2, HEAD_MARGIN_US = 10 * 1000 };
+enum { SECOND_US = 1000 * 1000 };
 /* So many data-level timeouts before any DSS came: the peer is plain TCP. */
 enum { DATA_RTO_PLAIN = 3 };
 /* Probes that no DSS answers; then the subflow is of no use. */
@@ -68,9 +69,8 @@ static bool range_meets(uint64_t dsn, uint64_t start, uint64_t stop, uint64_t *e
     return false;
 }
 
-/* The part of a record's bytes that still needs a DATA_ACK. */
-static bool record_range(const struct plait_conn *c, const struct subflow *sf,
-                         const struct tcp_record *rec, uint64_t *dsn, uint32_t *len)
+bool reinject_range(const struct plait_conn *c, const struct subflow *sf,
+                    const struct tcp_record *rec, uint64_t *dsn, uint32_t *len)
 {
     uint32_t skip = tcp_ssn_out(&sf->tcp, rec->seq) - rec->map.ssn;
     uint64_t start = rec->map.dsn + skip, end = start + rec->len;
@@ -91,7 +91,8 @@ static bool under_way(const struct plait_conn *c, uint64_t dsn, uint64_t *end)
         list_each(rec, &sf->tcp.records, struct tcp_record, link) {
             uint64_t start;
             uint32_t len;
-            if (record_range(c, sf, rec, &start, &len) && range_meets(dsn, start, start + len, end))
+            if (reinject_range(c, sf, rec, &start, &len) &&
+                range_meets(dsn, start, start + len, end))
                 return true;
         }
     }
@@ -137,7 +138,8 @@ static bool copied(const struct plait_conn *c, const struct subflow *sf, uint64_
             other->suspect)
             continue;
         list_each(rec, &other->tcp.records, struct tcp_record, link) {
-            if (record_range(c, other, rec, &start, &n) && range_meets(at, start, start + n, &end))
+            if (reinject_range(c, other, rec, &start, &n) &&
+                range_meets(at, start, start + n, &end))
                 at = end;
         }
         if (dsn_geq(at, dsn + len))
@@ -165,7 +167,7 @@ void subflow_reinject(struct subflow *sf, enum plait_reason why)
     list_each(rec, &sf->tcp.records, struct tcp_record, link) {
         uint64_t dsn;
         uint32_t len;
-        if ((rec->map.kind & MAP_MOVED) || !record_range(c, sf, rec, &dsn, &len) ||
+        if ((rec->map.kind & MAP_MOVED) || !reinject_range(c, sf, rec, &dsn, &len) ||
             copied(c, sf, dsn, len))
             continue;
         rec->map.kind |= MAP_MOVED;
@@ -206,7 +208,8 @@ bool reinject_delivered(struct plait_conn *c)
     if (!sf)
         return false;
     list_each(rec, &sf->tcp.records, struct tcp_record, link) {
-        if (record_range(c, sf, rec, &start, &len) && range_meets(r->dsn, start, start + len, &end))
+        if (reinject_range(c, sf, rec, &start, &len) &&
+            range_meets(r->dsn, start, start + len, &end))
             return false;
     }
     r->len -= (uint32_t)(end - r->dsn);
@@ -282,12 +285,21 @@ static struct subflow *path_taker(const struct plait_conn *c, uint64_t now_us)
     struct subflow *best = NULL;
     list_each(sf, &c->subflows, struct subflow, link) {
         if (!subflow_usable(sf) || sf->stale || sf->suspect || sf->tcp.rtt.srtt_us == 0 ||
-            sf->backup_local || sf->backup_remote)
+            sf->backup_local || sf->backup_remote || sf->rest_end_us)
             continue;
         if ((!best || sf->tcp.rtt.srtt_us < best->tcp.rtt.srtt_us) && tcp_room(&sf->tcp, now_us))
             best = sf;
     }
     return best;
+}
+
+struct subflow *reinject_idler(const struct plait_conn *c, uint64_t now_us)
+{
+    struct subflow *sf = c->subflow_count > 1 ? path_taker(c, now_us) : NULL;
+    if (!sf)
+        return NULL;
+    uint64_t busy = sf->tcp.rate.best * sf->tcp.rtt.base_us / SECOND_US;
+    return sf->tcp.control.own->in_flight_bytes < busy || !busy ? sf : NULL;
 }
 
 static bool record_move(struct plait_conn *c, struct subflow *sf, struct tcp_record *rec,
@@ -307,7 +319,7 @@ static struct tcp_record *tail_record(const struct plait_conn *c, const struct s
     for (struct list *at = sf->tcp.records.prev; at != &sf->tcp.records; at = at->prev) {
         struct tcp_record *rec = list_entry(at, struct tcp_record, link);
         if (!(rec->map.kind & MAP_MOVED) && rec->sent_us && !rec->sacked)
-            return record_range(c, sf, rec, dsn, len) ? rec : NULL;
+            return reinject_range(c, sf, rec, dsn, len) ? rec : NULL;
     }
     return NULL;
 }
@@ -334,7 +346,7 @@ static struct tcp_record *head_record(const struct plait_conn *c, const struct s
                                       uint64_t *dsn, uint32_t *len)
 {
     list_each(rec, &sf->tcp.records, struct tcp_record, link) {
-        if ((rec->map.kind & MAP_MOVED) || !record_range(c, sf, rec, dsn, len))
+        if ((rec->map.kind & MAP_MOVED) || !reinject_range(c, sf, rec, dsn, len))
             continue;
         return *dsn == c->snd_una ? rec : NULL;
     }
@@ -352,7 +364,8 @@ static bool soon(const struct subflow *sf, const struct tcp_record *rec, uint64_
 
 bool reinject_head(struct plait_conn *c, uint64_t now_us)
 {
-    struct subflow *taker = c->subflow_count > 1 ? path_taker(c, now_us) : NULL;
+    bool wanted = c->heuristics & PLAIT_OPPORTUNISTIC;
+    struct subflow *taker = wanted ? reinject_idler(c, now_us) : NULL;
     if (!taker)
         return false;
     list_each(sf, &c->subflows, struct subflow, link) {
@@ -404,7 +417,7 @@ static bool head_free(const struct plait_conn *c)
         if (sf->gone || list_empty(&sf->tcp.records))
             continue;
         const struct tcp_record *first = list_first(&sf->tcp.records, struct tcp_record, link);
-        if (record_range(c, sf, first, &dsn, &len) && dsn == c->snd_una)
+        if (reinject_range(c, sf, first, &dsn, &len) && dsn == c->snd_una)
             return false;
     }
     return list_empty(&c->reinject) || queue_stuck(c);

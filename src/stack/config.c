@@ -63,6 +63,7 @@ void plait_config_default(struct plait_config *config)
         .nat_keepalive_us = 600 * 1000 * 1000,
         .sleep_us = 5 * 1000 * 1000,
         .add_addr_timeout_us = 120 * 1000 * 1000,
+        .heuristics = PLAIT_OPPORTUNISTIC | PLAIT_GUARD,
     };
 }
 
@@ -91,6 +92,7 @@ int setup_resolve(const struct mptcp_env *env, const struct plait_options *optio
                      ? (client ? config->client_opens : config->server_opens)
                      : o->opens == PLAIT_OPENS_ON,
         .no_join_initial = config->no_join_initial || o->no_join_initial,
+        .heuristics = (config->heuristics | o->heuristics_on) & ~o->heuristics_off,
         .cc = cc ? cc_find(cc) : cc_at(0),
         .sched = sched_at(0),
         .pm = pm ? pm_find(pm) : pm_at(0),

@@ -42,7 +42,7 @@ static bool config_valid(const struct plait_config *c)
         farm_place_valid(c->server_id, c->servers) && farm_place_valid(c->thread_id, c->threads);
     bool floor = !c->conn_held_max_bytes || c->conn_held_max_bytes >= 2 * HOLD_FLOOR;
     return c->allocator.alloc && c->allocator.free && c->subflows_max && c->conns_max && farm &&
-           floor;
+           floor && !(c->heuristics & ~(unsigned)PLAIT_HEURISTICS_ALL);
 }
 
 int plait_stack_new(const struct plait_config *config, uint64_t now_us, struct plait_stack **out)

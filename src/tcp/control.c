@@ -10,6 +10,7 @@
 #define CWND_MAX ((uint64_t)1 << 30)
 
 enum { SECOND_US = 1000 * 1000, PACE_CREDIT_US = 1000, PERCENT_START = 200, PERCENT_AFTER = 120 };
+enum { WINDOW_LEAST = 2 }; /* segments */
 
 /* Payload of a full segment without the owner's options. */
 uint32_t tcp_mss(const struct tcp *t)
@@ -184,6 +185,19 @@ void tcp_control_acked(struct tcp *t, const struct tcp_ack_work *w)
     t->control.limited_seq = seq_max(t->control.limited_seq, t->snd_una);
     t->control.cc->acked(t->control.cc_state, g, &ack, &out);
     apply(t, &out);
+}
+
+void tcp_penalise(struct tcp *t)
+{
+    struct tcp_control *c = &t->control;
+    bool slow_start = c->cwnd_bytes < c->ssthresh_bytes;
+    if (t->recovery.state != TCP_RS_OPEN)
+        return;
+    c->cwnd_bytes = max_u64(c->cwnd_bytes / 2, WINDOW_LEAST * tcp_mss(t));
+    if (!slow_start)
+        c->ssthresh_bytes = c->cwnd_bytes;
+    tcp_control_rate(t);
+    tcp_control_view(t);
 }
 
 /* Bytes that the congestion window has room for. */

@@ -336,6 +336,10 @@ unsigned tcp_record_iov(const struct tcp_record *rec, uint32_t skip, uint32_t le
  * whether the path is back. It is given up after the same time as without. */
 void tcp_set_rto_ceiling(struct tcp *t, uint32_t ceiling_us);
 
+/* Half of the congestion window, and of the threshold but in slow start: another
+ * subflow could do more with what the peer accepts. Not in recovery. */
+void tcp_penalise(struct tcp *t);
+
 /* Wants from above. */
 void tcp_want_ack(struct tcp *t);               /* acknowledge now */
 void tcp_close(struct tcp *t, uint64_t now_us); /* FIN after what is bound */

@@ -57,6 +57,8 @@ ANYWHERE = (
     ("listen --announce 192.0.2.1:0 5000", USAGE, r"192\.0\.2\.1:0"),
     ("listen --announce elsewhere 5000", USAGE, r"elsewhere"),
     ("connect --limits subflows=256 127.0.0.1 80", USAGE, r"up to 255"),
+    ("connect --heuristics penalize 127.0.0.1 80", USAGE, r"none, or some of"),
+    ("listen --heuristics guard, 80", USAGE, r"none, or some of"),
     ("connect --local elsewhere 127.0.0.1 80", (USAGE, ADDRESS), r"elsewhere"),
     ("listen", USAGE, r"missing"),
     ("listen --syn-cookies sometimes 4711", USAGE, r"never, auto or always"),

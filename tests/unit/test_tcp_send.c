@@ -91,6 +91,33 @@ static void test_rate_grows_old(void **state)
     world_free(&w);
 }
 
+/* Half of the window; the threshold stays in slow start, where it is not known
+ * yet what the path bears, and in recovery nothing is changed. */
+static void test_penalised(void **state)
+{
+    struct world w;
+    (void)state;
+    open_active(&w);
+    uint64_t ssthresh = w.tcp.control.ssthresh_bytes;
+    tcp_penalise(&w.tcp);
+    assert_int_equal(w.tcp.control.cwnd_bytes, 5 * MSS);
+    assert_int_equal(w.tcp.control.ssthresh_bytes, ssthresh);
+    w.tcp.control.ssthresh_bytes = 5 * MSS;
+    w.tcp.control.cwnd_bytes = 8 * MSS;
+    tcp_penalise(&w.tcp);
+    assert_int_equal(w.tcp.control.cwnd_bytes, 4 * MSS);
+    assert_int_equal(w.tcp.control.ssthresh_bytes, 4 * MSS);
+    for (unsigned i = 0; i < 3; i++)
+        tcp_penalise(&w.tcp);
+    assert_int_equal(w.tcp.control.cwnd_bytes, 2 * MSS);
+    w.tcp.recovery.state = TCP_RS_LOSS;
+    w.tcp.control.cwnd_bytes = 8 * MSS;
+    tcp_penalise(&w.tcp);
+    assert_int_equal(w.tcp.control.cwnd_bytes, 8 * MSS);
+    w.tcp.recovery.state = TCP_RS_OPEN;
+    world_free(&w);
+}
+
 /* RFC 7661: an unused window does not grow. */
 static void test_window_not_used(void **state)
 {
@@ -502,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_initial_window),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_rate_grows_old),
+        cmocka_unit_test(test_penalised),
         cmocka_unit_test(test_window_not_used),
         cmocka_unit_test(test_full_window_is_forgotten),
         cmocka_unit_test(test_idle_restart),
