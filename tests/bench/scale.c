@@ -104,6 +104,7 @@ static void end_open(struct end *e, uint8_t host, uint8_t addresses, uint32_t co
     c.announce = false;
     c.sleep_us = sleeps ? SLEEP_US : 0;
     c.keepalive_idle_us = sleeps ? 0 : KEEPALIVE_US;
+    c.nat_keepalive_us = 0; /* a probe wakes who sleeps, and its timer is memory too */
     c.time_wait_us = 1000;
     if (plait_stack_new(&c, 0, &e->stack))
         die("no stack");
