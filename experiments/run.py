@@ -91,12 +91,14 @@ def title(folder):
     return (folder / "README.md").read_text().splitlines()[0].lstrip("# ")
 
 
-def markdown(results, out, target):
+def markdown(results, absent, out, target):
     """The page of all results, with the plots beside it."""
     plots = target.with_suffix("")
     lines = ["# Results", "", "What `make experiments` measured: figures of the simulator, "
              "beside the bounds that a row", "must keep and what others published. `open` says "
              "why a row may miss its bound for now.", ""]
+    if absent:
+        lines += [f"Not run this time: {', '.join(absent)}.", ""]
     for folder, rows in results:
         lines += [f"## {title(folder)}", "", f"[{folder.name}](../experiments/{folder.name})", "",
                   "| where | figure | measured | bound | published | |", "|---|---|---|---|---|---|"]
@@ -109,7 +111,8 @@ def markdown(results, out, target):
         for svg in sorted(out.glob(f"{folder.name}-full-*/*.svg")):
             plots.mkdir(exist_ok=True)
             name = f"{folder.name}-{svg.name}"
-            shutil.copy(svg, plots / name)
+            drawn = svg.read_text().splitlines()  # gnuplot leaves blanks at the ends of lines
+            (plots / name).write_text("\n".join(line.rstrip() for line in drawn) + "\n")
             lines += [f"![{svg.stem}]({plots.name}/{name})", ""]
     target.write_text("\n".join(line.rstrip() for line in lines).rstrip() + "\n")
 
@@ -146,7 +149,8 @@ def main():
             failed += 1
         results.append((folder, judged))
     if args.markdown:
-        markdown(results, pathlib.Path(args.out), args.markdown)
+        absent = [f.name for f in folders if args.names and f.name not in args.names]
+        markdown(results, absent, pathlib.Path(args.out), args.markdown)
     print(f"{sum(len(r) for _, r in results)} rows, {failed} failed")
     return 1 if failed else 0
 
