@@ -112,7 +112,7 @@ static void number_text(lua_State *L, const char *key, char *buf, size_t size)
         luaL_error(L, "link: %s is not negative", key);
     if (strcmp(key, "rate") == 0)
         snprintf(buf, size, "%.0fbit", v);
-    else if (strcmp(key, "queue") == 0)
+    else if (strcmp(key, "queue") == 0 || strcmp(key, "mark") == 0)
         snprintf(buf, size, "%.0fB", v);
     else if (strcmp(key, "random") == 0)
         snprintf(buf, size, "%.0f", v);

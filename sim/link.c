@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "wire/checksum.h"
+#include "wire/segment.h"
+
 enum { RANDOM_DROP_PPM = 100000 };
 
 struct sim_packet *sim_packet_new(uint32_t len)
@@ -196,6 +200,24 @@ static bool has_room(struct link *l, uint32_t len)
            !prng_chance(&l->prng, RANDOM_DROP_PPM);
 }
 
+/* The two bits of the IP header, where they say that its ends know ECN. */
+static void mark(struct link *l, struct sim_packet *p)
+{
+    uint8_t *ip = p->bytes + p->head_len;
+    bool v4 = ip[0] >> 4 == 4;
+    unsigned ecn = v4 ? ip[1] & 3 : ip[1] >> 4 & 3;
+    if (ecn == ECN_NOT || ecn == ECN_CE)
+        return;
+    if (v4) {
+        ip[1] |= ECN_CE;
+        put_be16(ip + 10, 0);
+        put_be16(ip + 10, (uint16_t)~csum_partial(ip, (ip[0] & 15) * 4u));
+    } else {
+        ip[1] |= ECN_CE << 4;
+    }
+    l->stats.marked++;
+}
+
 void link_offer(struct link *l, uint64_t now_us, struct sim_packet *p)
 {
     advance(l, now_us);
@@ -212,6 +234,8 @@ void link_offer(struct link *l, uint64_t now_us, struct sim_packet *p)
         sim_packet_free(p);
         return;
     }
+    if (l->config.mark_bytes && l->queued_bytes >= l->config.mark_bytes)
+        mark(l, p);
     list_append(&l->queue, &p->node);
     l->queued_bytes += ip_len(p);
     l->queued_packets++;

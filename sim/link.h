@@ -11,7 +11,8 @@
  *            a packet that does not fit is dropped, but an empty queue takes any
  *            packet. One that would take one of the last random_packets places
  *            is dropped with a chance of 1 in 10: so flows that tick alike do not
- *            find the queue full always or never.
+ *            find the queue full always or never. One that finds mark_bytes
+ *            waiting is marked instead of dropped, where its ends agreed to that.
  *   serialise at rate_bps, exact in integers (no drift however long it runs), or
  *            by a trace: 1500 bytes at each of its times, over and over.
  *   lose     after the queue: a lost packet has used its share of the rate,
@@ -59,6 +60,8 @@ struct link_config {
     uint64_t queue_bytes;                   /* 0: no limit */
     uint32_t queue_packets, random_packets; /* 0: no limit; none */
     const struct capacity *trace; /* the user's, longer than the link; NULL: by rate_bps */
+    uint64_t mark_bytes; /* a packet that finds so many waiting gets CE if it is ECN-capable
+                          * (RFC 3168 5); 0: none does */
     uint32_t loss_ppm;
     uint32_t good_to_bad_ppm, bad_to_good_ppm, loss_bad_ppm; /* all 0: no bursts */
     uint32_t reorder_ppm, reorder_delay_us;
@@ -70,7 +73,7 @@ struct link_stats {
     uint64_t offered, offered_bytes;
     uint64_t delivered, delivered_bytes; /* duplicates included */
     uint64_t dropped_queue, dropped_loss, dropped_down;
-    uint64_t corrupted, duplicated, reordered;
+    uint64_t corrupted, duplicated, reordered, marked;
     uint64_t queue_peak_bytes;
 };
 

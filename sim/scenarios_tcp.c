@@ -94,6 +94,29 @@ static void one_loss(struct run *r)
     EXPECT_EQ(r, COUNT(lab.client, Timeouts), 0);
 }
 
+/* A router marks from 60 kB on, in a queue of 200 kB, and each end says whether it
+ * wants marks: where both do nothing is dropped and the queue stays short. */
+static void marks(struct run *r)
+{
+    for (unsigned both = 0; both < 2; both++) {
+        struct lab lab;
+        const char *spec = "rate=20mbit,delay=20ms,queue=200kB,mark=60kB";
+        lab_init(&lab, r);
+        lab.client_config.ecn = PLAIT_ECN_ASK;
+        lab.server_config.ecn = both ? PLAIT_ECN_ANSWER : PLAIT_ECN_NEVER;
+        lab_open(&lab, 1, &spec);
+        struct stream *s = upload(&lab, 20 * MB);
+        lab_finish(&lab, 30);
+        const struct link_stats *there = &lab.path[0].there->link.stats;
+        EXPECT_EQ(r, s->side[0].subflows[0].ecn, both);
+        EXPECT_EQ(r, there->marked > 0, both);
+        EXPECT_EQ(r, there->marked, COUNT(lab.server, InCEPkts));
+        EXPECT_EQ(r, there->dropped_queue == 0, both);
+        EXPECT_EQ(r, COUNT(lab.client, RetransSegs) == 0, both);
+        EXPECT(r, side_mbps(&s->side[1]) > 17.5);
+    }
+}
+
 /* The last segments are lost: nothing comes behind them, a probe finds out
  * (RFC 8985 7). */
 static void tail_loss(struct run *r)
@@ -510,6 +533,7 @@ const struct scenario scenarios_tcp[] = {
     {"long-fat", "slow start, scaling and autotuning fill 50 Mbit/s over 100 ms", long_fat},
     {"super-segments", "segmentation offload out, receive offload in", super_segments},
     {"no-super-segments", "one segment a packet when told so", no_super_segments},
+    {"marks", "a router marks where both ends know ECN, and nothing is lost", marks},
     {"one-loss", "a lost segment is found by SACK and mended without a timeout", one_loss},
     {"tail-loss", "the last segments are lost: a probe finds out", tail_loss},
     {"timeout", "the only path is away for 1.5 s", timeout},

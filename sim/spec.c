@@ -162,6 +162,11 @@ static bool set_random(struct parse *s, char *v)
     return true;
 }
 
+static bool set_mark(struct parse *s, char *v)
+{
+    return spec_bytes(v, &s->config.mark_bytes) && s->config.mark_bytes > 0;
+}
+
 static bool set_loss(struct parse *s, char *v)
 {
     return spec_percent(v, &s->config.loss_ppm);
@@ -202,6 +207,7 @@ static const struct {
     {"jitter", set_jitter, "a number with us, ms or s"},
     {"queue", set_queue, "a number with B, kB, MB, KiB, MiB or pkt, or a time such as 80ms"},
     {"random", set_random, "a whole number of packets, at most 1000000"},
+    {"mark", set_mark, "a number with B, kB, MB, KiB or MiB"},
     {"loss", set_loss, "a percentage such as 0.1%"},
     {"burst", set_burst, "three percentages: into bad / out of bad / loss while bad"},
     {"reorder", set_reorder, "a percentage and a time such as 1%/5ms"},
@@ -228,10 +234,11 @@ static bool parse_item(struct parse *s, char *item, char *error)
                  keys[i].form);
         return false;
     }
-    snprintf(error, SPEC_ERROR_MAX,
-             "a link has no \"%.20s\": there are rate, delay, jitter, queue, random, loss, burst, "
-             "reorder, dup and corrupt",
-             item);
+    snprintf(
+        error, SPEC_ERROR_MAX,
+        "a link has no \"%.20s\": there are rate, delay, jitter, queue, random, mark, loss, burst, "
+        "reorder, dup and corrupt",
+        item);
     return false;
 }
 
@@ -323,6 +330,8 @@ char *link_spec_format(const struct link_config *c, char *buf)
         n += put_quantity(ROOM, ",queue=", c->queue_bytes, byte_units);
     if (c->random_packets)
         n += (size_t)snprintf(ROOM, ",random=%u", c->random_packets);
+    if (c->mark_bytes)
+        n += put_quantity(ROOM, ",mark=", c->mark_bytes, byte_units);
     if (c->loss_ppm)
         n += put_percent(ROOM, ",loss=", c->loss_ppm);
     if (c->good_to_bad_ppm || c->bad_to_good_ppm || c->loss_bad_ppm) {

@@ -10,6 +10,7 @@
  *   queue=Q       B, kB, MB (decimal), KiB, MiB, packets (100pkt), or a time at
  *                 line rate (80ms); default: 100 ms at line rate, at least 32 kB
  *   random=N      of a queue in packets: the last N places drop one in ten
+ *   mark=Q        ECN-capable packets that find so many bytes waiting get CE
  *   loss=P        percent, after the queue
  *   burst=P/P/P   Gilbert-Elliott: into bad, out of bad, loss while bad
  *   reorder=P/T   so many packets are late by T

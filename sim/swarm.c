@@ -175,6 +175,7 @@ static struct plait_config random_config(struct world *w)
     c.break_timeout_us = (uint32_t)(between(w, 40, 90) * SECOND);
     c.add_addr_timeout_us = (uint32_t)(between(w, 1, 30) * SECOND);
     c.heuristics = (unsigned)prng_below(&w->plugins, PLAIT_HEURISTICS_ALL + 1);
+    c.ecn = (enum plait_ecn)prng_below(&w->plugins, PLAIT_ECN_NEVER + 1);
     if (percent(w, 8)) {
         c.memory_max_bytes = magnitude(w, 100000, 4000000);
         w->may_fail = true;
@@ -280,6 +281,8 @@ static void build_paths(struct world *w)
         w->client_if[i] = random_iface(w, w->client, i, 1);
         w->server_if[i] =
             w->one_server_address && i ? w->server_if[0] : random_iface(w, w->server, i, 2);
+        if (there.queue_bytes && prng_below(&w->plugins, 2))
+            there.mark_bytes = back.mark_bytes = there.queue_bytes / 3;
         w->path[i] = sim_path(&w->sim, w->client_if[i], w->server_if[i], &there, &back);
         w->healed[i][0] = without_faults(there);
         w->healed[i][1] = without_faults(back);

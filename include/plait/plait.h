@@ -172,6 +172,9 @@ struct plait_config {
     uint32_t fastopen_pending_max; /* a server's, of which the third ACK has not come */
     uint32_t fastopen_cookies_max; /* a client's memory, entries; 0: none */
     bool nagle, timestamps, sack, pacing;
+    /* Explicit congestion notification (RFC 3168): marks instead of losses where a
+     * router does that. ANSWER: where the peer asks for it, as Linux does. */
+    enum plait_ecn { PLAIT_ECN_ANSWER, PLAIT_ECN_ASK, PLAIT_ECN_NEVER } ecn;
     uint8_t capable_syn_retries; /* SYNs with MP_CAPABLE before a plain one */
     uint8_t syn_retries, synack_retries, data_retries;
     uint8_t stale_timeouts; /* consecutive RTOs after which a path is last resort */
@@ -285,7 +288,7 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(MPOptionIgnored) X(MPExperimentalRx)                                                         \
     X(RmSubflow) X(MPPrioTx) X(MPPrioRx) X(MPFailTx) X(MPFailRx) X(MPFastcloseTx)                  \
     X(MPFastcloseRx) X(MPRstTx) X(MPRstRx) X(SubflowStale) X(SubflowRecover) X(MPCurrEstab)        \
-    X(NatKeepalives)                                                                               \
+    X(NatKeepalives) X(InCEPkts)                                                                   \
     X(DssFallback) X(DssReset) X(DSSCorruptionFallback) X(DSSCorruptionReset) X(FallbackFailed)    \
     X(SimultConnectFallback) X(WinProbe)                                                           \
     X(TCPMemoryPressures) X(PruneCalled) X(OfoPruned) X(RcvPruned)                                 \
@@ -535,6 +538,7 @@ struct plait_subflow_info {
     uint8_t local_id, remote_id;
     unsigned order; /* of its pair of addresses: as a scheduler sees it (plait/plugin.h) */
     bool established, closed, backup, stale, client;
+    bool ecn;              /* both ends agreed to marks instead of losses (RFC 3168) */
     const char *state;     /* RFC 9293's name */
     enum plait_reason why; /* closed: the reason */
     uint32_t srtt_us, rttvar_us, rtt_min_us, rto_us, mss_bytes;

@@ -38,6 +38,15 @@ static bool set_limits(void *at, char *const *values, char *why)
     return true;
 }
 
+/* The index of a word among `count`; false: it is none of them. */
+static bool choose(const char *const *words, unsigned count, const char *word, unsigned *index)
+{
+    for (*index = 0; *index < count; ++*index)
+        if (strcmp(word, words[*index]) == 0)
+            return true;
+    return false;
+}
+
 /* A list of names, or "none". */
 static bool set_heuristics(void *at, char *const *values, char *why)
 {
@@ -54,10 +63,8 @@ static bool set_heuristics(void *at, char *const *values, char *why)
     o->heuristics_set = true;
     o->heuristics = 0;
     for (char *item; strcmp(values[0], "none") != 0 && (item = strsep(&rest, ",")) != NULL;) {
-        unsigned i = 0;
-        while (i < COUNT && strcmp(item, names[i]) != 0)
-            i++;
-        if (i == COUNT)
+        unsigned i;
+        if (!choose(names, COUNT, item, &i))
             return false;
         o->heuristics |= 1u << i;
     }
@@ -68,16 +75,13 @@ static bool set_version(void *at, char *const *values, char *why)
 {
     static const char *const names[] = {
         [PLAIT_VERSION_AUTO] = "auto", [PLAIT_VERSION_1] = "1", [PLAIT_VERSION_0] = "0"};
-    struct net_options *o = at;
+    unsigned i;
 
     snprintf(why, OPTION_WHY_MAX, "write auto, 1 or 0");
-    for (unsigned i = PLAIT_VERSION_AUTO; i <= PLAIT_VERSION_0; i++) {
-        if (strcmp(values[0], names[i]) == 0) {
-            o->version = (enum plait_version)i;
-            return true;
-        }
-    }
-    return false;
+    if (!choose(names, sizeof names / sizeof names[0], values[0], &i))
+        return false;
+    ((struct net_options *)at)->version = (enum plait_version)i;
+    return true;
 }
 
 static bool set_syn_cookies(void *at, char *const *values, char *why)
@@ -85,16 +89,26 @@ static bool set_syn_cookies(void *at, char *const *values, char *why)
     static const char *const names[] = {[PLAIT_SYN_COOKIES_AUTO] = "auto",
                                         [PLAIT_SYN_COOKIES_NEVER] = "never",
                                         [PLAIT_SYN_COOKIES_ALWAYS] = "always"};
-    struct net_options *o = at;
+    unsigned i;
 
     snprintf(why, OPTION_WHY_MAX, "write never, auto or always");
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(values[0], names[i]) == 0) {
-            o->syn_cookies = (enum plait_syn_cookies)i;
-            return true;
-        }
-    }
-    return false;
+    if (!choose(names, sizeof names / sizeof names[0], values[0], &i))
+        return false;
+    ((struct net_options *)at)->syn_cookies = (enum plait_syn_cookies)i;
+    return true;
+}
+
+static bool set_ecn(void *at, char *const *values, char *why)
+{
+    static const char *const names[] = {
+        [PLAIT_ECN_ANSWER] = "answer", [PLAIT_ECN_ASK] = "ask", [PLAIT_ECN_NEVER] = "never"};
+    unsigned i;
+
+    snprintf(why, OPTION_WHY_MAX, "write ask, answer or never");
+    if (!choose(names, sizeof names / sizeof names[0], values[0], &i))
+        return false;
+    ((struct net_options *)at)->ecn = (enum plait_ecn)i;
+    return true;
 }
 
 static bool set_server_id(void *at, char *const *values, char *why)
@@ -197,6 +211,10 @@ const struct option_row net_rows[] = {
      set_nat_keepalive, 0},
     {0, "retries", "N", OPTION_COUNT, AT(retries),
      "repeats of the same data, unanswered, that end a path\n(at most 255; default 15)", NULL, 0},
+    {0, "ecn", "WHEN", OPTION_CUSTOM, 0,
+     "marks instead of losses where routers do that: ask for it,\nanswer who asks (default), or "
+     "never",
+     set_ecn, 0},
     {0, "fastopen", NULL, OPTION_FLAG, AT(fastopen),
      "TCP Fast Open: data on the SYN where the server gave a\ncookie before; give cookies and take "
      "such data",
@@ -388,6 +406,7 @@ static void take_engine(const struct net_options *o, struct plait_config *config
     config->multipath = !o->tcp;
     config->version = o->version;
     config->checksum = o->checksum;
+    config->ecn = o->ecn;
     config->client_announces = o->announce.count > 0;
     config->no_join_initial = o->no_join_initial;
     config->syn_cookies = o->syn_cookies;

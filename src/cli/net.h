@@ -14,6 +14,7 @@ struct net_options {
     struct option_list locals, tun, announce;
     unsigned subflows, addrs; /* --limits, stored plus one; 0: the default */
     enum plait_version version;
+    enum plait_ecn ecn;
     bool no_join_initial;
     enum plait_syn_cookies syn_cookies; /* net_server_rows */
     uint16_t server_id, servers;

@@ -104,10 +104,10 @@ static json_t *path_json(const struct report *r, unsigned i)
     const struct plait_subflow_info *p = &r->paths[i];
     char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
     json_t *o =
-        json_pack("{s:I s:s s:s s:i s:i s:s s:b s:b s:b}", "id", (json_int_t)p->id, "local",
+        json_pack("{s:I s:s s:s s:i s:i s:s s:b s:b s:b s:b}", "id", (json_int_t)p->id, "local",
                   endpoint_format(&p->local, local), "remote", endpoint_format(&p->remote, remote),
                   "local_id", p->local_id, "remote_id", p->remote_id, "state", p->state, "closed",
-                  p->closed, "backup", p->backup, "stale", p->stale);
+                  p->closed, "backup", p->backup, "stale", p->stale, "ecn", p->ecn);
 
     json_object_set_new(o, "closed_why",
                         p->closed ? json_string(plait_reason_name(p->why)) : json_null());

@@ -39,6 +39,8 @@ static void env_tcp_config(struct mptcp_env *env)
     t->timestamps = c->timestamps;
     t->sack = c->sack;
     t->pacing = c->pacing;
+    t->ecn_asks = c->ecn == PLAIT_ECN_ASK;
+    t->ecn_answers = c->ecn != PLAIT_ECN_NEVER;
     t->nagle = false; /* decided for the connection's bytes, in output.c */
     t->mss_max = c->mss_max;
     t->burst_max_bytes = c->burst_max_bytes;

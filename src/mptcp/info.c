@@ -21,6 +21,7 @@ void subflow_info(const struct subflow *sf, struct plait_subflow_info *out)
         .established = sf->joined && !sf->gone && t->state >= TCP_ESTABLISHED,
         .backup = sf->backup_local || sf->backup_remote,
         .stale = sf->stale,
+        .ecn = t->ecn.on,
         .client = sf->kind == SUBFLOW_JOIN_OUT || (sf->kind == SUBFLOW_INITIAL && sf->conn->client),
         .state = tcp_state_name(t->state),
         .why = sf->why,

@@ -86,6 +86,7 @@ static void count_input(struct subflow *sf, const struct tcp_stats *before)
     n->ChallengeAck += s->challenges - before->challenges;
     n->PawsDrop += s->dropped_paws - before->dropped_paws;
     n->SpuriousRtos += s->spurious - before->spurious;
+    n->InCEPkts += s->marked - before->marked;
 }
 
 /* Mapped data that overtook the segment with the keys. Its mapping could not
@@ -103,7 +104,8 @@ static bool overtook_keys(const struct subflow *sf, const struct segment *seg)
  * becomes the third ACK says. */
 static void syn_again(struct subflow *sf, const struct segment *seg)
 {
-    if (sf->tcp.state == TCP_SYN_RECEIVED && seg->flags == TCP_SYN && seg->seq == sf->tcp.irs)
+    if (sf->tcp.state == TCP_SYN_RECEIVED && (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+        seg->seq == sf->tcp.irs)
         sf->syn_plain = !(seg->mptcp.present & MPO_CAPABLE_ANY);
 }
 

@@ -176,7 +176,7 @@ void conn_options_in(struct subflow *sf, const struct segment *seg, const struct
         conn_window(c, fallback_acked(sf) + segment_window(sf, seg));
     if (!sf->joined || !c->key_known || sf->rst_set)
         return;
-    if (!seg->payload_len && seg->flags == (TCP_ACK | TCP_PSH) &&
+    if (!seg->payload_len && (seg->flags & ~TCP_ECE) == (TCP_ACK | TCP_PSH) &&
         seg->seq + 1 == tcp_rcv_highest(&sf->tcp))
         fallback_knock_in(sf);
     if ((present & MPO_CAPABLE_DATA) && sf == c->initial)

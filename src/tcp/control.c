@@ -178,6 +178,7 @@ void tcp_control_acked(struct tcp *t, const struct tcp_ack_work *w)
         .rtt_us = w->rtt_us,
         .in_flight_bytes = w->prior_in_flight,
         .cwnd_limited = tcp_window_was_full(t, w->prior_una),
+        .ecn_echo = w->ecn_echo,
     };
     const struct plait_cc_group *g = group(t, &alone);
     /* Behind this it says no more, and half the sequence space on it would read

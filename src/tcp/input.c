@@ -257,6 +257,7 @@ static void process_ack(struct tcp *t, struct arrival *a)
         .duplicate = is_duplicate(t, seg),
         .has_tsecr = t->timestamps && seq_leq(seg->tcp.tsecr, tcp_ts_now(t, t->now_us)),
         .tsecr = seg->tcp.tsecr,
+        .ecn_echo = tcp_ecn_echoed(t, seg),
     };
     if (!(seg->tcp.present & OPT_TIMESTAMP))
         w.has_tsecr = false;
@@ -326,6 +327,7 @@ static bool step_ack(struct tcp *t, struct arrival *a)
     if (seq_geq(seg->ack, t->snd_una))
         answered(t);
     take_timestamp(t, seg);
+    tcp_ecn_received(t, seg);
     process_ack(t, a);
     return t->state != TCP_CLOSED;
 }

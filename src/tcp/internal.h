@@ -87,6 +87,7 @@ struct tcp_ack_work {
     bool tlp_dsack;      /* the DSACK was for the loss probe */
     uint64_t newly_lost; /* bytes marked lost while it was handled */
     bool has_tsecr;
+    bool ecn_echo; /* ECE: the network marked a packet of ours */
     uint32_t tsecr;
 };
 
@@ -130,7 +131,7 @@ void tcp_tlp_acked(struct tcp *t, const struct tcp_ack_work *w, struct tcp_resul
 /* recovery.c */
 uint64_t tcp_in_flight(const struct tcp *t);
 void tcp_recovery_ack(struct tcp *t, struct tcp_ack_work *w, struct tcp_result *r);
-void tcp_recovery_repaired(struct tcp *t, struct tcp_result *r);
+void tcp_recovery_reduce(struct tcp *t, struct tcp_result *r);
 void tcp_recovery_timeout(struct tcp *t);
 /* Records were marked lost by time, not by an ACK. */
 void tcp_recovery_expired(struct tcp *t, struct tcp_ack_work *w, struct tcp_result *r);
@@ -183,6 +184,19 @@ static inline void tcp_timer_off(struct tcp *t, enum tcp_timer which)
 {
     t->timer_us[which] = TCP_NEVER;
 }
+
+/* ecn.c */
+bool tcp_ecn_asks(const struct tcp *t);
+void tcp_ecn_take_syn(struct tcp *t, const struct segment *syn);
+/* An acceptable segment came. */
+void tcp_ecn_received(struct tcp *t, const struct segment *seg);
+bool tcp_ecn_echoed(const struct tcp *t, const struct segment *seg);
+void tcp_ecn_reduced(struct tcp *t);
+uint8_t tcp_ecn_ack_flags(const struct tcp *t);
+/* The next new data says CWR: one segment, for the bit is that segment's. */
+bool tcp_ecn_tells(const struct tcp *t);
+void tcp_ecn_put_data(const struct tcp *t, struct segment *seg);
+void tcp_ecn_sent(struct tcp *t, const struct segment *seg);
 
 /* mtu.c */
 void tcp_mtu_init(struct tcp *t, uint16_t mtu);

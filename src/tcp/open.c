@@ -178,6 +178,7 @@ void tcp_take_syn(struct tcp *t, const struct segment *syn)
         t->receiver.ts_recent_us = t->now_us;
     }
     t->sack = t->sack && (o->present & OPT_SACK_OK);
+    tcp_ecn_take_syn(t, syn);
     t->wscale = o->present & OPT_WSCALE;
     if (t->wscale) {
         t->snd_wscale = (uint8_t)min_u32(o->wscale, WSCALE_MAX); /* RFC 7323 2.3 */

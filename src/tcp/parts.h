@@ -38,6 +38,13 @@ struct tcp_rtt {
     uint32_t rcv_tsecr;    /* last echo used */
 };
 
+/* ecn.c */
+struct tcp_ecn {
+    bool on;   /* both ends agreed */
+    bool echo; /* a mark came, and the peer has not said CWR since */
+    bool tell; /* our window was reduced: the next new data says CWR */
+};
+
 /* rate.c: what the path delivered in a round trip, at best. */
 struct tcp_rate {
     uint64_t best;     /* bytes a second, of this window and the one before; 0: no sample */

@@ -78,7 +78,7 @@ static bool start(const struct planning *k, enum tcp_plan_kind kind, uint32_t se
 static bool start_open(const struct planning *k, enum tcp_plan_kind kind, uint32_t seq,
                        uint8_t flags, uint8_t owner_len)
 {
-    start(k, kind, seq, flags | TCP_ACK);
+    start(k, kind, seq, flags | TCP_ACK | tcp_ecn_ack_flags(k->t));
     k->p->seg.ack = k->t->rcv_nxt;
     k->p->seg.window = window_field(k->t, k->ask);
     if (timestamp_fits(k, owner_len))
@@ -191,6 +191,10 @@ static bool plan_syn(const struct planning *k)
     if (!t->wants.syn || (!reply && t->state != TCP_SYN_SENT))
         return false;
     start(k, TCP_PLAN_SYN, t->iss, reply ? TCP_SYN | TCP_ACK : TCP_SYN);
+    if (reply && t->ecn.on)
+        k->p->seg.flags |= TCP_ECE;
+    else if (!reply && tcp_ecn_asks(t))
+        k->p->seg.flags |= TCP_ECE | TCP_CWR;
     k->p->seg.ack = reply ? t->rcv_nxt : 0;
     k->p->seg.window = (uint16_t)min_u32(k->ask->window_bytes, WINDOW_MAX); /* never scaled */
     o->present |= OPT_MSS;
@@ -263,7 +267,13 @@ static bool plan_data(const struct planning *k)
     if (!rec || !tcp_can_send(t) || !list_empty(&t->recovery.lost))
         return false;
     uint32_t segment = plan_segment(k), len = data_len(k, rec, segment);
-    return len > 0 && plan_payload(k, TCP_PLAN_DATA, rec, len, segment);
+    if (tcp_ecn_tells(t))
+        len = min_u32(len, segment);
+    if (!len)
+        return false;
+    plan_payload(k, TCP_PLAN_DATA, rec, len, segment);
+    tcp_ecn_put_data(t, &k->p->seg);
+    return true;
 }
 
 static bool plan_loss_probe(const struct planning *k)

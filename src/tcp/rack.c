@@ -172,7 +172,7 @@ void tcp_tlp_acked(struct tcp *t, const struct tcp_ack_work *w, struct tcp_resul
     } else if (seq_gt(t->snd_una, rack->tlp_end_seq)) {
         /* Data sent after the probe is acknowledged, and no DSACK came. */
         rack->tlp_out = false;
-        tcp_recovery_repaired(t, r);
+        tcp_recovery_reduce(t, r);
     } else if (w->acked == 0 && w->delivered == 0) {
         rack->tlp_out = false; /* original and probe both arrived */
     }

@@ -56,13 +56,14 @@ static void enter_recovery(struct tcp *t, struct tcp_result *r)
     t->stats.recoveries++;
     r->flags |= TCP_R_LOSS;
     tcp_control_signal(t, PLAIT_CC_LOSS);
+    tcp_ecn_reduced(t);
     t->recovery.target_bytes = t->control.ssthresh_bytes;
     t->control.cwnd_bytes = before; /* PRR brings it down, ACK by ACK */
 }
 
-/* A loss probe repaired a loss: the same, with nothing to send again and
- * nothing to take back. */
-void tcp_recovery_repaired(struct tcp *t, struct tcp_result *r)
+/* A loss probe repaired a loss, or the network marked a packet (RFC 3168 6.1.2):
+ * the same, with nothing to send again and nothing to take back. */
+void tcp_recovery_reduce(struct tcp *t, struct tcp_result *r)
 {
     if (t->recovery.state != TCP_RS_OPEN)
         return;
@@ -223,6 +224,8 @@ static void react(struct tcp *t, struct tcp_ack_work *w, struct tcp_result *r)
     t->control.since_loss += w->delivered;
     if (rc->state == TCP_RS_OPEN && rc->lost_bytes > 0)
         enter_recovery(t, r);
+    else if (w->ecn_echo && w->acked > 0)
+        tcp_recovery_reduce(t, r);
     if (rc->state == TCP_RS_RECOVERY) {
         if (w->delivered > 0 || w->newly_lost > 0)
             prr(t, w);
@@ -286,5 +289,6 @@ void tcp_recovery_timeout(struct tcp *t)
     begin(t, TCP_RS_LOSS);
     if (!again)
         tcp_control_signal(t, PLAIT_CC_TIMEOUT);
+    tcp_ecn_reduced(t);
     t->control.cwnd_bytes = tcp_in_flight(t) + tcp_mss(t);
 }

@@ -96,6 +96,7 @@ void tcp_sent(struct tcp *t, const struct tcp_plan *p, uint64_t now_us, struct t
     t->stats.segs_out += parts;
     if ((p->seg.flags & TCP_ACK) && !(p->seg.flags & TCP_RST))
         tcp_receiver_acked(t, p);
+    tcp_ecn_sent(t, &p->seg);
     switch (p->kind) {
     case TCP_PLAN_RST:
         commit_reset(t, r);

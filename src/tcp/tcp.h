@@ -60,9 +60,10 @@ struct tcp_config {
     uint8_t reordering;             /* duplicate ACK threshold: 3 */
     uint8_t rcv_wscale; /* offered shift, 0..14; one unit is the least window we can tell */
     bool nagle, timestamps, sack, pacing;
-    uint16_t mss_max;         /* cap on what we send and offer; 0: none */
-    uint32_t burst_max_bytes; /* largest super-segment; 0: one segment a plan */
-    uint32_t ooo_pieces_max;  /* out-of-order pieces held */
+    bool ecn_asks, ecn_answers; /* RFC 3168: wanted; granted to a peer that wants it */
+    uint16_t mss_max;           /* cap on what we send and offer; 0: none */
+    uint32_t burst_max_bytes;   /* largest super-segment; 0: one segment a plan */
+    uint32_t ooo_pieces_max;    /* out-of-order pieces held */
 };
 extern const struct tcp_config tcp_config_default;
 
@@ -200,6 +201,7 @@ enum tcp_timer {
 };
 
 struct tcp_stats {
+    uint64_t marked;                      /* wire segments that came with CE */
     uint64_t segs_in, segs_out;           /* wire segments; a super-segment counts its parts */
     uint64_t bytes_sent;                  /* payload, retransmissions included */
     uint64_t bytes_acked, bytes_received; /* in order, each byte once */
@@ -238,6 +240,7 @@ struct tcp {
     /* Written by tcp/ only, each part by one file (tcp/parts.h). */
     struct tcp_rtt rtt;
     struct tcp_rate rate;
+    struct tcp_ecn ecn;
     struct tcp_recovery recovery;
     struct tcp_rack rack;
     struct tcp_receiver receiver;

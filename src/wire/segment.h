@@ -25,6 +25,9 @@ enum tcp_flag {
     TCP_CWR = 0x80
 };
 
+/* The ECN field of the IP header (RFC 3168 5). */
+enum { ECN_NOT = 0, ECN_ECT1 = 1, ECN_ECT0 = 2, ECN_CE = 3 };
+
 enum tcp_option_bit {
     OPT_MSS = 1 << 0,       /* RFC 9293 3.7.1, SYN only */
     OPT_WSCALE = 1 << 1,    /* RFC 7323 2, SYN only */

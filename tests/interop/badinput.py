@@ -62,6 +62,7 @@ ANYWHERE = (
     ("connect --local elsewhere 127.0.0.1 80", (USAGE, ADDRESS), r"elsewhere"),
     ("listen", USAGE, r"missing"),
     ("listen --syn-cookies sometimes 4711", USAGE, r"never, auto or always"),
+    ("perf server --ecn perhaps", USAGE, r"ask, answer or never"),
     ("perf server --nat-keepalive 4s", USAGE, r"'4s'.*from 5s"),
     ("perf server --syn-cookies sometimes", USAGE, r"never, auto or always"),
     ("listen --server-id 5/4 4711", USAGE, r"K/N"),

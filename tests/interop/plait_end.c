@@ -324,6 +324,7 @@ static const struct field fields[] = {
     FIELD(syn_cookies),
     FIELD(fastclose_ack),
     FIELD(fastopen),
+    FIELD(ecn),
     FIELD(race_delay_us),
     FIELD(subflows_max),
     FIELD(subflows_wanted),

@@ -6,6 +6,7 @@ from transfer import PORT
 
 DENY_JOIN_ID0 = 1  # MPTCP_PM_EV_FLAG_DENY_JOIN_ID0: the peer's C flag
 SYN_COOKIES_ALWAYS = 2  # PLAIT_SYN_COOKIES_ALWAYS
+ECN_ASK = 1  # PLAIT_ECN_ASK
 
 
 # ---- checksums ---------------------------------------------------------------------------
@@ -154,6 +155,17 @@ def fast_open_refused(s):
     s.expect(**{s.client.kind: {"MPCapableSYNACKRX": 2, "TCPFastOpenActive": 0},
                 s.server.kind: {"MPCapableACKRX": 2, "TCPFastOpenPassive": 0}})
     s.move()
+
+
+# ---- explicit congestion notification -----------------------------------------------------------
+
+
+@row("ECN (RFC 3168) is agreed on and used", kernel_tcp={"tcp_ecn": 1}, config={"ecn": ECN_ASK})
+def ecn(s):
+    s.connect()
+    s.move()
+    s.check(lambda: all(f["ecn"] for f in s.plait.on("info")["subflows"]), "plait does not")
+    s.expect(kernel={"InECT0Pkts": 10})
 
 
 # ---- which path is first --------------------------------------------------------------------

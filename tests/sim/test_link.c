@@ -419,10 +419,12 @@ static void texts_are_read(void **state)
     struct link_config c;
     char error[SPEC_ERROR_MAX];
     (void)state;
-    assert_true(link_spec_parse("rate=50mbit,delay=10ms,queue=375kB,loss=0.1%", &c, error));
+    assert_true(
+        link_spec_parse("rate=50mbit,delay=10ms,queue=375kB,mark=30kB,loss=0.1%", &c, error));
     assert_int_equal(c.rate_bps, 50000000);
     assert_int_equal(c.delay_us, 10000);
     assert_int_equal(c.queue_bytes, 375000);
+    assert_int_equal(c.mark_bytes, 30000);
     assert_int_equal(c.loss_ppm, 1000);
     assert_true(
         link_spec_parse("burst=0.5%/30%/50%,reorder=1%/5ms,dup=0.01%,corrupt=100%", &c, error));
@@ -464,6 +466,8 @@ static void bad_texts_are_refused(void **state)
                                       "queue=1.5",
                                       "queue=1.5pkt",
                                       "queue=0pkt",
+                                      "mark=0B",
+                                      "mark=20ms",
                                       "rate=1mbit,random=1",
                                       "queue=10pkt,random=11",
                                       "queue=10pkt,random=1.5",
@@ -494,6 +498,7 @@ static void texts_survive_a_round_trip(void **state)
         "delay=7500us",
         "rate=100kbit,delay=1s,jitter=3ms,queue=64kB,loss=0.01%,burst=1%/20%/100%,reorder=2.5%/4ms",
         "rate=12mbit,queue=103pkt,random=3",
+        "rate=12mbit,queue=64kB,mark=8kB",
         "queue=1pkt",
         "dup=5%,corrupt=0.0001%"};
     (void)state;

@@ -64,6 +64,7 @@ struct spec {
     unsigned sacks;
     struct sack_block sack[SACK_BLOCKS_MAX];
     uint32_t mptcp;
+    uint8_t ecn;
 };
 
 static void *trace_alloc(void *ctx, size_t size)
@@ -168,6 +169,7 @@ static inline void build(struct world *w, const struct spec *s, struct segment *
     if (s->tsval)
         seg->tcp.present |= OPT_TIMESTAMP;
     seg->mptcp.present = s->mptcp;
+    seg->ecn = s->ecn;
 }
 
 static inline void send_spec(struct world *w, struct spec s)
