@@ -202,7 +202,7 @@ void nat_tick(struct subflow *sf, uint64_t now_us)
     n->due_us = TIMER_NEVER;
     if (n->asks && heard_us > n->asked_us) {
         harmless(sf);
-        n->asks = 0;
+        *n = (struct nat_probe){.due_us = TIMER_NEVER};
         subflow_recovered(sf);
     }
     if (n->asks && !ours(sf)) {
