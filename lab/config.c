@@ -7,6 +7,7 @@
 
 static const char *const versions[] = {"default", "auto", "1", "0", NULL};
 static const char *const cookies[] = {"auto", "never", "always", NULL};
+static const char *const ecn_words[] = {"answer", "ask", "never", NULL};
 
 struct stack_config {
     struct plait_config config;
@@ -57,6 +58,8 @@ static const struct field config_fields[] = {
     C(half_open_max, FIELD_COUNT),
     C(half_open_stack_max, FIELD_COUNT),
     WORDS("syn_cookies", syn_cookies, cookies),
+    WORDS("ecn", ecn, ecn_words),
+    C(heuristics, FIELD_COUNT),
     C(joins_half_open_max, FIELD_COUNT),
     C(joins_half_open_stack_max, FIELD_COUNT),
     C(key_pool_max, FIELD_COUNT),
@@ -173,12 +176,23 @@ void options_read(lua_State *L, int arg, const char *what, struct plait_options 
         .name = #name_, .kind = FIELD_WORD, .size = sizeof(((struct plait_options *)0)->name_),    \
         .offset = offsetof(struct plait_options, name_), .words = (list)                           \
     }
-    static const struct field rows[] = {
-        O_WORDS(multipath, switches),  O_WORDS(opens, switches),    O(no_join_initial, FIELD_BOOL),
-        O_WORDS(fastopen, switches),   O_WORDS(version, versions),  O(cc, FIELD_TEXT),
-        O(scheduler, FIELD_TEXT),      O(path_manager, FIELD_TEXT), O(backlog, FIELD_COUNT),
-        O(no_nagle, FIELD_BOOL),       O(linger, FIELD_BOOL),       O(linger_us, FIELD_US),
-        O(break_timeout_us, FIELD_US), O(race_delay_us, FIELD_US),  {0}};
+    static const struct field rows[] = {O_WORDS(multipath, switches),
+                                        O_WORDS(opens, switches),
+                                        O(no_join_initial, FIELD_BOOL),
+                                        O_WORDS(fastopen, switches),
+                                        O_WORDS(version, versions),
+                                        O(cc, FIELD_TEXT),
+                                        O(scheduler, FIELD_TEXT),
+                                        O(path_manager, FIELD_TEXT),
+                                        O(backlog, FIELD_COUNT),
+                                        O(heuristics_on, FIELD_COUNT),
+                                        O(heuristics_off, FIELD_COUNT),
+                                        O(no_nagle, FIELD_BOOL),
+                                        O(linger, FIELD_BOOL),
+                                        O(linger_us, FIELD_US),
+                                        O(break_timeout_us, FIELD_US),
+                                        O(race_delay_us, FIELD_US),
+                                        {0}};
 #undef O
 #undef O_WORDS
     fields_read(L, arg, what, rows, options);

@@ -214,7 +214,7 @@ static void handover(struct run *r)
             longest = st->side[0].delay_us[i];
     }
     run_figure(r, "longest delay of a response", "ms", (double)longest / 1000, 750);
-    run_require(r, longest < 1500000);
+    run_require(r, longest < 290000);
 }
 
 /* A path that is no use must not make the other one worse. */

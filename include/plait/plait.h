@@ -72,6 +72,10 @@ enum plait_version {
     PLAIT_VERSION_0        /* RFC 6824 only */
 };
 
+/* Explicit congestion notification (RFC 3168): marks instead of losses where a
+ * router does that. ANSWER: where the peer asks for it, as Linux does. */
+enum plait_ecn { PLAIT_ECN_ANSWER, PLAIT_ECN_ASK, PLAIT_ECN_NEVER };
+
 /* When a server answers a SYN and forgets it (RFC 4987 3.6). What survives:
  * MSS and MPTCP; with timestamps also window scale and SACK. AUTO: while as
  * many handshakes are under way as half_open_max and its like allow. */
@@ -172,9 +176,7 @@ struct plait_config {
     uint32_t fastopen_pending_max; /* a server's, of which the third ACK has not come */
     uint32_t fastopen_cookies_max; /* a client's memory, entries; 0: none */
     bool nagle, timestamps, sack, pacing;
-    /* Explicit congestion notification (RFC 3168): marks instead of losses where a
-     * router does that. ANSWER: where the peer asks for it, as Linux does. */
-    enum plait_ecn { PLAIT_ECN_ANSWER, PLAIT_ECN_ASK, PLAIT_ECN_NEVER } ecn;
+    enum plait_ecn ecn;
     uint8_t capable_syn_retries; /* SYNs with MP_CAPABLE before a plain one */
     uint8_t syn_retries, synack_retries, data_retries;
     uint8_t stale_timeouts; /* consecutive RTOs after which a path is last resort */

@@ -89,6 +89,7 @@ struct plait_sched_path {
     uint64_t cwnd_bytes, in_flight_bytes;
     uint64_t room_bytes; /* may be sent at once: window, peer, pacing */
     uint64_t pacing_rate;
+    uint64_t heard_us;     /* when the last segment came by it */
     uint64_t behind_bytes; /* sent over others and not acknowledged, from the end of what it
                             * carried itself: what a copy on it could be of */
     bool slow_start;       /* its window is still growing to its share (RFC 5681 3.1) */

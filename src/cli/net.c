@@ -38,11 +38,11 @@ static bool set_limits(void *at, char *const *values, char *why)
     return true;
 }
 
-/* The index of a word among `count`; false: it is none of them. */
+/* The index of a word among `count`, of which some may be NULL; false: it is none. */
 static bool choose(const char *const *words, unsigned count, const char *word, unsigned *index)
 {
     for (*index = 0; *index < count; ++*index)
-        if (strcmp(word, words[*index]) == 0)
+        if (words[*index] && strcmp(word, words[*index]) == 0)
             return true;
     return false;
 }

@@ -42,6 +42,7 @@ static void path_fill(struct plait_sched_path *p, struct subflow *sf, uint64_t n
                                    .in_flight_bytes = v->in_flight_bytes,
                                    .room_bytes = guard_room(sf, tcp_room(t, now_us)),
                                    .pacing_rate = v->pacing_rate,
+                                   .heard_us = t->receiver.heard_us,
                                    .behind_bytes = sf->conn->snd_nxt - copy_dsn(sf->conn, sf),
                                    .slow_start = v->cwnd_bytes < v->ssthresh_bytes,
                                    .backup = sf->backup_local || sf->backup_remote,

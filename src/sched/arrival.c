@@ -14,13 +14,16 @@
  *               rate * H bytes behind them, and S some more. If the window has
  *               no room for these, the bytes cost more than they bring.
  *
+ * A path that was silent for long while another spoke may be dead: what is asked on
+ * another path is answered there, if the answer is short enough to be lost whole.
+ *
  * A window that is just large enough must not be used up by the queue that the
  * fastest path builds at its own bottleneck: its last bytes are kept for the
  * slower paths, as far as these need them to be busy.
  */
 #include "sched/sched.h"
 
-enum { SECOND_US = 1000 * 1000, BURST_MAX = 64 * 1024 };
+enum { SECOND_US = 1000 * 1000, BURST_MAX = 64 * 1024, SHORT_MAX = 16 * 1024 };
 enum { PERIOD_MIN_US = 8 * 1000 * 1000, PERIOD_RTTS = 32 };
 
 /* What is reckoned of one path, for so many bytes more on it. */
@@ -66,22 +69,37 @@ static struct course course(const struct plait_sched_path *p, uint64_t bytes)
 struct fleet {
     const struct plait_sched_view *view;
     unsigned class;
+    uint64_t heard_us; /* when one of them was heard last */
     uint64_t rate;
     uint64_t back_us;      /* how soon word comes back over one of them */
     int soonest, sendable; /* where a segment would arrive first; of those with room */
 };
 
+/* Silent for a timeout's time before another spoke, and not tried since. */
+static bool doubtful(const struct fleet *f, const struct plait_sched_path *p)
+{
+    const struct plait_sched_view *v = f->view;
+    bool brief = !v->more && v->queued_bytes + v->unacked_bytes <= SHORT_MAX;
+    return brief && p->in_flight_bytes == 0 && p->heard_us + p->rto_us < f->heard_us;
+}
+
 static const struct plait_sched_path *path_at(const struct fleet *f, unsigned i)
 {
     const struct plait_sched_path *p = &f->view->paths[i];
-    return sched_class(p) == f->class ? p : NULL;
+    return sched_class(p) == f->class && !doubtful(f, p) ? p : NULL;
 }
 
 static struct fleet muster(const struct plait_sched_view *view)
 {
-    struct fleet f = {view,       sched_best_class(view), 0,
-                      UINT64_MAX, PLAIT_SCHED_WAIT,       PLAIT_SCHED_WAIT};
+    struct fleet f = {.view = view,
+                      .class = sched_best_class(view),
+                      .back_us = UINT64_MAX,
+                      .soonest = PLAIT_SCHED_WAIT,
+                      .sendable = PLAIT_SCHED_WAIT};
     uint64_t soonest_us = UINT64_MAX, sendable_us = UINT64_MAX;
+    for (unsigned i = 0; i < view->count; i++)
+        if (sched_class(&view->paths[i]) == f.class && view->paths[i].heard_us > f.heard_us)
+            f.heard_us = view->paths[i].heard_us;
     for (unsigned i = 0; i < view->count; i++) {
         const struct plait_sched_path *p = path_at(&f, i);
         if (!p)

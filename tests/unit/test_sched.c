@@ -476,6 +476,35 @@ static void arrival_of_the_end(void **state)
 
 /* S is busy with 39500 bytes: its 37500 of a round trip, and two segments. When
  * the window has only those and a segment left, they are not for F. */
+/* The near path may be dead: it was silent for its timeout before the far one spoke. */
+static void arrival_answers_where_it_was_asked(void **state)
+{
+    static const struct {
+        uint64_t near_heard_us, queued, in_flight;
+        int path;
+    } rows[] = {
+        {1000000, 750, 0, 1},
+        {1000001, 750, 0, 0},   /* just in time */
+        {1000000, 16385, 0, 0}, /* worth a try */
+        {1000000, 750, MSS, 0}, /* it is being tried */
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench b = bench("arrival", 2, near_far);
+        b.view.now_us = 2000000;
+        b.view.span_bytes = 1000000;
+        b.view.queued_bytes = rows[i].queued;
+        b.paths[0].rto_us = 200000;
+        b.paths[0].room_bytes = 10 * MSS;
+        b.paths[0].in_flight_bytes = rows[i].in_flight;
+        b.paths[0].heard_us = rows[i].near_heard_us;
+        b.paths[1].in_flight_bytes = 0;
+        b.paths[1].heard_us = 1200001;
+        if (pick(&b) != rows[i].path)
+            fail_msg("row %u: path %d", i, pick(&b));
+    }
+}
+
 static void arrival_keeps_window_for_the_slow(void **state)
 {
     struct bench b = bench("arrival", 2, near_far);
@@ -658,6 +687,7 @@ int main(void)
         cmocka_unit_test(arrival_within_the_window),
         cmocka_unit_test(arrival_lets_queues_run_dry),
         cmocka_unit_test(arrival_of_the_end),
+        cmocka_unit_test(arrival_answers_where_it_was_asked),
         cmocka_unit_test(arrival_keeps_window_for_the_slow),
         cmocka_unit_test(arrival_behind_a_queue),
         cmocka_unit_test(blest_estimates),
