@@ -51,8 +51,7 @@ void box_finish(struct sim_packet *p)
     uint32_t len = p->len - p->head_len;
     if (ip[0] >> 4 == 4) {
         put_be16(ip + 2, (uint16_t)len);
-        put_be16(ip + 10, 0);
-        put_be16(ip + 10, (uint16_t)~csum_partial(ip, (ip[0] & 15) * 4u));
+        ip4_set_checksum(ip);
     } else {
         put_be16(ip + 4, (uint16_t)(len - IPV6_HEADER));
     }

@@ -9,6 +9,7 @@
 #include "base/seq.h"
 #include "sim/box_kind.h"
 #include "wire/checksum.h"
+#include "wire/ip.h"
 
 /* ---- drop ------------------------------------------------------------------------------- */
 
@@ -96,7 +97,7 @@ static void put_icmp4(uint8_t *e, const uint8_t *ip, uint16_t mtu)
     e[9] = 1;
     memcpy(e + 12, router, 4);
     memcpy(e + 16, ip + 12, 4);
-    put_be16(e + 10, (uint16_t)~csum_partial(e, 20));
+    ip4_set_checksum(e);
     e[20] = 3; /* destination unreachable: */
     e[21] = 4; /* fragmentation needed */
     put_be16(e + 26, mtu);

@@ -10,8 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "wire/checksum.h"
-#include "wire/segment.h"
+#include "wire/ip.h"
 
 enum { IP_MAX = 65535 };
 
@@ -76,8 +75,7 @@ static void set_ip_len(struct sim_packet *p)
         return;
     }
     put_be16(b + 2, (uint16_t)p->len);
-    put_be16(b + 10, 0);
-    put_be16(b + 10, (uint16_t)~csum_partial(b, 20));
+    ip4_set_checksum(b);
 }
 
 /* A super-segment of one is an ordinary packet. */

@@ -13,9 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
-#include "wire/checksum.h"
-#include "wire/segment.h"
+#include "wire/ip.h"
 
 enum { RANDOM_DROP_PPM = 100000 };
 
@@ -210,8 +208,7 @@ static void mark(struct link *l, struct sim_packet *p)
         return;
     if (v4) {
         ip[1] |= ECN_CE;
-        put_be16(ip + 10, 0);
-        put_be16(ip + 10, (uint16_t)~csum_partial(ip, (ip[0] & 15) * 4u));
+        ip4_set_checksum(ip);
     } else {
         ip[1] |= ECN_CE << 4;
     }

@@ -401,6 +401,11 @@ static int take_locals(const struct net_options *o, struct host_options *h)
     return HOST_OK;
 }
 
+static uint32_t us32(uint64_t us)
+{
+    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
 static void take_engine(const struct net_options *o, struct plait_config *config)
 {
     config->multipath = !o->tcp;
@@ -422,16 +427,12 @@ static void take_engine(const struct net_options *o, struct plait_config *config
     if (o->heuristics_set)
         config->heuristics = o->heuristics;
     if (o->break_timeout_us)
-        config->break_timeout_us =
-            o->break_timeout_us < UINT32_MAX ? (uint32_t)o->break_timeout_us : UINT32_MAX;
+        config->break_timeout_us = us32(o->break_timeout_us);
     if (o->keepalive_us)
-        config->keepalive_idle_us =
-            o->keepalive_us < UINT32_MAX ? (uint32_t)o->keepalive_us : UINT32_MAX;
+        config->keepalive_idle_us = us32(o->keepalive_us);
     if (o->nat_keepalive_us)
-        config->nat_keepalive_us = o->nat_keepalive_us == UINT64_MAX ? 0
-                                   : o->nat_keepalive_us < UINT32_MAX
-                                       ? (uint32_t)o->nat_keepalive_us
-                                       : UINT32_MAX;
+        config->nat_keepalive_us =
+            o->nat_keepalive_us == UINT64_MAX ? 0 : us32(o->nat_keepalive_us);
     if (o->retries)
         config->data_retries = o->retries < UINT8_MAX ? (uint8_t)o->retries : UINT8_MAX;
     if (o->addrs)

@@ -110,6 +110,14 @@ bool conn_has_joined(const struct plait_conn *c)
     return false;
 }
 
+struct subflow *subflow_by_id(const struct plait_conn *c, uint32_t id)
+{
+    list_each(sf, &c->subflows, struct subflow, link)
+        if (sf->id == id && !sf->gone)
+            return sf;
+    return NULL;
+}
+
 bool subflow_usable(const struct subflow *sf)
 {
     return !sf->gone && (sf->joined || sf->tcp.early) && tcp_can_send(&sf->tcp);

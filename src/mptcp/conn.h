@@ -483,6 +483,8 @@ static inline bool conn_is_tcp(const struct plait_conn *c)
 }
 /* Some subflow is established; not: the connection waits for a new one. */
 bool conn_has_joined(const struct plait_conn *c);
+/* One that is not gone, or NULL. The connection is awake. */
+struct subflow *subflow_by_id(const struct plait_conn *c, uint32_t id);
 /* A subflow that can carry data. */
 bool subflow_usable(const struct subflow *sf);
 /* No other subflow can. */

@@ -45,14 +45,6 @@ static struct subflow *holder(const struct plait_conn *c)
     return first;
 }
 
-static struct subflow *subflow_of(const struct plait_conn *c, uint32_t id)
-{
-    list_each(sf, &c->subflows, struct subflow, link)
-        if (sf->id == id && !sf->gone)
-            return sf;
-    return NULL;
-}
-
 /* ---- what it costs ---------------------------------------------------------------- */
 
 /* Another regular subflow that answers, and does not rest. */
@@ -110,7 +102,7 @@ static void judge(struct subflow *sf, uint64_t now_us)
 /* It is not waited for any longer. */
 static void settle(struct plait_conn *c, uint64_t now_us)
 {
-    struct subflow *sf = subflow_of(c, c->blocked_by);
+    struct subflow *sf = subflow_by_id(c, c->blocked_by);
     c->blocked_by = 0;
     if (!sf || sf->rest_end_us || !(c->heuristics & PLAIT_GUARD))
         return;

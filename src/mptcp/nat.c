@@ -40,10 +40,8 @@ static bool ours(const struct subflow *sf)
 static struct local_addr *local_of(const struct subflow *sf)
 {
     struct mptcp_env *env = sf->conn->env;
-    for (unsigned i = 0; i < env->local_count; i++)
-        if (addr_equal(&env->locals[i].local.addr, &sf->tcp.local.addr))
-            return &env->locals[i];
-    return NULL;
+    const struct local_addr *l = local_find(env, &sf->tcp.local.addr);
+    return l ? &env->locals[l - env->locals] : NULL;
 }
 
 static uint32_t now_ms(const struct subflow *sf)

@@ -187,13 +187,10 @@ unsigned plait_conn_subflows(const struct plait_conn *conn, struct plait_subflow
 /* ---- path management by hand ---------------------------------------------------- */
 
 /* NULL also while the connection sleeps on for want of memory. */
-static struct subflow *subflow_by_id(struct plait_conn *c, uint32_t id)
+static struct subflow *wake_subflow(struct plait_conn *c, uint32_t id)
 {
     conn_wake(c);
-    list_each(sf, &c->subflows, struct subflow, link)
-        if (sf->id == id && !sf->gone)
-            return sf;
-    return NULL;
+    return subflow_by_id(c, id);
 }
 
 int plait_conn_open_subflow(struct plait_conn *conn, const struct plait_endpoint *local,
@@ -208,7 +205,7 @@ int plait_conn_open_subflow(struct plait_conn *conn, const struct plait_endpoint
         return PLAIT_E_NO_MEMORY;
     int error = conn_join(conn, local, remote, remote_id, backup, now_us);
     if (!error)
-        subflow_by_id(conn, conn->next_subflow_id)->by_hand = true;
+        wake_subflow(conn, conn->next_subflow_id)->by_hand = true;
     stack_leave(s);
     return error;
 }
@@ -219,7 +216,7 @@ int plait_conn_open_subflow(struct plait_conn *conn, const struct plait_endpoint
 int plait_conn_close_subflow(struct plait_conn *conn, uint32_t subflow_id, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    struct subflow *sf = subflow_by_id(conn, subflow_id);
+    struct subflow *sf = wake_subflow(conn, subflow_id);
     if (!sf)
         return PLAIT_E_INVALID;
     sf->unwanted = true;
@@ -232,7 +229,7 @@ int plait_conn_set_backup(struct plait_conn *conn, uint32_t subflow_id, bool bac
                           uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    struct subflow *sf = subflow_by_id(conn, subflow_id);
+    struct subflow *sf = wake_subflow(conn, subflow_id);
     if (!sf)
         return PLAIT_E_INVALID;
     if (!conn->multipath)

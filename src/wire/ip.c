@@ -155,6 +155,12 @@ unsigned ip_write(const struct segment *s, uint32_t l4_len, uint8_t *out)
     return IPV6_HEADER;
 }
 
+void ip4_set_checksum(uint8_t *header)
+{
+    put_be16(header + 10, 0);
+    put_be16(header + 10, (uint16_t)~csum_partial(header, (header[0] & 15) * 4u));
+}
+
 void ip_set_length(uint8_t *header, uint32_t l4_len, uint16_t index)
 {
     if (header[0] >> 4 == 6) {
@@ -163,6 +169,5 @@ void ip_set_length(uint8_t *header, uint32_t l4_len, uint16_t index)
     }
     put_be16(header + 2, (uint16_t)(IPV4_HEADER + l4_len));
     put_be16(header + 4, (uint16_t)(get_be16(header + 4) + index));
-    put_be16(header + 10, 0);
-    put_be16(header + 10, (uint16_t)~csum_partial(header, IPV4_HEADER));
+    ip4_set_checksum(header);
 }

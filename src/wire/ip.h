@@ -33,6 +33,8 @@ enum segment_error ip_parse_quoted(const uint8_t *data, uint32_t len, struct ip_
 
 /* Write the IP header for *s and l4_len bytes after it; returns its length. */
 unsigned ip_write(const struct segment *s, uint32_t l4_len, uint8_t *out);
+/* Set the checksum of an IPv4 header, options included. */
+void ip4_set_checksum(uint8_t *header);
 /* Set the length, and for IPv4 the ID and header checksum, of a header that
  * ip_write made, for packet number `index` cut from a super-segment. */
 void ip_set_length(uint8_t *header, uint32_t l4_len, uint16_t index);

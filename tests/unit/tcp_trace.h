@@ -247,6 +247,15 @@ static inline void push(struct world *w, uint32_t len)
     push_flagged(w, len, true);
 }
 
+/* Send segments first .. last-1 of the stream, a record each. */
+static inline void send_range(struct world *w, unsigned first, unsigned last)
+{
+    for (unsigned i = first; i < last; i++)
+        push(w, MSS);
+    for (unsigned i = first; i < last; i++)
+        EXPECT(w, DATA, .flags = TCP_ACK | TCP_PSH, .seq = US + i * MSS, .len = MSS);
+}
+
 /* Bytes delivered in order since the last call. */
 static inline uint32_t take(struct world *w)
 {

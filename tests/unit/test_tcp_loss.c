@@ -13,15 +13,6 @@
 #define AGAIN(w, n)                                                                                \
     EXPECT(w, RETRANSMIT, .flags = TCP_ACK | TCP_PSH, .seq = US + (n)*1000u, .len = MSS)
 
-/* Send segments first .. last-1 of the stream, a record each. */
-static void send_range(struct world *w, unsigned first, unsigned last)
-{
-    for (unsigned i = first; i < last; i++)
-        push(w, MSS);
-    for (unsigned i = first; i < last; i++)
-        EXPECT(w, DATA, .flags = TCP_ACK | TCP_PSH, .seq = US + i * MSS, .len = MSS);
-}
-
 /* RFC 8985 6.2: three segments sacked above a hole, no reordering ever seen. */
 static void test_fast_retransmit(void **state)
 {

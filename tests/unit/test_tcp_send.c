@@ -66,10 +66,7 @@ static void test_rate_grows_old(void **state)
     struct world w;
     (void)state;
     open_active(&w);
-    for (unsigned i = 0; i < 10; i++)
-        push(&w, MSS);
-    for (unsigned i = 0; i < 10; i++)
-        DATA_OUT(&w, i * MSS, MSS);
+    send_range(&w, 0, 10);
     AT(&w, 100);
     ACK_IN(&w, 10 * MSS);
     assert_int_equal(w.tcp.rate.best, 100000);
@@ -141,10 +138,7 @@ static void test_full_window_is_forgotten(void **state)
     struct world w;
     (void)state;
     open_active(&w);
-    for (unsigned i = 0; i < 10; i++)
-        push(&w, MSS);
-    for (unsigned i = 0; i < 10; i++)
-        DATA_OUT(&w, i * MSS, MSS);
+    send_range(&w, 0, 10);
     assert_int_equal(w.tcp.control.limited_seq, US + 10 * MSS);
     AT(&w, 100);
     ACK_IN(&w, 9 * MSS);
