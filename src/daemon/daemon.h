@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * plaitd: one stack on this host, and the programs that it serves. What the
+ * daemon's files share, and no more; one thread, everything from the host's
+ * loop.
+ *
+ *   daemon.c    opening, the turn of the loop, closing
+ *   folder.c    the folder of sockets: who may come, one daemon at a time
+ *   control.c   requests in JSON: plait status, set, close, addr, events
+ *   serve.c     programs under libplait-preload.so (shim/protocol.h)
+ *
+ * A connection of the stack belongs to a `struct carried`, which is inside
+ * whatever carries it (serve.c's data pump; a proxy). The control socket looks
+ * at the list of them and never further.
+ */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "host/host.h"
+
+struct daemon;
+
+enum { DAEMON_PROGRAM_MAX = 16 };
+
+/* Who is at the other end of a local socket (SO_PEERCRED), as of connecting. */
+struct caller {
+    uid_t uid;
+    gid_t gid;
+    pid_t pid;
+    char program[DAEMON_PROGRAM_MAX]; /* /proc/PID/comm, "" if it is gone */
+};
+/* 0 or a negative errno. */
+int caller_of(int fd, struct caller *out);
+
+/* A connection that somebody uses through the daemon. */
+struct carried {
+    struct list link;
+    struct plait_conn *conn; /* plait_conn_user is this struct */
+    struct caller owner;
+    uint64_t since_us; /* of host_now */
+    /* Its readiness changed. May end with carried_remove. */
+    void (*ready)(struct carried *c);
+};
+/* From now on `conn` is carried by c, whose owner and ready are set. */
+void carried_add(struct daemon *d, struct carried *c, struct plait_conn *conn);
+/* The handle is given up by the caller, before or after. */
+void carried_remove(struct carried *c);
+
+/* A listener that somebody uses through the daemon. */
+struct offered {
+    struct list link;
+    struct plait_listener *listener;
+    struct plait_endpoint local;
+    struct caller owner;
+    void (*ready)(struct offered *o);
+};
+void offered_add(struct daemon *d, struct offered *o, struct plait_listener *listener);
+void offered_remove(struct offered *o);
+
+struct host *daemon_host(struct daemon *d);
+
+/* serve.c. `path`: where programs come. 0 or a host_failure with err filled.
+ * serve_close ends every connection that is still served. */
+struct serve;
+int serve_open(struct daemon *d, const char *path, struct serve **out, struct host_error *err);
+void serve_close(struct serve *s);
+
+#endif
