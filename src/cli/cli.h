@@ -32,6 +32,13 @@ int cmd_wire(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_lb(int argc, char **argv);
 int cmd_paths(int argc, char **argv);
+int cmd_daemon(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_close(int argc, char **argv);
+int cmd_open(int argc, char **argv);
+int cmd_set(int argc, char **argv);
+int cmd_addr(int argc, char **argv);
+int cmd_events(int argc, char **argv);
 
 /* "plait connect: <sentence>" on standard error. The command's name is what
  * main was asked for. */

@@ -16,6 +16,13 @@ static const struct cli_command commands[] = {
     {"wire", cmd_wire, "join two interfaces through emulated links, in real time"},
     {"paths", cmd_paths, "show which subflows a path manager would open, and why"},
     {"lb", cmd_lb, "print rules for a load balancer in front of several servers"},
+    {"daemon", cmd_daemon, "serve the programs of this host (plaitd)"},
+    {"status", cmd_status, "what plaitd's connections are doing"},
+    {"set", cmd_set, "change a live connection of plaitd's: scheduler, priority"},
+    {"open", cmd_open, "open a further subflow of a connection of plaitd's"},
+    {"close", cmd_close, "end a connection of plaitd's, or a subflow"},
+    {"addr", cmd_addr, "which of the host's addresses plaitd uses, and for what"},
+    {"events", cmd_events, "what happens to plaitd's connections, as it happens"},
     {"demo", cmd_demo, "see a transfer survive the loss of a path; needs no root"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -65,6 +72,11 @@ static int flushed(int code)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader that left is an error like others */
+    const char *own = strrchr(argv[0], '/');
+    if (strcmp(own ? own + 1 : argv[0], "plaitd") == 0) { /* installed under both names */
+        cli_set_name("daemon");
+        return flushed(cmd_daemon(argc, argv));
+    }
     if (argc < 2) {
         print_help(stderr);
         return HOST_FAIL_USAGE;

@@ -447,7 +447,7 @@ static void take_engine(const struct net_options *o, struct plait_config *config
         config->sink.emit = say_event;
 }
 
-static int take(const struct net_options *o, struct host_options *h)
+int net_host_options(const struct net_options *o, struct host_options *h)
 {
     host_options_default(h);
     int failure = check_names(o);
@@ -466,6 +466,22 @@ static int take(const struct net_options *o, struct host_options *h)
     return HOST_OK;
 }
 
+void net_conn_options(const struct net_options *o, struct plait_options *out)
+{
+    *out = (struct plait_options){.cc = o->cc,
+                                  .scheduler = o->scheduler,
+                                  .path_manager = o->path_manager,
+                                  .version = o->version};
+    if (o->tcp)
+        out->multipath = PLAIT_MULTIPATH_OFF;
+    if (o->heuristics_set) {
+        out->heuristics_on = o->heuristics;
+        out->heuristics_off = PLAIT_HEURISTICS_ALL & ~o->heuristics;
+    }
+    if (o->break_timeout_us)
+        out->break_timeout_us = us32(o->break_timeout_us);
+}
+
 /* Which driver it became, where that was left to us. */
 static void say_driver(const struct net_options *o, const struct host *h)
 {
@@ -477,7 +493,7 @@ int net_open(const struct net_options *o, struct host **out)
 {
     struct host_options h;
     struct host_error err;
-    int failure = take(o, &h);
+    int failure = net_host_options(o, &h);
 
     if (failure)
         return failure;
@@ -493,7 +509,7 @@ int net_open_group(const struct net_options *o, struct host_group **out)
 {
     struct host_options h;
     struct host_error err;
-    int failure = take(o, &h);
+    int failure = net_host_options(o, &h);
 
     if (failure)
         return failure;

@@ -34,6 +34,10 @@ extern const struct option_row net_rows[], net_server_rows[];
 /* Those of commands that can use several threads. */
 extern const struct option_row net_thread_rows[];
 
+/* What these options mean for host_open. HOST_OK, or a failure that was said. */
+int net_host_options(const struct net_options *o, struct host_options *out);
+/* What of them may differ from connection to connection. */
+void net_conn_options(const struct net_options *o, struct plait_options *out);
 /* The host these options ask for. HOST_OK, or a failure that was said. */
 int net_open(const struct net_options *o, struct host **out);
 /* The same, as many hosts as there are threads. */

@@ -246,3 +246,67 @@ int options_parse(const struct usage *usage, int argc, char **argv, int *operand
     *operand = optind;
     return check_operands(usage, argc - optind) ? OPTION_GO : HOST_FAIL_USAGE;
 }
+
+/* ---- files ---------------------------------------------------------------- */
+
+/* Without blanks around it; the text is cut. */
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\r");
+    for (size_t len = strlen(text); len && strchr(" \t\r", text[len - 1]); len--)
+        text[len - 1] = 0;
+    return text;
+}
+
+static bool set_flag(const struct option_row *row, void *into, const char *value, char *why)
+{
+    bool on = strcmp(value, "yes") == 0;
+
+    snprintf(why, OPTION_WHY_MAX, "write yes or no");
+    if (!on && strcmp(value, "no") != 0)
+        return false;
+    *(bool *)((char *)into + row->offset) = on;
+    return true;
+}
+
+static bool read_line(const struct flat *flat, const char *path, unsigned number, char *line)
+{
+    char why[OPTION_WHY_MAX] = "";
+    char *equals = strchr(line, '=');
+
+    if (!equals) {
+        cli_error("%s:%u: '%s' is no setting: write NAME = VALUE", path, number, line);
+        return false;
+    }
+    *equals = 0;
+    char *name = trim(line), *value = trim(equals + 1);
+    for (unsigned i = 0; i < flat->count; i++) {
+        const struct option_row *row = flat->row[i];
+        if (strcmp(row->name, name) != 0 || row->extra)
+            continue;
+        if (row->kind == OPTION_FLAG ? set_flag(row, flat->into[i], value, why)
+                                     : set_value(row, flat->into[i], &value, why))
+            return true;
+        cli_error("%s:%u: '%s' is not good for %s: %s", path, number, value, name, why);
+        return false;
+    }
+    cli_error("%s:%u: there is no setting '%s': they are the command's long options", path, number,
+              name);
+    return false;
+}
+
+bool options_file(const struct usage *usage, const char *path, char *text)
+{
+    struct flat flat;
+    unsigned number = 0;
+
+    flatten(usage, &flat);
+    for (char *line; (line = strsep(&text, "\n")) != NULL;) {
+        number++;
+        line[strcspn(line, "#")] = 0;
+        line = trim(line);
+        if (*line && !read_line(&flat, path, number, line))
+            return false;
+    }
+    return true;
+}

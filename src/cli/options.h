@@ -65,6 +65,13 @@ struct usage {
 enum { OPTION_GO = -1 };
 int options_parse(const struct usage *usage, int argc, char **argv, int *operand);
 
+/* The same rows from a file: one a line, the long name, then '=', then the
+ * value; a flag takes yes or no; '#' begins a comment. `text` is the file's
+ * contents, ended by 0: it is changed, and must live as long as the values do.
+ * `path` for messages. True, or the first error was said with its line. Given
+ * before options_parse, so that the command line prevails. */
+bool options_file(const struct usage *usage, const char *path, char *text);
+
 /* Appended to every command's help: enum host_failure in words. */
 #define CLI_EXIT_CODES                                                                             \
     "Exit codes:\n"                                                                                \

@@ -6,7 +6,8 @@
  *
  *   daemon.c    opening, the turn of the loop, closing
  *   folder.c    the folder of sockets: who may come, one daemon at a time
- *   control.c   requests in JSON: plait status, set, close, addr, events
+ *   clients.c   control connections: lines in, lines out
+ *   requests.c  what they ask, in JSON: plait status, set, close, addr, events
  *   serve.c     programs under libplait-preload.so (shim/protocol.h)
  *
  * A connection of the stack belongs to a `struct carried`, which is inside
@@ -39,12 +40,15 @@ int caller_of(int fd, struct caller *out);
 struct carried {
     struct list link;
     struct plait_conn *conn; /* plait_conn_user is this struct */
+    uint32_t id;             /* plait_conn_info.id */
     struct caller owner;
     uint64_t since_us; /* of host_now */
     /* Its readiness changed. May end with carried_remove. */
     void (*ready)(struct carried *c);
+    /* Somebody asked for its end (plait close): reset it, and tell the program. */
+    void (*abort)(struct carried *c);
 };
-/* From now on `conn` is carried by c, whose owner and ready are set. */
+/* From now on `conn` is carried by c, whose owner and functions are set. */
 void carried_add(struct daemon *d, struct carried *c, struct plait_conn *conn);
 /* The handle is given up by the caller, before or after. */
 void carried_remove(struct carried *c);
@@ -61,6 +65,36 @@ void offered_add(struct daemon *d, struct offered *o, struct plait_listener *lis
 void offered_remove(struct offered *o);
 
 struct host *daemon_host(struct daemon *d);
+/* What a program's connection or listener begins with: names and heuristics as
+ * plait set and the configuration say now. Good until the next turn. */
+const struct plait_options *daemon_defaults(const struct daemon *d);
+
+/* ---- opening ------------------------------------------------------------------ */
+
+struct daemon_options {
+    struct host_options host;      /* signals is set for it */
+    const char *folder;            /* of the sockets: see folder.h */
+    const char *group;             /* whose members may come too; NULL: nobody */
+    bool everybody;                /* every local user may come */
+    struct plait_options defaults; /* of connections; its names outlive the daemon */
+    /* SIGHUP: read the configuration anew and put what can change while
+     * connections live into *out; false: it is wrong (said), nothing changes.
+     * NULL: there is no configuration to read. */
+    bool (*reload)(void *ctx, struct plait_options *out);
+    void *reload_ctx;
+};
+
+/* HOST_OK, or a failure that is also in err. */
+int daemon_open(const struct daemon_options *options, struct daemon **out, struct host_error *err);
+/* Serve until SIGINT or SIGTERM, or until daemon_stop: HOST_OK, or HOST_FAIL_OTHER
+ * with err filled. */
+int daemon_run(struct daemon *d, struct host_error *err);
+void daemon_stop(struct daemon *d);
+/* Programs see their connections end; what was written is delivered for up to
+ * three seconds. */
+void daemon_close(struct daemon *d);
+
+/* ---- what it is made of --------------------------------------------------------- */
 
 /* serve.c. `path`: where programs come. 0 or a host_failure with err filled.
  * serve_close ends every connection that is still served. */

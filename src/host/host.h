@@ -78,6 +78,31 @@ const char *host_driver_why(const struct host *h);
 /* The usable local addresses of now; returns how many there are. */
 unsigned host_locals(const struct host *h, struct plait_local *out, unsigned max);
 
+/* How an address of this host is used, where that differs from what its
+ * interface and the options say. Kept for addresses that come later, too. */
+enum host_address_flag {
+    HOST_ADDRESS_UNUSED = 1, /* as if it were not there: what runs over it ends */
+    HOST_ADDRESS_BACKUP = 2, /* subflows from it are backup */
+    HOST_ADDRESS_NO_SUBFLOW = 4,
+    HOST_ADDRESS_NO_ANNOUNCE = 8,
+    HOST_ADDRESS_FLAGS_ALL = 15
+};
+struct host_address {
+    struct plait_addr addr;
+    unsigned flags; /* enum host_address_flag */
+    uint16_t port;  /* announced with it, and held; 0: none */
+    uint32_t link;  /* of its interface; 0: not there, or not known */
+    bool present;
+};
+enum { HOST_ADDRESSES_MAX = 64 };
+/* Those that are there or of which something was said; how many were filled in. */
+unsigned host_addresses(const struct host *h, struct host_address *out, unsigned max);
+/* What is known of a->addr, nothing said: all zero. */
+void host_address_get(const struct host *h, struct host_address *a);
+/* HOST_OK; or a failure with err filled, and nothing changed: the port cannot be
+ * held, or of HOST_ADDRESSES_MAX addresses something was said already. */
+int host_address_set(struct host *h, const struct host_address *a, struct host_error *err);
+
 /* Called for each connection or listener whose readiness changed. */
 struct host_callbacks {
     void *ctx;

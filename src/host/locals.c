@@ -20,11 +20,12 @@ static bool named(const struct locals *l, const struct plait_addr *addr)
     return false;
 }
 
-static struct plait_local *find(struct locals *l, const struct plait_addr *addr)
+static struct plait_local *find(struct plait_local *list, unsigned count,
+                                const struct plait_addr *addr)
 {
-    for (unsigned i = 0; i < l->count; i++)
-        if (addr_equal(&l->list[i].addr, addr))
-            return &l->list[i];
+    for (unsigned i = 0; i < count; i++)
+        if (addr_equal(&list[i].addr, addr))
+            return &list[i];
     return NULL;
 }
 
@@ -47,7 +48,7 @@ static void add(struct host *h, struct plait_local *local)
     struct locals *l = &h->locals;
 
     set_announced(l, local);
-    struct plait_local *known = find(l, &local->addr);
+    struct plait_local *known = find(l->list, l->count, &local->addr);
 
     if (!known && l->count == LOCALS_KEPT_MAX)
         return;
@@ -61,12 +62,54 @@ static void add(struct host *h, struct plait_local *local)
 static void drop(struct host *h, const struct plait_addr *addr)
 {
     struct locals *l = &h->locals;
-    struct plait_local *known = find(l, addr);
+    struct plait_local *known = find(l->list, l->count, addr);
 
     if (!known)
         return;
     plait_stack_remove_addr(h->stack, addr, h->now_us);
     *known = l->list[--l->count];
+}
+
+void locals_apply(struct host *h, const struct plait_local *there)
+{
+    struct host_address said = {.addr = there->addr};
+    struct plait_local local = *there;
+
+    host_address_get(h, &said);
+    if (said.flags & HOST_ADDRESS_UNUSED) {
+        drop(h, &there->addr);
+        return;
+    }
+    local.backup = local.backup || (said.flags & HOST_ADDRESS_BACKUP);
+    local.no_subflow = local.no_subflow || (said.flags & HOST_ADDRESS_NO_SUBFLOW);
+    local.no_announce = local.no_announce || (said.flags & HOST_ADDRESS_NO_ANNOUNCE);
+    if (said.port)
+        local.port = said.port;
+    add(h, &local);
+}
+
+/* An interface has it; or has it no longer. */
+static void came(struct host *h, const struct plait_local *local)
+{
+    struct locals *l = &h->locals;
+    struct plait_local *known = find(l->there, l->there_count, &local->addr);
+
+    if (!known && l->there_count == LOCALS_KEPT_MAX)
+        return;
+    if (!known)
+        known = &l->there[l->there_count++];
+    *known = *local;
+    locals_apply(h, known);
+}
+
+static void went(struct host *h, const struct plait_addr *addr)
+{
+    struct locals *l = &h->locals;
+    struct plait_local *known = find(l->there, l->there_count, addr);
+
+    if (known)
+        *known = l->there[--l->there_count];
+    drop(h, addr);
 }
 
 static void on_change(void *ctx, const struct io_watch_addr *a, bool present)
@@ -84,9 +127,9 @@ static void on_change(void *ctx, const struct io_watch_addr *a, bool present)
         return;
     local.no_subflow = local.no_announce = a->loopback && !chosen;
     if (present)
-        add(h, &local);
+        came(h, &local);
     else
-        drop(h, &a->addr);
+        went(h, &a->addr);
 }
 
 static void on_watch_readable(void *ctx, int fd, unsigned events)
@@ -101,9 +144,9 @@ static void on_watch_readable(void *ctx, int fd, unsigned events)
 static int open_tun(struct host *h, const struct io_tun_config *tun, struct host_error *err)
 {
     for (unsigned i = 0; i < tun->addr_count; i++)
-        add(h, &(struct plait_local){.addr = tun->addrs[i].addr,
-                                     .prefix_len = tun->addrs[i].prefix_len,
-                                     .mtu = tun->mtu ? tun->mtu : 1500});
+        came(h, &(struct plait_local){.addr = tun->addrs[i].addr,
+                                      .prefix_len = tun->addrs[i].prefix_len,
+                                      .mtu = tun->mtu ? tun->mtu : 1500});
     if (h->locals.count < tun->addr_count)
         return host_fail(err, HOST_FAIL_OTHER, "out of memory");
     return HOST_OK;
@@ -130,10 +173,10 @@ int locals_open(struct host *h, const struct host_options *options, struct host_
         return host_fail(err, HOST_FAIL_OTHER, "cannot read this host's addresses: %s",
                          strerror(-error));
     for (unsigned i = 0; i < l->only_count; i++)
-        if (!find(l, &l->only[i]))
+        if (!find(l->list, l->count, &l->only[i]))
             return fail_address(err, &l->only[i]);
     for (unsigned i = 0; i < l->announce_count; i++)
-        if (!find(l, &l->announce[i].addr))
+        if (!find(l->list, l->count, &l->announce[i].addr))
             return fail_address(err, &l->announce[i].addr);
     return HOST_OK;
 }

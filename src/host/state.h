@@ -5,6 +5,7 @@
  *   host.c     opening, closing, one turn of the loop
  *   locals.c   which of the host's addresses the engine has
  *   ports.c    local ports; listening and connecting
+ *   addresses.c  what was said of single addresses
  *   loop.c     descriptors and timers    unsent.c  packets a driver did not take
  *   events.c   the file of events        fail.c    sentences     resolve.c  names
  *   race.c     connecting to a name      candidates.c  in which order
@@ -30,6 +31,10 @@ struct locals {
     unsigned announce_count;
     struct plait_local list[LOCALS_KEPT_MAX]; /* those the engine has now */
     unsigned count;
+    struct host_address said[HOST_ADDRESSES_MAX]; /* addr, flags and port */
+    unsigned said_count;
+    struct plait_local there[LOCALS_KEPT_MAX]; /* as interfaces have them; list: as we use them */
+    unsigned there_count;
     struct io_watch *watch; /* NULL: the driver brings its own addresses */
 };
 
@@ -72,12 +77,14 @@ int group_signalled(struct host_group *g);
 int locals_open(struct host *h, const struct host_options *options, struct host_error *err);
 void locals_close(struct host *h);
 bool locals_have(const struct host *h, const struct plait_addr *addr);
-/* The address to reach `remote` from. */
+/* Use this address, which is there, as what was said of it wants it. */
+void locals_apply(struct host *h, const struct plait_local *there);
 /* The kernel knows no way to remote. */
 bool locals_no_route(const struct host *h, const struct plait_addr *remote);
 /* Packets from local to remote leave by the interface that local is on. */
 bool locals_leads(const struct host *h, const struct plait_addr *local,
                   const struct plait_addr *remote);
+/* The address to reach `remote` from. */
 bool locals_pick(const struct host *h, const struct plait_addr *remote, struct plait_addr *out);
 
 /* ports.c */

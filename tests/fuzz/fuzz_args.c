@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Any lines as a command's arguments: a table with every kind of option. What
- * is said of them goes nowhere.
+ * Any lines as a settings file, and as a command's arguments: a table with every
+ * kind of option. What is said of them goes nowhere.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +44,23 @@ static const struct option_row rows[] = {
     {0},
 };
 
+static void check(const struct values *values)
+{
+    if (values->list.count > OPTION_LIST_MAX || values->count > 1000000)
+        abort();
+}
+
+static void read_as_file(const char *text)
+{
+    char copy[TEXT_MAX + 1];
+    struct values values = {0};
+    const struct usage usage = {.synopsis = "try", .groups = {{"Options", rows, &values}}};
+
+    strcpy(copy, text);
+    if (options_file(&usage, "settings", copy))
+        check(&values);
+}
+
 static void parse(int argc, char **argv)
 {
     struct values values = {0};
@@ -54,9 +71,9 @@ static void parse(int argc, char **argv)
                                 .operands_max = 3};
     if (options_parse(&usage, argc, argv, &operand) != OPTION_GO)
         return;
-    if (operand < 1 || operand > argc || argc - operand > 3 ||
-        values.list.count > OPTION_LIST_MAX || values.count > 1000000)
+    if (operand < 1 || operand > argc || argc - operand > 3)
         abort();
+    check(&values);
 }
 
 static void silence(void)
@@ -75,13 +92,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size)
         memcpy(text, data, size);
     text[size] = '\0';
+    silence();
+    read_as_file(text);
     for (char *at = text; at && argc <= ARGS_MAX; argc++) {
         argv[argc] = at;
         at = strchr(at, '\n');
         if (at)
             *at++ = '\0';
     }
-    silence();
     parse(argc, argv);
     return 0;
 }

@@ -9,7 +9,8 @@ import sys
 PLAIT = sys.argv[1]
 
 COMMANDS = [["connect"], ["listen"], ["perf"], ["perf", "client"], ["perf", "server"], ["sim"],
-            ["wire"], ["demo"], ["lb"], ["paths"]]
+            ["wire"], ["demo"], ["lb"], ["paths"], ["daemon"], ["status"], ["set"], ["open"],
+            ["close"], ["addr"], ["events"]]
 
 # (arguments, exit code, what the sentence has to say)
 WRONG = [
@@ -31,6 +32,20 @@ WRONG = [
     (["connect", "localhost", "80", "--scheduler", "overflow:soon"], 2, "only: MS"),
     (["connect", "localhost", "80", "--path-manager", "nonesuch"], 2, "only: "),
     (["connect", "localhost", "80", "--tun", "10.0.0.1"], 2, "prefix"),
+    (["daemon", "--config", "/nowhere/x"], 2, "cannot read the settings file"),
+    (["daemon", "--group", "nonesuchgroup", "--folder", "/tmp/plait-no"], 2, "groupadd"),
+    (["daemon", "--folder", "/tmp/" + "x" * 200], 2, "too long a name"),
+    (["status", "--folder", "/nowhere"], 8, "no plaitd answers in '/nowhere'"),
+    (["close", "x"], 2, "'x' is no connection's number"),
+    (["close", "1", "y"], 2, "'y' is no subflow's number"),
+    (["open", "1"], 2, "missing"),
+    (["set"], 2, "set what"),
+    (["set", "1", "--backup", "1", "--normal", "2"], 2, "opposite"),
+    (["addr", "nowhere"], 2, "no IP address"),
+    (["addr", "10.0.0.1"], 2, "what about 10.0.0.1"),
+    (["addr", "10.0.0.1", "sideways"], 2, "there are use, unuse"),
+    (["addr", "10.0.0.1", "port", "65536"], 2, "port N"),
+    (["events", "z"], 2, "'z' is no connection's number"),
     (["listen"], 2, "missing"),
     (["listen", "x"], 2, "'x' is no port"),
     (["perf"], 2, "perf server"),

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""plaitd by itself: its folder and lock, who may come, requests that are wrong,
+addresses, SIGHUP, SIGTERM and SIGKILL. In a network namespace of its own; needs
+root, exits 77 (skipped) without. What it does for programs is tests/compat's."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+PLAIT = sys.argv[1]
+NOBODY = 65534
+
+
+class Daemon:
+    """A plaitd that is ready."""
+
+    def __init__(self, folder, *options, argv0="plaitd"):
+        self.folder = folder
+        self.process = subprocess.Popen([argv0, "--folder", folder, *options], executable=PLAIT,
+                                        stderr=subprocess.PIPE, text=True)
+        self.said = []
+        self.wait_for("ready")
+
+    def wait_for(self, word):
+        for line in self.process.stderr:
+            self.said.append(line)
+            if line.startswith(word):
+                return line
+        raise AssertionError(f"no '{word}' from plaitd: {self.said}")
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        code = self.process.wait()
+        self.process.stderr.close()
+        return code
+
+
+def plait(folder, *words, uid=None):
+    done = subprocess.run([PLAIT, *words, "--folder", folder], capture_output=True, text=True,
+                          user=uid, group=uid, extra_groups=[] if uid else None)
+    return done.returncode, done.stdout, done.stderr
+
+
+def lines(folder, data):
+    """What comes back for these bytes, until the daemon ends the connection or
+    has answered every line."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(f"{folder}/control")
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
+        return [json.loads(line) for line in s.makefile()]
+
+
+def check(what, condition, seen):
+    print(("ok    " if condition else "FAIL  ") + what, "" if condition else repr(seen))
+    return not condition
+
+
+def test_wrong_requests(folder):
+    rows = [(b"{\n", "bad-request"), (b"[]\n", "bad-request"), (b'{"do":"status"}\n', "bad-request"),
+            (b'{"plait":2,"do":"status"}\n', "bad-version"),
+            (b'{"plait":1,"do":"fly"}\n', "bad-request"),
+            (b'{"plait":1,"do":"close","conn":1}\n', "no-connection"),
+            (b'{"plait":1,"do":"close","conn":"1"}\n', "bad-request"),
+            (b'{"plait":1,"do":"set","cc":"nonesuch"}\n', "unknown-name"),
+            (b'{"plait":1,"do":"addr","addr":"10.0.0.1","port":65536}\n', "bad-request"),
+            (b"x" * 70000, "bad-request")]
+    failed = 0
+    for data, error in rows:
+        answers = lines(folder, data)
+        failed += check(f"{data[:40]} is answered with {error}",
+                        len(answers) == 1 and answers[0].get("error") == error, answers)
+    answers = lines(folder, b'{"plait":1,"do":"status"}\n' * 3)
+    return failed + check("three requests, three answers",
+                          [a["ok"] for a in answers] == [True] * 3, answers)
+
+
+def test_addresses(folder):
+    failed = 0
+    code, _, said = plait(folder, "addr", "10.1.1.1", "backup", "no-announce", "port", "8443")
+    failed += check("an address is changed", code == 0, said)
+    _, out, _ = plait(folder, "addr", "--json")
+    by_name = {a["addr"]: a for a in json.loads(out)["addresses"]}
+    a = by_name.get("10.1.1.1", {})
+    failed += check("and shows it", a.get("backup") and not a.get("announced") and
+                    a.get("port") == 8443 and a.get("present"), by_name)
+    plait(folder, "addr", "10.1.1.1", "unuse")
+    _, out, _ = plait(folder, "addr")
+    failed += check("an address is unused", "10.1.1.1" in out and "unused" in out, out)
+    plait(folder, "addr", "10.7.7.7", "backup")
+    _, out, _ = plait(folder, "addr")
+    failed += check("one that is not there is remembered", "10.7.7.7" in out and "absent" in out,
+                    out)
+    return failed
+
+
+def test_who_may_come(base):
+    folder = f"{base}/private"
+    d = Daemon(folder)
+    code, _, said = plait(folder, "status", uid=NOBODY)
+    failed = check("another user may not come", code == 3 and "group" in said, (code, said))
+    failed += check("SIGTERM ends it well", d.end() == 0, d.said)
+    d = Daemon(folder, "--everybody")
+    code, out, said = plait(folder, "status", uid=NOBODY)
+    failed += check("with --everybody it may", code == 0, said)
+    code, _, said = plait(folder, "set", "--scheduler", "redundant", uid=NOBODY)
+    failed += check("but not change what others get", code == 3, (code, said))
+    code, _, said = plait(folder, "addr", "10.1.1.1", "unuse", uid=NOBODY)
+    failed += check("nor addresses", code == 3, (code, said))
+    crowd = []
+    for _ in range(40):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(f"{folder}/control")
+        crowd.append(s)
+    code, _, said = plait(folder, "status")
+    failed += check("forty idle clients are no harm", code == 0, said)
+    for s in crowd:
+        s.close()
+    d.end()
+    return failed
+
+
+def test_folder(folder, d):
+    second = subprocess.run([PLAIT, "daemon", "--folder", folder], capture_output=True, text=True)
+    failed = check("one daemon a folder", second.returncode == 10 and
+                   str(d.process.pid) in second.stderr, second.stderr)
+    failed += check("SIGKILL", d.end(signal.SIGKILL) == -signal.SIGKILL, d.said)
+    code, _, said = plait(folder, "status")
+    failed += check("a dead daemon is said to be none", code == 8 and "start one" in said, said)
+    d = Daemon(folder)
+    code, _, said = plait(folder, "status")
+    failed += check("the next one takes its folder over", code == 0, said)
+    d.end()
+    return failed
+
+
+def test_settings(base):
+    folder, path = f"{base}/settings", f"{base}/plaitd.conf"
+    pathlib.Path(path).write_text("# none of it\nscheduler = redundant\nchecksum = yes\n")
+    d = Daemon(folder, "--config", path)
+    pathlib.Path(path).write_text("scheduler = nonesuch\n")
+    d.process.send_signal(signal.SIGHUP)
+    line = d.wait_for("plait daemon: the settings stay")
+    failed = check("wrong settings change nothing", any("nonesuch" in s for s in d.said), line)
+    pathlib.Path(path).write_text("scheduler = blest\n")
+    d.process.send_signal(signal.SIGHUP)
+    failed += check("settings are read anew", d.wait_for("settings read") != "", d.said)
+    d.end()
+    pathlib.Path(path).write_text("scheduler = blest\nchecksum = perhaps\n")
+    done = subprocess.run([PLAIT, "daemon", "--config", path, "--folder", folder],
+                          capture_output=True, text=True)
+    return failed + check("a wrong line is named", done.returncode == 2 and
+                          "plaitd.conf:2:" in done.stderr and "yes or no" in done.stderr,
+                          done.stderr)
+
+
+def test_stop(folder):
+    d = Daemon(folder)
+    failed = check("a request can stop it",
+                   lines(folder, b'{"plait":1,"do":"stop"}\n')[0]["ok"], d.said)
+    code = d.process.wait()
+    d.process.stderr.close()
+    return failed + check("and it ends well", code == 0, code)
+
+
+def main():
+    if os.geteuid() != 0:
+        sys.exit(77)
+    if len(sys.argv) == 2:
+        os.execvp("unshare", ["unshare", "-n", sys.executable, *sys.argv, "inside"])
+    for words in (["link", "set", "lo", "up"], ["link", "add", "d0", "type", "veth", "peer", "name", "d1"],
+                  ["addr", "add", "10.1.1.1/24", "dev", "d0"], ["link", "set", "d0", "up"], ["link", "set", "d1", "up"]):
+        subprocess.run(["ip", *words], check=True)
+    base = tempfile.mkdtemp(prefix="plaitd-")
+    os.chmod(base, 0o755)
+    try:
+        folder = f"{base}/run"
+        d = Daemon(folder)
+        failed = test_wrong_requests(folder) + test_addresses(folder) + test_folder(folder, d)
+        failed += test_who_may_come(base) + test_settings(base) + test_stop(folder)
+    finally:
+        shutil.rmtree(base)
+    print(f"{failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
