@@ -233,6 +233,10 @@ PLAIT_API void plait_stack_rx(struct plait_stack *stack, const struct plait_pack
  * next call that is not plait_stack_tx. */
 PLAIT_API bool plait_stack_tx(struct plait_stack *stack, uint64_t now_us,
                               struct plait_packet_tx *p);
+/* Answers to packets that belong to no connection (SYN cookies, resets) wait in a
+ * short queue, and what finds it full gets none. True: it is more than half full,
+ * so pull what waits before feeding many more packets. */
+PLAIT_API bool plait_stack_crowded(const struct plait_stack *stack);
 /* When plait_stack_tick (and plait_stack_tx after it) is next needed;
  * UINT64_MAX: not before something happens. */
 PLAIT_API uint64_t plait_stack_deadline(const struct plait_stack *stack);

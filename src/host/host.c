@@ -300,7 +300,7 @@ static void receive_packets(struct host *h)
             bytes += h->rx[i].len;
             plait_stack_rx(h->stack, &h->rx[i], h->now_us);
         }
-        if (count < IO_BATCH)
+        if (count < IO_BATCH || plait_stack_crowded(h->stack))
             break;
     }
 }

@@ -10,11 +10,11 @@
 #include "host/fail.h"
 #include "host/state.h"
 
-enum { PORTS_MORE = 32 };
+enum { PORTS_MORE = 32, PORTS_AT_ONCE = 512 };
 
 static int hold(struct host *h, uint16_t *port)
 {
-    return h->driver->ops->hold_port(h->driver, port);
+    return h->driver->ops->hold_ports(h->driver, port, 1);
 }
 
 static void release(struct host *h, uint16_t port)
@@ -22,21 +22,48 @@ static void release(struct host *h, uint16_t port)
     h->driver->ops->release_port(h->driver, port);
 }
 
+/* Those that the engine has no memory for are given back. */
+static int give(struct host *h, const uint16_t *ports, unsigned count, struct host_error *err)
+{
+    int error = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (!error)
+            error = plait_stack_add_port(h->stack, ports[i]);
+        if (error)
+            release(h, ports[i]);
+        else
+            h->port_count++;
+    }
+    return error ? fail_engine(err, error, NULL) : HOST_OK;
+}
+
 int ports_add(struct host *h, unsigned count, struct host_error *err)
 {
-    for (unsigned i = 0; i < count; i++) {
-        uint16_t port = 0;
-        int error = hold(h, &port);
+    while (count > 0) {
+        uint16_t ports[PORTS_AT_ONCE] = {0};
+        unsigned n = count < PORTS_AT_ONCE ? count : PORTS_AT_ONCE;
+        int error = h->driver->ops->hold_ports(h->driver, ports, n);
+        int failure = error ? fail_port(err, 0, error) : give(h, ports, n, err);
 
-        if (error)
-            return fail_port(err, port, error);
-        error = plait_stack_add_port(h->stack, port);
-        if (error) {
-            release(h, port);
-            return fail_engine(err, error, NULL);
-        }
+        if (failure)
+            return failure;
+        count -= n;
     }
     return HOST_OK;
+}
+
+/* The pool is empty: as many again, so that a thousand connections ask ten times;
+ * or as many as there are descriptors and ports for. */
+static bool ports_more(struct host *h)
+{
+    unsigned count = h->port_count < PORTS_MORE      ? PORTS_MORE
+                     : h->port_count < PORTS_AT_ONCE ? h->port_count
+                                                     : PORTS_AT_ONCE;
+
+    while (count > 0 && ports_add(h, count, NULL) != HOST_OK)
+        count /= 2;
+    return count > 0;
 }
 
 int ports_hold(struct host *h, uint16_t port, struct host_error *err)
@@ -139,7 +166,7 @@ int ports_connect(struct host *h, const struct plait_candidate *candidates, unsi
     h->now_us = loop_clock(); /* resolving a name takes its time */
     int error = plait_connect_race(h->stack, candidates, count, options, h->now_us, out);
 
-    if (error == PLAIT_E_NO_ADDRESS && open && ports_add(h, PORTS_MORE, NULL) == HOST_OK)
+    if (error == PLAIT_E_NO_ADDRESS && open && ports_more(h))
         error = plait_connect_race(h->stack, candidates, count, options, h->now_us, out);
     return error ? fail_engine(err, error, &candidates[0].remote) : HOST_OK;
 }

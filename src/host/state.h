@@ -47,6 +47,7 @@ struct host {
     struct event_file events;
     struct host_callbacks callbacks;
     uint64_t now_us;
+    unsigned port_count;      /* held for outgoing subflows */
     bool packets_waiting;     /* the driver's descriptors said so */
     bool more_to_send;        /* the engine was not asked to the end */
     int signal_fd;            /* -1: not watched */

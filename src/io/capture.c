@@ -173,7 +173,7 @@ static void capture_close(struct io_driver *driver)
 static const struct io_ops capture_ops = {
     .receive = capture_receive,
     .send = capture_send,
-    .hold_port = io_decorator_hold_port,
+    .hold_ports = io_decorator_hold_ports,
     .release_port = io_decorator_release_port,
     .close = capture_close,
 };

@@ -67,6 +67,11 @@ void claims_release(struct claims *c, uint16_t port)
     pthread_mutex_unlock(&c->lock);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
 uint16_t *claims_ports(struct claims *c, unsigned *count)
 {
     pthread_mutex_lock(&c->lock);
@@ -75,5 +80,7 @@ uint16_t *claims_ports(struct claims *c, unsigned *count)
     for (unsigned i = 0; i < *count; i++)
         ports[i] = c->holds.items[i].port;
     pthread_mutex_unlock(&c->lock);
+    if (ports)
+        qsort(ports, *count, sizeof *ports, by_number);
     return ports;
 }

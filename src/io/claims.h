@@ -26,11 +26,11 @@ struct claims {
  * 0 or a negative errno: -EPERM where several need CAP_BPF. */
 int claims_new(unsigned threads, struct claims **out);
 void claims_leave(struct claims *c);
-/* As io_ops.hold_port. Any port (*port 0) is this thread's alone, one that was
+/* As io_ops.hold_ports, for one. Any port (*port 0) is this thread's alone, one that was
  * named is shared: whoever listens there does so in all threads. */
 int claims_hold(struct claims *c, unsigned thread, uint16_t *port);
 void claims_release(struct claims *c, uint16_t port);
-/* All ports, a copy; NULL without memory. The caller frees it. */
+/* All ports in order, a copy; NULL without memory. The caller frees it. */
 uint16_t *claims_ports(struct claims *c, unsigned *count);
 
 #endif

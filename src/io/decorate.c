@@ -20,11 +20,11 @@ void io_decorator_update(struct io_decorator *d)
     d->driver.blocked_fd = d->inner->blocked_fd;
 }
 
-int io_decorator_hold_port(struct io_driver *driver, uint16_t *port)
+int io_decorator_hold_ports(struct io_driver *driver, uint16_t *ports, unsigned count)
 {
     struct io_driver *inner = ((struct io_decorator *)driver)->inner;
 
-    return inner->ops->hold_port(inner, port);
+    return inner->ops->hold_ports(inner, ports, count);
 }
 
 void io_decorator_release_port(struct io_driver *driver, uint16_t port)

@@ -19,7 +19,7 @@ void io_decorate(struct io_decorator *d, struct io_driver *inner, const struct i
 void io_decorator_update(struct io_decorator *d);
 
 /* For io_ops: straight to the inner driver. */
-int io_decorator_hold_port(struct io_driver *driver, uint16_t *port);
+int io_decorator_hold_ports(struct io_driver *driver, uint16_t *ports, unsigned count);
 void io_decorator_release_port(struct io_driver *driver, uint16_t port);
 
 #endif

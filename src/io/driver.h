@@ -33,10 +33,11 @@ struct io_ops {
      * network would have it. */
     unsigned (*send)(struct io_driver *d, const struct plait_packet_tx *packets, unsigned count,
                      uint64_t now_us);
-    /* Take a local TCP port away from the kernel: from here on it neither
-     * accepts nor resets there, and packets to it reach receive. *port 0: any,
-     * filled in. 0, -EADDRINUSE or another error. */
-    int (*hold_port)(struct io_driver *d, uint16_t *port);
+    /* Take local TCP ports away from the kernel: from here on it neither accepts
+     * nor resets there, and packets to them reach receive. One that is 0: any,
+     * filled in. 0, or -EADDRINUSE or another error, and none is held. Many at
+     * once cost little more than one. */
+    int (*hold_ports)(struct io_driver *d, uint16_t *ports, unsigned count);
     void (*release_port)(struct io_driver *d, uint16_t port);
     /* Free everything. Every chunk reference must have been given back. */
     void (*close)(struct io_driver *d);

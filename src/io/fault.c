@@ -67,7 +67,7 @@ static void fault_close(struct io_driver *driver)
 static const struct io_ops fault_ops = {
     .receive = fault_receive,
     .send = fault_send,
-    .hold_port = io_decorator_hold_port,
+    .hold_ports = io_decorator_hold_ports,
     .release_port = io_decorator_release_port,
     .close = fault_close,
 };

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 
 enum {
+    LEAF_PORTS = 8, /* looked at one after another */
     IP4_FRAGMENT = 6,
     IP4_PROTOCOL = 9,
     IP6_NEXT_HEADER = 6,
@@ -185,6 +186,41 @@ static void when_link_len(struct assembler *a, unsigned link_len, unsigned *to, 
     }
 }
 
+/* The accumulator holds the port: is it one of a few? */
+static void leaf(struct assembler *a, const uint16_t *ports, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        emit(a, BPF_JMP | BPF_JEQ | BPF_K, ports[i]);
+        a->code[a->len - 1].jt = (uint8_t)(count - i); /* past the rest and the drop */
+    }
+    drop(a);
+    if (count)
+        pass(a);
+}
+
+/* Is it one of many? Found in as many steps as there are doublings. */
+static void tree(struct assembler *a, const uint16_t *ports, unsigned count)
+{
+    unsigned half = count / 2, right;
+
+    if (count <= LEAF_PORTS) {
+        leaf(a, ports, count);
+        return;
+    }
+    emit(a, BPF_JMP | BPF_JGE | BPF_K, ports[half]);
+    a->code[a->len - 1].jf = 1;
+    right = jump(a);
+    tree(a, ports, half);
+    land(a, right);
+    tree(a, ports + half, count - half);
+}
+
+/* At most: a leaf has four ports or more, an end of two and a fork of two. */
+static unsigned tree_len(unsigned count)
+{
+    return count <= LEAF_PORTS ? count + 2 : 2 * count;
+}
+
 unsigned filter_build(const struct filter_config *config, struct sock_filter *code)
 {
     static const unsigned link_lens[] = {ETH_HLEN, 0};
@@ -204,14 +240,9 @@ unsigned filter_build(const struct filter_config *config, struct sock_filter *co
 
     for (unsigned i = 0; i < 8; i++)
         land(&a, to_ports[i]);
-    if (config->port_count > (FILTER_MAX - a.len - 1) / 2) {
+    if (tree_len(config->port_count) > FILTER_MAX - a.len)
         pass(&a);
-        return a.len;
-    }
-    for (unsigned i = 0; i < config->port_count; i++) {
-        when(&a, config->ports[i]);
-        pass(&a);
-    }
-    drop(&a);
+    else
+        tree(&a, config->ports, config->port_count);
     return a.len;
 }

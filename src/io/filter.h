@@ -20,7 +20,7 @@ enum { FILTER_LINK_UNKNOWN = 255 };
 unsigned filter_link_len(uint16_t hatype);
 
 struct filter_config {
-    const uint16_t *ports; /* local TCP ports that are plait's */
+    const uint16_t *ports; /* local TCP ports that are plait's, in order, none twice */
     unsigned port_count;
     const uint32_t *ports_of_switches; /* ifindexes whose packets show again elsewhere */
     unsigned switch_port_count;

@@ -95,16 +95,19 @@ static int filter_update(struct packet_driver *d)
     return 0;
 }
 
-static int packet_hold_port(struct io_driver *driver, uint16_t *port)
+/* One new filter for all of them. */
+static int packet_hold_ports(struct io_driver *driver, uint16_t *ports, unsigned count)
 {
     struct packet_driver *d = (struct packet_driver *)driver;
-    int err = claims_hold(d->claims, d->thread, port);
+    unsigned held = 0;
+    int err = 0;
 
-    if (!err) {
+    while (held < count && (err = claims_hold(d->claims, d->thread, &ports[held])) == 0)
+        held++;
+    if (!err)
         err = filter_update(d);
-        if (err)
-            claims_release(d->claims, *port);
-    }
+    while (err && held > 0)
+        claims_release(d->claims, ports[--held]);
     return err;
 }
 
@@ -329,7 +332,7 @@ static void packet_close(struct io_driver *driver)
 static const struct io_ops packet_ops = {
     .receive = packet_receive,
     .send = packet_send,
-    .hold_port = packet_hold_port,
+    .hold_ports = packet_hold_ports,
     .release_port = packet_release_port,
     .close = packet_close,
 };

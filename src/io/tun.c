@@ -127,12 +127,14 @@ static unsigned tun_send(struct io_driver *driver, const struct plait_packet_tx 
 }
 
 /* The addresses are ours alone: any port will do. */
-static int tun_hold_port(struct io_driver *driver, uint16_t *port)
+static int tun_hold_ports(struct io_driver *driver, uint16_t *ports, unsigned count)
 {
     struct tun_driver *d = (struct tun_driver *)driver;
 
-    if (*port == 0) {
-        *port = d->next_port;
+    for (unsigned i = 0; i < count; i++) {
+        if (ports[i])
+            continue;
+        ports[i] = d->next_port;
         d->next_port = d->next_port == UINT16_MAX ? PORT_DYNAMIC_FIRST : d->next_port + 1;
     }
     return 0;
@@ -158,7 +160,7 @@ static void tun_close(struct io_driver *driver)
 static const struct io_ops tun_ops = {
     .receive = tun_receive,
     .send = tun_send,
-    .hold_port = tun_hold_port,
+    .hold_ports = tun_hold_ports,
     .release_port = tun_release_port,
     .close = tun_close,
 };

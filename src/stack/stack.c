@@ -243,6 +243,11 @@ bool plait_stack_tx(struct plait_stack *stack, uint64_t now_us, struct plait_pac
     return sent;
 }
 
+bool plait_stack_crowded(const struct plait_stack *stack)
+{
+    return stack->cookie_count > COOKIES_MAX / 2 || stack->stray_count > STRAYS_MAX / 2;
+}
+
 /* ---- time ------------------------------------------------------------------------ */
 
 uint64_t plait_stack_deadline(const struct plait_stack *stack)
@@ -254,10 +259,22 @@ uint64_t plait_stack_deadline(const struct plait_stack *stack)
     return at_us < env->tell_us ? at_us : env->tell_us;
 }
 
+/* What comes once in a long while, as after the machine slept, counts for little. */
+static void note_lateness(struct mptcp_env *env)
+{
+    enum { LATE_MAX_US = 50 * 1000 };
+    uint64_t at_us = timers_next(&env->timers);
+    uint64_t late_us = at_us < env->now_us ? env->now_us - at_us : 0;
+    if (late_us > LATE_MAX_US)
+        late_us = LATE_MAX_US;
+    env->tcp.late_us = (uint32_t)((7 * (uint64_t)env->tcp.late_us + late_us) / 8);
+}
+
 void plait_stack_tick(struct plait_stack *stack, uint64_t now_us)
 {
     struct timer *t;
     stack_enter(stack, now_us);
+    note_lateness(&stack->env);
     while ((t = timers_expire(&stack->env.timers, stack->env.now_us)) != NULL)
         conn_tick(list_entry(t, struct plait_conn, timer), stack->env.now_us);
     if (stack->env.tell_us <= stack->env.now_us)

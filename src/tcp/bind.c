@@ -5,7 +5,7 @@
  */
 #include "tcp/internal.h"
 
-enum { BURSTS_A_SECOND = 1000, SEGMENTS_LEAST = 2, RTT_SHIFT_US = 9 };
+enum { BURST_US = 1000, SECOND_US = 1000 * 1000, SEGMENTS_LEAST = 2, RTT_SHIFT_US = 9 };
 
 uint64_t tcp_room(const struct tcp *t, uint64_t now_us)
 {
@@ -25,14 +25,16 @@ uint64_t tcp_room(const struct tcp *t, uint64_t now_us)
     return min_u64(room, window);
 }
 
-/* About a millisecond's worth, so that the path sees a flow and not bursts;
- * more where the round trip itself is short, for the processors' sake. */
+/* About a millisecond's worth, so that the path sees a flow and not bursts; more
+ * where the round trip itself is short, for the processors' sake, or where our
+ * turn comes less often. */
 uint32_t tcp_burst(const struct tcp *t, uint8_t owner_option_len)
 {
     uint32_t segment = tcp_segment_payload(t, owner_option_len);
     uint64_t bytes = min_u64(t->config->burst_max_bytes, PLAIT_PAYLOAD_MAX);
     if (t->control.pacing_rate) {
-        uint64_t share = t->control.pacing_rate / BURSTS_A_SECOND;
+        uint64_t turn_us = max_u32(BURST_US, t->env->late_us);
+        uint64_t share = t->control.pacing_rate * turn_us / SECOND_US;
         if (t->rtt.min_us >> RTT_SHIFT_US < 32)
             share += (uint32_t)PLAIT_PAYLOAD_MAX >> (t->rtt.min_us >> RTT_SHIFT_US);
         share = max_u64(share, (uint64_t)SEGMENTS_LEAST * segment);

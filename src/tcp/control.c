@@ -230,9 +230,11 @@ void tcp_control_sent(struct tcp *t, uint32_t bytes)
     }
     c->flight_max = max_u64(c->flight_max, flight);
     if (c->pacing_rate) {
-        /* Whoever wakes us is late by up to a timer tick: that much is made up. */
-        uint64_t late = t->now_us > PACE_CREDIT_US ? t->now_us - PACE_CREDIT_US : 0;
-        c->gate_us = max_u64(c->gate_us, late) + (uint64_t)bytes * SECOND_US / c->pacing_rate;
+        /* Whoever wakes us is late by a timer tick, or by as much as all others
+         * take: that much is made up. */
+        uint64_t credit_us = max_u64(PACE_CREDIT_US, (uint64_t)2 * t->env->late_us);
+        uint64_t since_us = t->now_us > credit_us ? t->now_us - credit_us : 0;
+        c->gate_us = max_u64(c->gate_us, since_us) + (uint64_t)bytes * SECOND_US / c->pacing_rate;
     }
 }
 

@@ -74,6 +74,7 @@ struct tcp_env {
     struct pool pieces;        /* out-of-order pieces */
     uint64_t challenge_second; /* RFC 5961 7: ACKs this second, stack-wide */
     uint32_t challenge_count, challenge_max;
+    uint32_t late_us; /* how late timers are served, on average: what a turn of the loop takes */
 };
 void tcp_env_init(struct tcp_env *env, struct mem *mem);
 void tcp_env_free(struct tcp_env *env);

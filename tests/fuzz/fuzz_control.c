@@ -30,13 +30,14 @@ static unsigned all_sent(struct io_driver *d, const struct plait_packet_tx *pack
     return count;
 }
 
-static int any_port(struct io_driver *d, uint16_t *port)
+static int any_ports(struct io_driver *d, uint16_t *ports, unsigned count)
 {
     static uint16_t next = 40000;
     (void)d;
 
-    if (!*port)
-        *port = next++;
+    for (unsigned i = 0; i < count; i++)
+        if (!ports[i])
+            ports[i] = next++;
     return 0;
 }
 
@@ -50,7 +51,7 @@ static void nothing(struct io_driver *d)
     (void)d;
 }
 
-static const struct io_ops ops = {no_receive, all_sent, any_port, let_port, nothing};
+static const struct io_ops ops = {no_receive, all_sent, any_ports, let_port, nothing};
 static struct io_driver driver = {.ops = &ops, .blocked_fd = -1, .describe = "none"};
 static struct daemon daemon_;
 static struct carried carried;

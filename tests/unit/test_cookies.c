@@ -517,6 +517,66 @@ static void cookies_begin_at_the_limit(void **state)
     trace_free(t);
 }
 
+/* A burst of SYNs: who pulls the answers when the engine says so loses none. */
+static void a_crowd_is_answered_when_answers_are_pulled(void **state)
+{
+    struct trace *t = listening(PLAIT_SYN_COOKIES_ALWAYS);
+    unsigned fed = 0, answered = 0;
+    (void)state;
+    assert_false(plait_stack_crowded(t->stack));
+    while (fed < 4 * COOKIES_MAX) {
+        trace_send(t, syn_from((uint16_t)(4000 + fed++)), NULL, 0);
+        while (plait_stack_crowded(t->stack)) {
+            trace_expect(t, TCP_SYN | TCP_ACK);
+            answered++;
+        }
+    }
+    assert_true(answered > 3 * COOKIES_MAX);
+    assert_int_equal(counters(t)->DropListenerFull, 0);
+    trace_free(t);
+}
+
+/* Nobody pulls: as many as the queue holds are answered. */
+static void a_crowd_that_nobody_answers_overflows(void **state)
+{
+    struct trace *t = listening(PLAIT_SYN_COOKIES_ALWAYS);
+    (void)state;
+    for (unsigned i = 0; i < COOKIES_MAX + 3; i++)
+        trace_send(t, syn_from((uint16_t)(4000 + i)), NULL, 0);
+    assert_true(plait_stack_crowded(t->stack));
+    assert_int_equal(counters(t)->DropListenerFull, 3);
+    for (unsigned i = 0; i < COOKIES_MAX; i++)
+        trace_expect(t, TCP_SYN | TCP_ACK);
+    trace_silent(t);
+    assert_false(plait_stack_crowded(t->stack));
+    trace_free(t);
+}
+
+/* Late timers are noted, smoothly, and forgotten when they are served in time. */
+static void lateness_is_what_timers_wait(void **state)
+{
+    struct trace *t = listening(PLAIT_SYN_COOKIES_NEVER);
+    const uint32_t *late_us = &t->stack->env.tcp.late_us;
+    uint32_t worst;
+    (void)state;
+    trace_send(t, syn_from(4000), NULL, 0);
+    trace_expect(t, TCP_SYN | TCP_ACK);
+    for (unsigned i = 0; i < 3; i++) { /* the SYN/ACK's repeats */
+        t->now = plait_stack_deadline(t->stack) + 8000;
+        plait_stack_tick(t->stack, t->now);
+        trace_expect(t, TCP_SYN | TCP_ACK);
+    }
+    worst = *late_us;
+    assert_int_equal(worst, 2640); /* 8000 * (1 - (7/8)^3) */
+    t->now = plait_stack_deadline(t->stack);
+    plait_stack_tick(t->stack, t->now);
+    assert_int_equal(*late_us, worst * 7 / 8);
+    t->now = plait_stack_deadline(t->stack) + 3600ull * 1000 * 1000; /* the machine slept */
+    plait_stack_tick(t->stack, t->now);
+    assert_true(*late_us < 10 * 1000);
+    trace_free(t);
+}
+
 /* The backlog is full: silence, and the client's data asks again later. */
 static void a_full_backlog_keeps_a_cookie_waiting(void **state)
 {
@@ -570,6 +630,9 @@ int main(void)
         cmocka_unit_test(a_cookie_lasts_into_the_next_period),
         cmocka_unit_test(no_ack_is_looked_at_without_cookies),
         cmocka_unit_test(cookies_begin_at_the_limit),
+        cmocka_unit_test(a_crowd_is_answered_when_answers_are_pulled),
+        cmocka_unit_test(a_crowd_that_nobody_answers_overflows),
+        cmocka_unit_test(lateness_is_what_timers_wait),
         cmocka_unit_test(a_full_backlog_keeps_a_cookie_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,8 @@ static bool frame_load(const struct frame *f, uint32_t k, unsigned size, uint32_
     return true;
 }
 
+static unsigned filter_steps; /* instructions that the last run took */
+
 /* Classic BPF, as much of it as the filter uses; anything else fails. */
 static bool passes_raw(const struct filter_config *config, const struct frame *f)
 {
@@ -119,9 +121,11 @@ static bool passes_raw(const struct filter_config *config, const struct frame *f
     uint32_t a = 0, x = 0;
 
     assert_true(len <= FILTER_MAX);
+    filter_steps = 0;
     for (unsigned pc = 0; pc < len; pc++) {
         struct sock_filter i = code[pc];
         bool ok = true;
+        filter_steps++;
         switch (i.code) {
         case BPF_LD | BPF_W | BPF_ABS:
             ok = frame_load(f, i.k, 4, &a);
@@ -149,6 +153,9 @@ static bool passes_raw(const struct filter_config *config, const struct frame *f
             break;
         case BPF_JMP | BPF_JEQ | BPF_K:
             pc += a == i.k ? i.jt : i.jf;
+            break;
+        case BPF_JMP | BPF_JGE | BPF_K:
+            pc += a >= i.k ? i.jt : i.jf;
             break;
         case BPF_RET | BPF_K:
             return i.k != 0;
@@ -300,6 +307,33 @@ static void filter_sees_each_packet_once(void **state)
     f.vlan = 0;
     f.pkttype = PACKET_OTHERHOST;
     assert_false(passes(&c, &f));
+}
+
+/* Whatever their number, each held port passes and the one behind it does not,
+ * and a packet costs as many steps as their number has doublings. */
+static void filter_finds_a_port_among_many(void **state)
+{
+    static const unsigned counts[] = {1, 2, 7, 8, 9, 15, 16, 17, 18, 100, 1000, 1900};
+    uint16_t ports[1900];
+    struct frame f;
+
+    (void)state;
+    for (unsigned i = 0; i < 1900; i++)
+        ports[i] = (uint16_t)(3 * i + 5);
+    for (unsigned c = 0; c < sizeof counts / sizeof *counts; c++) {
+        struct filter_config config = {.ports = ports, .port_count = counts[c]};
+        for (unsigned i = 0; i < counts[c]; i += i < 20 ? 1 : 111) {
+            f = frame_ip4(IPPROTO_TCP, ports[i]);
+            assert_true(passes(&config, &f));
+            assert_true(filter_steps < 60);
+            f = frame_ip4(IPPROTO_TCP, (uint16_t)(ports[i] + 1));
+            assert_false(passes(&config, &f));
+            f = frame_ip4(IPPROTO_TCP, (uint16_t)(ports[i] - 1));
+            assert_false(passes(&config, &f));
+        }
+        f = frame_ip4(IPPROTO_TCP, 65535);
+        assert_false(passes(&config, &f));
+    }
 }
 
 static void filter_takes_many_ports(void **state)
@@ -643,6 +677,7 @@ int main(void)
         cmocka_unit_test(filter_drops_later_fragments_and_short_packets),
         cmocka_unit_test(filter_passes_errors_about_our_segments),
         cmocka_unit_test(filter_sees_each_packet_once),
+        cmocka_unit_test(filter_finds_a_port_among_many),
         cmocka_unit_test(filter_takes_many_ports),
         cmocka_unit_test(route_answer_is_read),
         cmocka_unit_test(route_by_way_of_an_ipv6_router),

@@ -120,6 +120,7 @@ static void plain_files_are_always_ready(void **state)
 struct waiting {
     struct io_driver driver; /* first */
     unsigned left, taken;
+    unsigned held, held_max, asked; /* ports */
     uint32_t len;
     uint8_t bytes[65536];
 };
@@ -147,12 +148,16 @@ static unsigned waiting_send(struct io_driver *d, const struct plait_packet_tx *
     return count;
 }
 
-static int waiting_hold(struct io_driver *d, uint16_t *port)
+/* As if there were descriptors for so many. */
+static int waiting_hold(struct io_driver *d, uint16_t *ports, unsigned count)
 {
-    static uint16_t last = 40000;
+    struct waiting *w = (struct waiting *)d;
 
-    (void)d;
-    *port = *port ? *port : ++last;
+    w->asked++;
+    if (w->held + count > w->held_max)
+        return -EMFILE;
+    for (unsigned i = 0; i < count; i++)
+        ports[i] = ports[i] ? ports[i] : (uint16_t)(40000 + w->held++);
     return 0;
 }
 
@@ -167,25 +172,63 @@ static void waiting_close(struct io_driver *d)
     close(d->fds[0]);
 }
 
-/* Packets that one turn takes of `left` that wait. */
-static unsigned taken_in_a_turn(unsigned left, uint32_t len)
+static struct host *waiting_open(struct waiting *w, unsigned held_max)
 {
     static const struct io_ops ops = {waiting_receive, waiting_send, waiting_hold, waiting_release,
                                       waiting_close};
-    static struct waiting w; /* large */
     struct host_options options;
     struct host_error err;
     struct host *h;
 
-    w = (struct waiting){.driver = {.ops = &ops, .fd_count = 1, .blocked_fd = -1},
-                         .left = left,
-                         .len = len};
-    w.driver.fds[0] = eventfd(1, EFD_NONBLOCK);
+    *w = (struct waiting){.driver = {.ops = &ops, .fd_count = 1, .blocked_fd = -1},
+                          .held_max = held_max};
+    w->driver.fds[0] = eventfd(1, EFD_NONBLOCK);
     host_options_default(&options);
-    assert_int_equal(host_open_on(&options, &w.driver, NULL, &h, &err), HOST_OK);
+    assert_int_equal(host_open_on(&options, &w->driver, NULL, &h, &err), HOST_OK);
+    return h;
+}
+
+/* Packets that one turn takes of `left` that wait. */
+static unsigned taken_in_a_turn(unsigned left, uint32_t len)
+{
+    static struct waiting w; /* large */
+    struct host *h = waiting_open(&w, 100);
+
+    w.left = left;
+    w.len = len;
     assert_int_equal(host_step(h, 0), 0);
     host_close(h);
     return w.taken;
+}
+
+/* Connections that can be opened to one place where so many ports can be held. */
+static unsigned connected(struct waiting *w, unsigned held_max, unsigned wanted)
+{
+    const struct plait_local local = {.addr = {PLAIT_IPV4, {192, 0, 2, 1}}, .mtu = 1500};
+    const struct plait_candidate way = {{.addr = local.addr}, {{PLAIT_IPV4, {192, 0, 2, 9}}, 80}};
+    struct host *h = waiting_open(w, held_max);
+    struct plait_conn *c;
+    struct host_error err;
+    unsigned n = 0;
+
+    assert_int_equal(plait_stack_add_addr(h->stack, &local, h->now_us), 0);
+    while (n < wanted && ports_connect(h, &way, 1, NULL, &c, &err) == HOST_OK)
+        n++;
+    host_close(h);
+    return n;
+}
+
+/* A thousand connections ask the driver a few times; and the last ports that there
+ * are get used. */
+static void the_pool_of_ports_grows_by_doubling(void **state)
+{
+    static struct waiting w; /* large */
+
+    (void)state;
+    assert_int_equal(connected(&w, 5000, 1000), 1000);
+    assert_int_equal(w.asked, 6);
+    assert_int_equal(connected(&w, 1000, 1001), 1000);
+    assert_true(w.asked < 60);
 }
 
 /* All of it, up to 64 batches, unless it is large. */
@@ -378,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_forgotten_descriptor_is_not_called),
         cmocka_unit_test(plain_files_are_always_ready),
         cmocka_unit_test(a_turn_takes_in_what_waits),
+        cmocka_unit_test(the_pool_of_ports_grows_by_doubling),
         cmocka_unit_test(timers_fire_once_when_due),
         cmocka_unit_test(packets_wait_for_the_driver),
         cmocka_unit_test(events_are_json),

@@ -224,6 +224,39 @@ static void a_port_in_use_cannot_be_held(void **state)
     holds_free(&holds);
 }
 
+/* Many at once: each its own port, and packets to the last arrive. One that is
+ * taken, and none of them is held. */
+static void ports_are_held_together_or_not_at_all(void **state)
+{
+    enum { PORTS = 100 };
+    struct io_driver *d = open_packet();
+    struct plait_endpoint taken = endpoint("127.0.0.1", 6003);
+    uint16_t ports[PORTS] = {0}, some[3] = {6002, 6003, 6004};
+    struct segment seg;
+
+    (void)state;
+    assert_int_equal(d->ops->hold_ports(d, ports, PORTS), 0);
+    for (unsigned i = 0; i < PORTS; i++)
+        for (unsigned k = 0; k < i; k++)
+            assert_int_not_equal(ports[i], ports[k]);
+    enter(there);
+    struct plait_endpoint ours = endpoint("10.77.0.1", ports[PORTS - 1]);
+    int fd = kernel_connect(&ours);
+    expect_segment(d, ports[PORTS - 1], &seg);
+    assert_int_equal(seg.flags, TCP_SYN);
+    close(fd);
+
+    enter(here);
+    fd = kernel_listen(&taken);
+    assert_int_equal(d->ops->hold_ports(d, some, 3), -EADDRINUSE);
+    close(fd);
+    for (unsigned i = 0; i < 3; i++) { /* free for the kernel */
+        struct plait_endpoint at = endpoint("127.0.0.1", some[i]);
+        close(kernel_listen(&at));
+    }
+    d->ops->close(d);
+}
+
 /* A kernel client's SYN arrives, one to another port does not. */
 static void packet_driver_receives(const char *local)
 {
@@ -232,7 +265,7 @@ static void packet_driver_receives(const char *local)
     struct plait_endpoint ours = endpoint(local, port), not_ours = endpoint(local, 6001);
     struct segment seg;
 
-    assert_int_equal(d->ops->hold_port(d, &port), 0);
+    assert_int_equal(d->ops->hold_ports(d, &port, 1), 0);
     enter(there);
     int ignored = kernel_connect(&not_ours), fd = kernel_connect(&ours);
     expect_segment(d, port, &seg);
@@ -267,7 +300,7 @@ static void packet_driver_sends(const char *local, const char *remote)
     enter(here);
     run("ip neigh flush dev tiohere nud all");
     d = open_packet();
-    assert_int_equal(d->ops->hold_port(d, &from.port), 0);
+    assert_int_equal(d->ops->hold_ports(d, &from.port, 1), 0);
     enter(there);
     int server = kernel_listen(&to);
     send_syn(d, &from, &to, 1000);
@@ -312,7 +345,7 @@ static void packet_driver_reaches_its_own_host(void **state)
         struct plait_endpoint to = endpoint(addrs[i], 7001), from = endpoint(addrs[i], 0);
         int server = kernel_listen(&to);
 
-        assert_int_equal(d->ops->hold_port(d, &from.port), 0);
+        assert_int_equal(d->ops->hold_ports(d, &from.port, 1), 0);
         send_syn(d, &from, &to, 5);
         expect_segment(d, from.port, &seg);
         assert_int_equal(seg.flags, TCP_SYN | TCP_ACK);
@@ -497,6 +530,7 @@ int main(void)
         cmocka_unit_test(kernel_is_silent_on_a_held_port),
         cmocka_unit_test(kernel_is_silent_for_the_unprivileged_too),
         cmocka_unit_test(a_port_in_use_cannot_be_held),
+        cmocka_unit_test(ports_are_held_together_or_not_at_all),
         cmocka_unit_test(packet_driver_receives_ip4),
         cmocka_unit_test(packet_driver_receives_ip6),
         cmocka_unit_test(packet_driver_sends_ip4),

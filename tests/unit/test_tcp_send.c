@@ -459,6 +459,27 @@ static void test_pacing(void **state)
     world_free(&w);
 }
 
+/* Where a turn comes every 20 ms, a burst is what the rate is in that time, and
+ * twice as much is made up. */
+static void test_pacing_in_late_turns(void **state)
+{
+    struct world w;
+    (void)state;
+    world_init(&w);
+    w.config.pacing = true;
+    w.config.burst_max_bytes = 60000;
+    open_config(&w);
+    w.env.late_us = 20 * 1000;
+    assert_int_equal(tcp_burst(&w.tcp, 0), 4 * MSS);
+    AT(&w, 100);
+    push(&w, 4 * MSS);
+    push(&w, 4 * MSS);
+    EXPECT(&w, DATA, .flags = TCP_ACK | TCP_PSH, .seq = US, .len = 4 * MSS, .gso = MSS);
+    EXPECT(&w, DATA, .flags = TCP_ACK | TCP_PSH, .seq = US + 4 * MSS, .len = 4 * MSS, .gso = MSS);
+    assert_int_equal(tcp_pace_at(&w.tcp), w.now_us); /* 40 ms made up */
+    world_free(&w);
+}
+
 /* RFC 1191, RFC 8201, RFC 5927 4.1 */
 static void test_path_mtu(void **state)
 {
@@ -540,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_keepalive),
         cmocka_unit_test(test_keepalive_to_a_peer_that_is_behind),
         cmocka_unit_test(test_pacing),
+        cmocka_unit_test(test_pacing_in_late_turns),
         cmocka_unit_test(test_path_mtu),
         cmocka_unit_test(test_no_memory),
     };
