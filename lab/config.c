@@ -2,6 +2,7 @@
 #include "lab/config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lab/fields.h"
 
@@ -125,11 +126,38 @@ static void need_name(lua_State *L, const char *kind, const char *name, bool kno
     luaL_error(L, "there is no %s \"%s\", only: %s", kind, name, lua_tostring(L, -1));
 }
 
-static void need_names(lua_State *L, const char *cc, const char *scheduler, const char *pm)
+/* The name of a script, from the scenario's folder on, becomes that of its path. */
+static void place_script(lua_State *L, const char **name)
 {
-    need_name(L, "congestion control", cc, cc && plait_cc_find(cc), cc_name);
-    need_name(L, "scheduler", scheduler, scheduler && plait_sched_find(scheduler), sched_name);
-    need_name(L, "path manager", pm, pm && plait_pm_find(pm), pm_name);
+    char path[PLAY_PATH_MAX];
+    if (!plug_named(*name))
+        return;
+    const char *file = strchr(*name, ':') + 1;
+    play_path(L, file, path);
+    size_t len = strlen(path) + (size_t)(file - *name) + 1;
+    char *placed = play_keep(play_of(L), len);
+    snprintf(placed, len, "%.*s%s", (int)(file - *name), *name, path);
+    *name = placed;
+}
+
+static bool need_script(lua_State *L, struct plugs *plugs, enum plait_plugin_kind kind,
+                        const char *name)
+{
+    char error[PLUG_ERROR_MAX];
+    if (plug_named(name) && plugs_load(plugs, kind, name, error) != PLUG_OK)
+        luaL_error(L, "%s", error);
+    return plug_named(name);
+}
+
+static void need_names(lua_State *L, struct plugs *plugs, const char *cc, const char *scheduler,
+                       const char *pm)
+{
+    if (!need_script(L, plugs, PLAIT_PLUGIN_CC, cc))
+        need_name(L, "congestion control", cc, cc && plait_cc_find(cc), cc_name);
+    if (!need_script(L, plugs, PLAIT_PLUGIN_SCHEDULER, scheduler))
+        need_name(L, "scheduler", scheduler, scheduler && plait_sched_find(scheduler), sched_name);
+    if (!need_script(L, plugs, PLAIT_PLUGIN_PATH_MANAGER, pm))
+        need_name(L, "path manager", pm, pm && plait_pm_find(pm), pm_name);
 }
 
 static void *take(void *ctx, size_t size)
@@ -159,10 +187,22 @@ static void try_config(lua_State *L, struct plait_config config)
 void config_read(lua_State *L, int arg, struct plait_config *config)
 {
     struct stack_config c = {.config = *config};
+    struct plugs *plugs = play_plugs(play_of(L));
+    c.config.cc = c.config.scheduler = c.config.path_manager = NULL;
     fields_read(L, arg, "host", config_fields, &c);
     if (c.tcp)
         c.config.multipath = false;
-    need_names(L, c.config.cc, c.config.scheduler, c.config.path_manager);
+    place_script(L, &c.config.cc);
+    place_script(L, &c.config.scheduler);
+    place_script(L, &c.config.path_manager);
+    if (!c.config.cc)
+        c.config.cc = config->cc;
+    if (!c.config.scheduler)
+        c.config.scheduler = config->scheduler;
+    if (!c.config.path_manager)
+        c.config.path_manager = config->path_manager;
+    need_names(L, plugs, c.config.cc, c.config.scheduler, c.config.path_manager);
+    c.config.plugins = plugs_finder(plugs);
     try_config(L, c.config);
     *config = c.config;
 }
@@ -196,5 +236,10 @@ void options_read(lua_State *L, int arg, const char *what, struct plait_options 
 #undef O
 #undef O_WORDS
     fields_read(L, arg, what, rows, options);
-    need_names(L, options->cc, options->scheduler, options->path_manager);
+    place_script(L, &options->cc);
+    place_script(L, &options->scheduler);
+    place_script(L, &options->path_manager);
+    struct play *p = play_of(L);
+    p->checked = p->checked ? p->checked : play_plugs(p);
+    need_names(L, p->checked, options->cc, options->scheduler, options->path_manager);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The two kinds of file that a scenario can read: tables of numbers and traces
- * of capacity. They are named relative to the scenario, and give nothing but
- * such tables and traces.
+ * The kinds of file that a scenario can read: tables of numbers, traces of
+ * capacity, and plug-ins (config.c). They are named relative to the scenario,
+ * and give nothing but that.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,24 +10,23 @@
 
 #include "lab/play.h"
 
-enum { FILE_BYTES_MAX = 64 << 20, PATH_BYTES = 1024 };
+enum { FILE_BYTES_MAX = 64 << 20 };
 
-/* Beside the scenario, or from there. */
-static void data_path(lua_State *L, const char *name, char path[PATH_BYTES])
+void play_path(lua_State *L, const char *name, char path[PLAY_PATH_MAX])
 {
     const char *scenario = play_of(L)->script->path, *slash = strrchr(scenario, '/');
     int folder = slash ? (int)(slash + 1 - scenario) : 0;
     if (*name == '/' || !*name)
         luaL_error(L, "\"%s\" is no name relative to the scenario's folder", name);
-    if (snprintf(path, PATH_BYTES, "%.*s%s", folder, scenario, name) >= PATH_BYTES)
+    if (snprintf(path, PLAY_PATH_MAX, "%.*s%s", folder, scenario, name) >= PLAY_PATH_MAX)
         luaL_error(L, "\"%s\" is too long a name", name);
 }
 
 /* The whole file in memory of the play's. */
 static const char *data_read(lua_State *L, const char *name, size_t *len)
 {
-    char path[PATH_BYTES];
-    data_path(L, name, path);
+    char path[PLAY_PATH_MAX];
+    play_path(L, name, path);
     FILE *f = fopen(path, "rb");
     if (!f)
         luaL_error(L, "%s: %s", path, strerror(errno));

@@ -54,9 +54,11 @@ struct script {
     const char *path;                      /* of the file */
     const struct script_setting *settings; /* the last one of a name counts */
     unsigned setting_count;
-    FILE *out;            /* what the file prints; NULL: nowhere */
-    uint64_t steps_max;   /* instructions; 0: 4e9, half a minute of them */
-    size_t mem_max_bytes; /* 0: 256 MiB */
+    FILE *out;                                 /* what the file prints; NULL: nowhere */
+    const char *cc, *scheduler, *path_manager; /* of hosts for which the file names none; NULL:
+                                                * the defaults */
+    uint64_t steps_max;                        /* instructions; 0: 4e9, half a minute of them */
+    size_t mem_max_bytes;                      /* 0: 256 MiB */
 
     char title[SCRIPT_TEXT_MAX];
     struct script_param params[SCRIPT_PARAMS_MAX]; /* in the order of the file */

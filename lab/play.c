@@ -27,6 +27,28 @@ void *play_keep(struct play *p, size_t size)
     return k->bytes;
 }
 
+struct plug_set {
+    struct list node;
+    struct plugs *plugs;
+};
+
+static void say_failure(void *ctx, const char *message)
+{
+    const struct play *p = ctx;
+    if (p->script->out)
+        fprintf(p->script->out, "     plug-in failed: %s\n", message);
+}
+
+struct plugs *play_plugs(struct play *p)
+{
+    struct plug_set *set = sim_alloc(sizeof *set);
+    set->plugs = plugs_new(say_failure, p);
+    if (!set->plugs)
+        abort();
+    list_append(&p->plugs, &set->node);
+    return set->plugs;
+}
+
 /* ---- parameters and what is said of the scenario ---------------------------------------- */
 
 static void copy_text(lua_State *L, int arg, char *to, size_t size)
@@ -297,7 +319,7 @@ void play_call(struct play *p, int ref, int args)
     lua_State *L = p->L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
     lua_insert(L, -1 - args);
-    if (!sandbox_call(L, args, 0, p->script->path)) {
+    if (!sandbox_call(L, args, 0)) {
         sim_fail(&p->script->run.sim, "%s", lua_tostring(L, -1));
         lua_pop(L, 1);
     }
@@ -515,10 +537,9 @@ static bool prepare(struct play *p)
 {
     lua_State *L = p->L;
     lua_pushcfunction(L, open_all);
-    return sandbox_call(L, 0, 0, p->script->path) &&
+    return sandbox_call(L, 0, 0) &&
            sandbox_load(L, (const char *)prelude, prelude_len, "prelude") &&
-           sandbox_call(L, 0, 0, p->script->path) && sandbox_load_file(L, p->script->path) &&
-           sandbox_call(L, 0, 0, p->script->path);
+           sandbox_call(L, 0, 0) && sandbox_load_file(L) && sandbox_call(L, 0, 0);
 }
 
 static void play_begin(struct play *p, struct script *s, bool describe)
@@ -526,11 +547,12 @@ static void play_begin(struct play *p, struct script *s, bool describe)
     const struct sandbox_limits limits = {.steps = s->steps_max ? s->steps_max : STEPS_MAX,
                                           .mem_bytes =
                                               s->mem_max_bytes ? s->mem_max_bytes : MEM_BYTES_MAX};
-    *p = (struct play){.script = s, .describe = describe, .L = sandbox_new(&limits)};
+    *p = (struct play){.script = s, .describe = describe, .L = sandbox_new(&limits, s->path)};
     if (!p->L)
         abort();
     sandbox_set_ctx(p->L, p);
     list_init(&p->kept);
+    list_init(&p->plugs);
     prng_seed(&p->prng, ~s->run.seed);
     s->play = p;
     s->title[0] = '\0';
@@ -540,6 +562,10 @@ static void play_begin(struct play *p, struct script *s, bool describe)
 static void play_end(struct play *p)
 {
     sandbox_free(p->L);
+    list_each(set, &p->plugs, struct plug_set, node) {
+        plugs_free(set->plugs);
+        free(set);
+    }
     list_each(k, &p->kept, struct kept, node)
         free(k);
     p->script->play = NULL;

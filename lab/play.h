@@ -7,7 +7,8 @@
 #define LAB_PLAY_H
 
 #include "lab/lab.h"
-#include "lab/sandbox.h"
+#include "plug/plug.h"
+#include "plug/sandbox.h"
 #include "sim/stream.h"
 
 /* Memory that lives as long as the play: texts that the engine or a link
@@ -24,11 +25,18 @@ struct play {
     bool stopped;  /* it did */
     bool running;  /* events are being served: no advance within an advance */
     struct list kept;
-    struct prng prng; /* random() */
+    struct list plugs;     /* of the hosts, and */
+    struct plugs *checked; /* those of single connections, for their names alone */
+    struct prng prng;      /* random() */
 };
 
 struct play *play_of(lua_State *L);
 void *play_keep(struct play *p, size_t size);
+/* A new set of plug-ins in Lua, which lives as long. */
+struct plugs *play_plugs(struct play *p);
+/* A file's name in a scenario, from its folder on, as a path. */
+enum { PLAY_PATH_MAX = 1024 };
+void play_path(lua_State *L, const char *name, char path[PLAY_PATH_MAX]);
 /* The world of the play, which there is from the first host on. */
 struct sim *play_sim(struct play *p);
 /* An error of the scenario found by the simulator is raised as one of Lua. */

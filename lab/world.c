@@ -37,6 +37,9 @@ static int host(lua_State *L)
                   "a host's name has 1 to 15 characters");
     struct sim *sim = play_sim(p);
     plait_config_default(&config);
+    config.cc = p->script->cc;
+    config.scheduler = p->script->scheduler;
+    config.path_manager = p->script->path_manager;
     config_read(L, 2, &config);
     bool first = list_empty(&sim->hosts);
     struct host *h = sim_host(sim, name, &config);

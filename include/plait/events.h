@@ -38,7 +38,8 @@
     X(REINJECTED, "reinjected", "dsn", "bytes", "from_subflow", NULL)                              \
     X(LOSS, "loss", "cwnd_bytes", "in_flight_bytes", "timeout", NULL)                              \
     X(SEGMENT_DROPPED, "segment_dropped", "error", "bytes", NULL, NULL)                            \
-    X(MAPPING_DROPPED, "mapping_dropped", "dsn", "ssn", "len", NULL)
+    X(MAPPING_DROPPED, "mapping_dropped", "dsn", "ssn", "len", NULL)                               \
+    X(PLUGIN_FAILED, "plugin_failed", "kind", "line", NULL, NULL)
 
 enum plait_event_type {
 #define X(id, name, a, b, c, d) PLAIT_EV_##id,
@@ -114,7 +115,11 @@ enum plait_event_type {
     X(RACE_LOST, "another attempt was answered first")                                             \
     X(CONN_MEMORY, "the connection holds as much as one may")                                      \
     X(STACK_MEMORY, "all connections together hold nearly as much as they may")                    \
-    X(HALF_OPEN, "too many handshakes waited for their last ACK")
+    X(HALF_OPEN, "too many handshakes waited for their last ACK")                                  \
+    X(PLUGIN_ERROR, "a plug-in ended with an error: the default took its place")                   \
+    X(PLUGIN_STEPS, "a plug-in took too long: the default took its place")                         \
+    X(PLUGIN_MEMORY, "a plug-in wanted too much memory: the default took its place")               \
+    X(PLUGIN_RESULT, "a plug-in returned what means nothing: the default took its place")
 
 enum plait_reason {
 #define X(id, text) PLAIT_WHY_##id,
@@ -132,6 +137,10 @@ struct plait_event {
     struct plait_endpoint local, remote;
     uint64_t arg[4];
 };
+
+/* PLAIT_EV_PLUGIN_FAILED's argument "kind"; "line" is of the plug-in's script,
+ * 0: not known. */
+enum plait_plugin_kind { PLAIT_PLUGIN_CC, PLAIT_PLUGIN_SCHEDULER, PLAIT_PLUGIN_PATH_MANAGER };
 
 /* A place to put events. It must not call into the stack. */
 struct plait_event_sink {

@@ -203,11 +203,12 @@ struct plait_config {
     uint32_t add_addr_timeout_us; /* an ADD_ADDR is repeated no later than that; sooner when the
                                    * round trips are known, first after one RTO */
     const char *cc, *scheduler, *path_manager; /* names; see plait_cc_find etc. */
+    struct plait_plugins plugins;              /* the program's own, for names that plait has not */
     unsigned heuristics;                       /* enum plait_heuristic; other bits: INVALID */
 };
 PLAIT_API void plait_config_default(struct plait_config *config);
 
-/* Plug-ins by name, or NULL; by index for listings, the default first. A
+/* Plait's plug-ins by name, or NULL; by index for listings, the default first. A
  * scheduler's name may have options after a colon, as "weighted:3,1": NULL also
  * where it does not understand them. */
 PLAIT_API const struct plait_cc *plait_cc_find(const char *name);
@@ -302,7 +303,8 @@ PLAIT_API int plait_stack_add_port(struct plait_stack *stack, uint16_t port);
     X(HalfOpenDropped) X(HalfOpenRefused) X(JoinHalfOpenDropped) X(JoinHalfOpenRefused)            \
     X(SyncookiesSent) X(SyncookiesRecv) X(SyncookiesFailed)                                        \
     X(TCPFastOpenActive) X(TCPFastOpenActiveFail) X(TCPFastOpenPassive) X(TCPFastOpenPassiveFail)  \
-    X(TCPFastOpenListenOverflow) X(TCPFastOpenCookieReqd) X(FastOpenNoRoom)
+    X(TCPFastOpenListenOverflow) X(TCPFastOpenCookieReqd) X(FastOpenNoRoom) \
+    X(PluginFailed)
 /* clang-format on */
 
 struct plait_counters {
@@ -574,7 +576,7 @@ PLAIT_API int plait_conn_set_backup(struct plait_conn *conn, uint32_t subflow_id
  * PLAIT_E_NO_MEMORY where the connection sleeps and cannot be woken. */
 PLAIT_API int plait_conn_set_cc(struct plait_conn *conn, const char *name, uint64_t now_us);
 
-/* From now on another scheduler (plait_sched_find) chooses the paths; it begins
+/* From now on another scheduler chooses the paths; it begins
  * anew, what is under way stays where it is. 0, PLAIT_E_UNKNOWN_NAME or, for a
  * connection that sleeps, PLAIT_E_NO_MEMORY: then nothing has changed. */
 PLAIT_API int plait_conn_set_scheduler(struct plait_conn *conn, const char *name, uint64_t now_us);

@@ -2,9 +2,28 @@
  *
  * The three plug-in kinds: congestion control, packet scheduler, path
  * manager. A plug-in is a constant table of functions and a name. It gets
- * constant views and returns a value; it never sees a subflow, allocates,
- * reads a clock or keeps state outside the block it is given. All sizes are
- * bytes, all times microseconds. Calls come from the stack's own thread.
+ * constant views and returns a value; it never sees a subflow. Those that come
+ * with plait allocate nothing, read no clock and keep no state outside the
+ * block they are given. All sizes are bytes, all times microseconds. Calls come
+ * from the stack's own thread.
+ *
+ * The state block of state_size bytes, aligned for a uint64_t, is zeroed
+ * before the first call. The engine may copy it elsewhere between two calls:
+ * nothing may point into it.
+ *
+ * A plug-in that stands for something outside of its block, as one does that
+ * runs somebody's script, has three functions besides, each of which may be
+ * NULL:
+ *
+ *   begin    the first call for a connection (congestion control: a subflow),
+ *            with the plug-in's own `data`
+ *   done     the last one: what the block stands for is given back. Between the
+ *            two the block is not forgotten; a connection with such a plug-in
+ *            does not sleep (plait_config.sleep_us)
+ *   trouble  asked after each other call: did it fail since begin? From the
+ *            first time on plait's default of its kind is used in its stead for
+ *            this connection, what the failing call decided is not heeded, and
+ *            PLAIT_EV_PLUGIN_FAILED says so
  */
 #ifndef PLAIT_PLUGIN_H
 #define PLAIT_PLUGIN_H
@@ -12,6 +31,20 @@
 #include "plait/types.h"
 
 enum { PLAIT_PLUGIN_STATE_MAX = 96 }; /* bytes of state a plug-in may ask for */
+
+/* What went wrong in a plug-in. */
+enum plait_plugin_failure {
+    PLAIT_PLUGIN_WORKS,
+    PLAIT_PLUGIN_ERROR,  /* it says so itself */
+    PLAIT_PLUGIN_STEPS,  /* it took too long */
+    PLAIT_PLUGIN_MEMORY, /* it wanted too much memory */
+    PLAIT_PLUGIN_RESULT  /* what it returned means nothing */
+};
+
+struct plait_plugin_trouble {
+    enum plait_plugin_failure what;
+    uint32_t line; /* of its script; 0: not known */
+};
 
 /* ---- congestion control -------------------------------------------------- */
 
@@ -65,7 +98,11 @@ struct plait_cc_out {
 
 struct plait_cc {
     const char *name, *summary;
-    size_t state_size; /* <= PLAIT_PLUGIN_STATE_MAX, zeroed before init */
+    size_t state_size; /* <= PLAIT_PLUGIN_STATE_MAX */
+    void *data;        /* for begin, like done and trouble: see above */
+    void (*begin)(void *state, void *data);
+    void (*done)(void *state);
+    struct plait_plugin_trouble (*trouble)(const void *state);
     void (*init)(void *state, const struct plait_cc_group *g, struct plait_cc_out *out);
     void (*acked)(void *state, const struct plait_cc_group *g, const struct plait_cc_ack *ack,
                   struct plait_cc_out *out);
@@ -128,8 +165,13 @@ struct plait_sched {
     const char *options; /* what may follow the name and a colon, for help; NULL: nothing */
     size_t state_size;
     bool copies; /* it may choose copies: it is asked when there is nothing else to send, too */
-    /* options: what followed "name:", NULL without; they are gone afterwards. False: not
-     * understood. state is zeroed before. May be NULL, for one without options. */
+    void *data;  /* for begin, like done and trouble: see above */
+    void (*begin)(void *state, void *data);
+    void (*done)(void *state);
+    struct plait_plugin_trouble (*trouble)(const void *state);
+    /* Before begin, once for several connections: each begins with a copy of the state that
+     * comes of it. options: what followed "name:", NULL without; they are gone afterwards.
+     * False: not understood. May be NULL, for one without options. */
     bool (*init)(void *state, const char *options);
     struct plait_sched_choice (*pick)(void *state, const struct plait_sched_view *view);
     /* So many bytes were bound to paths[path] by what pick chose: often fewer than it allowed,
@@ -221,7 +263,10 @@ enum { PLAIT_PM_ACTIONS_MAX = 16 };
 struct plait_pm {
     const char *name, *summary;
     size_t state_size;
-    void (*init)(void *state);
+    void *data; /* for begin, like done and trouble: see above */
+    void (*begin)(void *state, void *data);
+    void (*done)(void *state);
+    struct plait_plugin_trouble (*trouble)(const void *state);
     /* Fill at most PLAIT_PM_ACTIONS_MAX actions; return how many. *wake_us:
      * when to call again with PLAIT_PM_TIMER (UINT64_MAX: never). Called
      * again at once, with PLAIT_PM_TIMER, after a full list. */
@@ -232,6 +277,19 @@ struct plait_pm {
     const char *(*why_not)(void *state, const struct plait_pm_view *view,
                            struct plait_pm_action *actions, unsigned count,
                            const struct plait_pm_addr *local, const struct plait_pm_addr *remote);
+};
+
+/* ---- a program's own plug-ins ----------------------------------------------- */
+
+/* Where a stack looks for names that plait itself does not know. Each returns
+ * NULL for one that it does not know either, and may be NULL itself. What it
+ * returns lives as long as the stack. The whole name is handed over: options
+ * after a colon are the finder's affair, and init is called without. */
+struct plait_plugins {
+    void *ctx;
+    const struct plait_cc *(*cc)(void *ctx, const char *name);
+    const struct plait_sched *(*scheduler)(void *ctx, const char *name);
+    const struct plait_pm *(*path_manager)(void *ctx, const char *name);
 };
 
 #endif

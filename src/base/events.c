@@ -89,6 +89,10 @@ static const char *const reason_names[PLAIT_WHY_COUNT] = {
     [PLAIT_WHY_CONN_MEMORY] = "conn_memory",
     [PLAIT_WHY_STACK_MEMORY] = "stack_memory",
     [PLAIT_WHY_HALF_OPEN] = "half_open",
+    [PLAIT_WHY_PLUGIN_ERROR] = "plugin_error",
+    [PLAIT_WHY_PLUGIN_STEPS] = "plugin_steps",
+    [PLAIT_WHY_PLUGIN_MEMORY] = "plugin_memory",
+    [PLAIT_WHY_PLUGIN_RESULT] = "plugin_result",
 };
 
 const char *plait_event_name(enum plait_event_type type)

@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/units.h"
 #include "plait/plait.h"
+#include "plug/plug.h"
 
 enum { ADDRS_MAX = OPTION_LIST_MAX, LINK_NAME_MAX = 16 };
 
@@ -177,6 +178,12 @@ static void print_pair(const struct paths *p, unsigned l, unsigned r, const stru
     json_decref(line);
 }
 
+static void say_failure(void *ctx, const char *message)
+{
+    (void)ctx;
+    cli_error("%s", message);
+}
+
 static void decide(const struct paths *p, const struct plait_pm *pm)
 {
     static const struct plait_pm_news none = {0};
@@ -200,8 +207,8 @@ static void decide(const struct paths *p, const struct plait_pm *pm)
                               .subflow_max = p->subflows ? p->subflows : 8,
                               .news = &none};
 
-    if (pm->init)
-        pm->init(state);
+    if (pm->begin)
+        pm->begin(state, pm->data);
     unsigned n = pm->decide(state, &v, PLAIT_PM_CONFIRMED, actions, &wake_us);
     if (p->server && wake_us != UINT64_MAX) { /* it leaves the client the first move */
         v.now_us = wake_us;
@@ -212,6 +219,23 @@ static void decide(const struct paths *p, const struct plait_pm *pm)
             const struct verdict verdict = judge(pm, state, &v, actions, n, l, r);
             print_pair(p, l, r, &verdict);
         }
+    if (pm->done)
+        pm->done(state);
+}
+
+static int decide_by_name(const struct paths *p)
+{
+    if (!plug_named(p->manager)) {
+        decide(p, p->manager ? plait_pm_find(p->manager) : plait_pm_at(0));
+        return HOST_OK;
+    }
+    struct plugs *plugs = plugs_new(say_failure, NULL);
+    if (!plugs)
+        return HOST_FAIL_OTHER;
+    const struct plait_plugins finder = plugs_finder(plugs);
+    decide(p, finder.path_manager(finder.ctx, p->manager));
+    plugs_free(plugs);
+    return HOST_OK;
 }
 
 int cmd_paths(int argc, char **argv)
@@ -228,8 +252,10 @@ int cmd_paths(int argc, char **argv)
     int end = options_parse(&usage, argc, argv, &operand);
     if (end != OPTION_GO)
         return end;
-    if (!net_path_manager_known(p.manager) || !take_addresses(&p, argv + operand, argc - operand))
+    int failure = net_plugins_check(&(struct net_plugins){.path_manager = p.manager});
+    if (failure)
+        return failure;
+    if (!take_addresses(&p, argv + operand, argc - operand))
         return HOST_FAIL_USAGE;
-    decide(&p, p.manager ? plait_pm_find(p.manager) : plait_pm_at(0));
-    return HOST_OK;
+    return decide_by_name(&p);
 }

@@ -9,6 +9,7 @@
 #include "base/farm.h"
 #include "cli/cli.h"
 #include "cli/units.h"
+#include "plug/plug.h"
 
 /* ---- rows ----------------------------------------------------------------- */
 
@@ -225,16 +226,17 @@ const struct option_row net_rows[] = {
     {0, "conn-memory", "SIZE", OPTION_CUSTOM, 0,
      "of what is sent and received, hold no more than this for\none connection; at least 32KiB",
      set_conn_memory, 0},
-    {0, "cc", "NAME", OPTION_TEXT, AT(cc), "congestion control", NULL, 0},
-    {0, "scheduler", "NAME", OPTION_TEXT, AT(scheduler),
+    {0, "cc", "NAME", OPTION_TEXT, AT(plugins.cc), "congestion control, or lua:FILE", NULL, 0},
+    {0, "scheduler", "NAME", OPTION_TEXT, AT(plugins.scheduler),
      "packet scheduler: arrival, lowest-rtt, round-robin, backup,\nweighted, overflow, blest, ecf "
-     "or redundant; with options\nweighted:3,1",
+     "or redundant; with options\nweighted:3,1; or lua:FILE",
      NULL, 0},
     {0, "heuristics", "LIST", OPTION_CUSTOM, 0,
      "what is done about unequal paths: none, or some of\nopportunistic, penalise, cap, guard "
      "(default:\nopportunistic,guard)",
      set_heuristics, 0},
-    {0, "path-manager", "NAME", OPTION_TEXT, AT(path_manager), "path manager", NULL, 0},
+    {0, "path-manager", "NAME", OPTION_TEXT, AT(plugins.path_manager), "path manager, or lua:FILE",
+     NULL, 0},
     {0, "pcap", "FILE", OPTION_TEXT, AT(pcap), "write every packet to a capture file", NULL, 0},
     {0, "events", "FILE", OPTION_TEXT, AT(events),
      "write what happens as lines of JSON; -: standard error", NULL, 0},
@@ -323,11 +325,6 @@ static bool known(const char *kind, const char *name, const char *(*name_at)(uns
     return !name;
 }
 
-bool net_path_manager_known(const char *name)
-{
-    return known("path manager", name, pm_name);
-}
-
 /* A name that may have options after a colon. */
 static bool known_scheduler(const char *name)
 {
@@ -346,12 +343,52 @@ static bool known_scheduler(const char *name)
     return false;
 }
 
-static int check_names(const struct net_options *o)
+/* A script that can be loaded. HOST_OK, or a failure that was said. */
+static int check_script(enum plait_plugin_kind kind, const char *name)
 {
-    bool good = known("congestion control", o->cc, cc_name) && known_scheduler(o->scheduler) &&
-                net_path_manager_known(o->path_manager);
+    static const int codes[] = {
+        [PLUG_OK] = HOST_OK, [PLUG_UNREADABLE] = HOST_FAIL_FILE, [PLUG_BAD] = HOST_FAIL_USAGE};
+    char error[PLUG_ERROR_MAX];
+    struct plugs *plugs = plugs_new(NULL, NULL);
+    if (!plugs)
+        return HOST_FAIL_OTHER;
+    enum plug_result result = plugs_load(plugs, kind, name, error);
+    if (result != PLUG_OK)
+        cli_error("%s", error);
+    plugs_free(plugs);
+    return codes[result];
+}
 
-    return good ? HOST_OK : HOST_FAIL_USAGE;
+int net_plugins_check(const struct net_plugins *p)
+{
+    int failure = HOST_OK;
+    if (plug_named(p->cc))
+        failure = check_script(PLAIT_PLUGIN_CC, p->cc);
+    else if (!known("congestion control", p->cc, cc_name))
+        failure = HOST_FAIL_USAGE;
+    if (!failure && plug_named(p->scheduler))
+        failure = check_script(PLAIT_PLUGIN_SCHEDULER, p->scheduler);
+    else if (!failure && !known_scheduler(p->scheduler))
+        failure = HOST_FAIL_USAGE;
+    if (!failure && plug_named(p->path_manager))
+        failure = check_script(PLAIT_PLUGIN_PATH_MANAGER, p->path_manager);
+    else if (!failure && !known("path manager", p->path_manager, pm_name))
+        failure = HOST_FAIL_USAGE;
+    return failure;
+}
+
+/* A script that fails does so on each connection: it is said once. */
+static void say_plugin(void *ctx, const char *message)
+{
+    static char said[PLUG_ERROR_MAX];
+    (void)ctx;
+
+    flockfile(stderr); /* other threads have plug-ins too */
+    if (strncmp(said, message, sizeof said - 1) != 0) {
+        snprintf(said, sizeof said, "%s", message);
+        cli_error("plug-in failed, the default goes on: %s", message);
+    }
+    funlockfile(stderr);
 }
 
 static int take_announced(const struct net_options *o, struct host_options *h)
@@ -437,12 +474,9 @@ static void take_engine(const struct net_options *o, struct plait_config *config
         config->data_retries = o->retries < UINT8_MAX ? (uint8_t)o->retries : UINT8_MAX;
     if (o->addrs)
         config->addrs_accepted_max = (uint16_t)(o->addrs - 1);
-    if (o->cc)
-        config->cc = o->cc;
-    if (o->scheduler)
-        config->scheduler = o->scheduler;
-    if (o->path_manager)
-        config->path_manager = o->path_manager;
+    config->cc = o->plugins.cc;
+    config->scheduler = o->plugins.scheduler;
+    config->path_manager = o->plugins.path_manager;
     if (o->verbose)
         config->sink.emit = say_event;
 }
@@ -450,7 +484,7 @@ static void take_engine(const struct net_options *o, struct plait_config *config
 int net_host_options(const struct net_options *o, struct host_options *h)
 {
     host_options_default(h);
-    int failure = check_names(o);
+    int failure = net_plugins_check(&o->plugins);
     if (!failure)
         failure = take_locals(o, h);
     if (!failure)
@@ -463,14 +497,15 @@ int net_host_options(const struct net_options *o, struct host_options *h)
     h->busy_poll = o->busy_poll;
     h->events_path = o->events;
     h->signals = true;
+    h->plug_told = say_plugin;
     return HOST_OK;
 }
 
 void net_conn_options(const struct net_options *o, struct plait_options *out)
 {
-    *out = (struct plait_options){.cc = o->cc,
-                                  .scheduler = o->scheduler,
-                                  .path_manager = o->path_manager,
+    *out = (struct plait_options){.cc = o->plugins.cc,
+                                  .scheduler = o->plugins.scheduler,
+                                  .path_manager = o->plugins.path_manager,
                                   .version = o->version};
     if (o->tcp)
         out->multipath = PLAIT_MULTIPATH_OFF;

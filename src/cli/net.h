@@ -8,9 +8,14 @@
 #include "cli/options.h"
 #include "host/host.h"
 
+/* Names of plug-ins; NULL: the default. */
+struct net_plugins {
+    const char *cc, *scheduler, *path_manager;
+};
+
 struct net_options {
     const char *driver, *pcap, *events;
-    const char *cc, *scheduler, *path_manager;
+    struct net_plugins plugins;
     struct option_list locals, tun, announce;
     unsigned subflows, addrs; /* --limits, stored plus one; 0: the default */
     enum plait_version version;
@@ -49,8 +54,9 @@ void net_close(struct host *h, int failure);
 /* Which addresses a name may give: -4, -6 or both. */
 enum plait_family net_family(const struct net_options *o);
 
-/* There is a path manager of this name, or it is NULL; otherwise said. */
-bool net_path_manager_known(const char *name);
+/* They are there, and scripts among them can be loaded. HOST_OK, or a failure
+ * that was said. */
+int net_plugins_check(const struct net_plugins *plugins);
 
 /* A port's number: false when text is none (said). */
 bool net_port(const char *text, uint16_t *port);

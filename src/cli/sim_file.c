@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/net.h"
 #include "cli/options.h"
 #include "cli/sim_report.h"
 #include "cli/sim_sweep.h"
@@ -25,6 +26,7 @@ struct file_options {
     struct script_setting settings[SETTINGS_MAX];
     unsigned setting_count;
     const char *pcap, *events;
+    struct net_plugins plugins;
     bool json, params, emit_tasks, seeds_given;
     const char *path;
     struct sweep sweep; /* axes and seeds of it, if there are any */
@@ -95,6 +97,9 @@ static struct script *script_new(const struct file_options *o)
     s->setting_count = o->setting_count;
     s->run.seed = o->seed;
     s->run.pcap_path = o->pcap;
+    s->cc = o->plugins.cc;
+    s->scheduler = o->plugins.scheduler;
+    s->path_manager = o->plugins.path_manager;
     return s;
 }
 
@@ -231,6 +236,12 @@ int sim_file(int argc, char **argv)
         {0, "params", NULL, OPTION_FLAG, offsetof(struct file_options, params),
          "show the scenario's parameters; nothing is run"},
         {'j', "json", NULL, OPTION_FLAG, offsetof(struct file_options, json), "one JSON object"},
+        {0, "cc", "NAME", OPTION_TEXT, offsetof(struct file_options, plugins.cc),
+         "congestion control of hosts for which the scenario names\nnone, or lua:FILE"},
+        {0, "scheduler", "NAME", OPTION_TEXT, offsetof(struct file_options, plugins.scheduler),
+         "likewise their packet scheduler"},
+        {0, "path-manager", "NAME", OPTION_TEXT,
+         offsetof(struct file_options, plugins.path_manager), "likewise their path manager"},
         {0, "sweep", "NAME=V,V,...", OPTION_CUSTOM, 0,
          "run with each of these values (may be repeated: the product)", .set = set_axis},
         {0, "seeds", "A..B", OPTION_CUSTOM, 0, "run with each of these seeds", .set = set_seeds},
@@ -263,8 +274,16 @@ int sim_file(int argc, char **argv)
         cli_error("--json is for one run: many make a table");
         return HOST_FAIL_USAGE;
     }
+    const struct net_plugins *p = &o.plugins;
+    if (is_sweep(&o) && (p->cc || p->scheduler || p->path_manager)) {
+        cli_error("plug-ins are named for one run: in a sweep they are parameters of the scenario");
+        return HOST_FAIL_USAGE;
+    }
+    int code = net_plugins_check(p);
+    if (code != HOST_OK)
+        return code;
     struct script *s = script_new(&o);
-    int code = describe(s);
+    code = describe(s);
     if (code == HOST_OK && o.params)
         print_scenario(s);
     else if (code == HOST_OK)

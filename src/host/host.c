@@ -56,6 +56,12 @@ static int open_engine(struct host *h, const struct host_options *options, struc
         event_file_driver(&h->events, h->now_us, h->driver_name, h->driver_why);
         config.sink = (struct plait_event_sink){&h->events, event_file_emit};
     }
+    if (!config.plugins.scheduler && !config.plugins.cc && !config.plugins.path_manager) {
+        h->plugs = plugs_new(options->plug_told, options->plug_ctx);
+        if (!h->plugs)
+            return fail_engine(err, PLAIT_E_NO_MEMORY, NULL);
+        config.plugins = plugs_finder(h->plugs);
+    }
     error = plait_stack_new(&config, h->now_us, &h->stack);
     return error ? fail_engine(err, error, NULL) : HOST_OK;
 }
@@ -211,6 +217,7 @@ void host_close(struct host *h)
     unsent_free(&h->unsent);
     if (h->stack) /* before the driver: it holds the driver's chunks */
         plait_stack_free(h->stack);
+    plugs_free(h->plugs);
     if (h->driver)
         h->driver->ops->close(h->driver);
     event_file_close(&h->events);

@@ -48,12 +48,16 @@ struct host_options {
     /* Tell peers these addresses only, each with its port, which is held; port
      * 0: the connection's. A port is told for joins alone: nothing need listen. */
     struct plait_endpoint announce[HOST_LOCALS_MAX];
-    unsigned announce_count;      /* 0: as the engine's configuration says, without ports */
-    unsigned ports;               /* held for outgoing subflows; 0: 32 */
-    struct plait_config engine;   /* secret and allocator are filled in when zero;
+    unsigned announce_count;    /* 0: as the engine's configuration says, without ports */
+    unsigned ports;             /* held for outgoing subflows; 0: 32 */
+    struct plait_config engine; /* secret and allocator are filled in when zero;
                                     * its sink is called after the events file */
-    const char *pcap_path;        /* capture everything; NULL: nothing */
-    const char *events_path;      /* JSON lines; "-": standard error; NULL: nothing */
+    const char *pcap_path;      /* capture everything; NULL: nothing */
+    const char *events_path;    /* JSON lines; "-": standard error; NULL: nothing */
+    /* engine.plugins where that is empty: plug-ins in Lua (plug/plug.h). What is
+     * wrong with one that runs is told here, in the thread that has it; may be NULL. */
+    void (*plug_told)(void *ctx, const char *message);
+    void *plug_ctx;
     struct io_tun_config tun;     /* driver "tun" */
     struct io_fault_config fault; /* all zero: none */
     bool busy_poll;               /* never sleep: a turn costs no wake-up, but a core */

@@ -21,6 +21,7 @@
 #include "host/loop.h"
 #include "host/unsent.h"
 #include "io/watch.h"
+#include "plug/plug.h"
 
 enum { LOCALS_KEPT_MAX = 64 };
 
@@ -41,6 +42,7 @@ struct locals {
 struct host {
     struct loop loop;
     struct plait_stack *stack;
+    struct plugs *plugs;
     struct io_driver *driver;
     const char *driver_name, *driver_why;
     struct locals locals;

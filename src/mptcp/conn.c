@@ -81,9 +81,7 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->no_join_initial = setup->no_join_initial;
     c->version_choice = setup->version;
     c->version = setup->version == PLAIT_VERSION_0 ? 0 : 1;
-    c->cc = setup->cc;
-    conn_set_scheduler(c, setup->sched, setup->sched_state);
-    c->pm = setup->pm;
+    plugins_begin(c, setup);
     c->heuristics = setup->heuristics;
     c->send_buffer = env->config.send_buffer_bytes;
     c->recv_buffer = env->config.recv_buffer_bytes;
@@ -91,8 +89,6 @@ struct plait_conn *conn_new(struct mptcp_env *env, const struct conn_setup *setu
     c->fallback_why = setup->multipath ? PLAIT_WHY_NONE : PLAIT_WHY_DISABLED;
     c->data_rto_us = c->give_up_us = c->fins_at_us = c->linger_end_us = TIMER_NEVER;
     c->pm_wake_us = c->pace_us = TIMER_NEVER;
-    if (c->pm->init)
-        c->pm->init(c->awake->plugins.pm_state);
     c->locals_told = env->locals_changes;
     list_append(&env->conns, &c->link);
     env->conn_count++;
@@ -208,13 +204,6 @@ bool conn_regroup(struct plait_conn *c)
         i++;
     }
     return true;
-}
-
-void conn_set_cc(struct plait_conn *c, const struct plait_cc *cc)
-{
-    c->cc = cc;
-    list_each(sf, &c->subflows, struct subflow, link)
-        tcp_set_cc(&sf->tcp, cc);
 }
 
 uint16_t local_mtu(const struct mptcp_env *env, const struct plait_addr *addr)
@@ -476,6 +465,7 @@ void conn_free(struct plait_conn *c)
         tcp_set_group(&sf->tcp, NULL, NULL);
         subflow_release(sf);
     }
+    plugins_end(c);
     send_free(c);
     reinject_free(c);
     receive_free(c);
@@ -539,6 +529,7 @@ static uint64_t conn_deadline(const struct plait_conn *c)
 void conn_finish(struct plait_conn *c, uint64_t now_us)
 {
     list_remove(&c->finished_link);
+    plugins_check_cc(c);
     closing_step(c, now_us);
     list_each(sf, &c->subflows, struct subflow, link)
         if (sf->gone || sf->tcp.state == TCP_CLOSED)

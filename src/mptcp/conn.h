@@ -747,13 +747,27 @@ void reinject_tick(struct plait_conn *c, uint64_t now_us);
 void reinject_trim(struct plait_conn *c);
 void reinject_free(struct plait_conn *c);
 bool conn_output(struct plait_conn *c, uint64_t now_us, struct plait_packet_tx *p);
+/* Where sf's congestion view is; called when the set of subflows changed. */
+bool conn_regroup(struct plait_conn *c);
+
+/* ---- plugins.c: which plug-ins a connection has ----------------------------------- */
+
+/* The connection is awake in all of them. */
+void plugins_begin(struct plait_conn *c, const struct conn_setup *setup);
+void plugins_end(struct plait_conn *c);
+/* They are no more than what their state blocks hold: the connection may sleep. */
+bool plugins_may_sleep(const struct plait_conn *c);
 /* Another scheduler, with the state that its options made. */
 void conn_set_scheduler(struct plait_conn *c, const struct plait_sched *sched,
                         const uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8]);
-/* Where sf's congestion view is; called when the set of subflows changed. */
-bool conn_regroup(struct plait_conn *c);
-/* On all its subflows, those to come included; the connection is awake. */
+/* On all its subflows, those to come included. */
 void conn_set_cc(struct plait_conn *c, const struct plait_cc *cc);
+/* The call before failed: the default is in its place, and is to be asked. */
+bool plugins_sched_failed(struct plait_conn *c);
+bool plugins_pm_failed(struct plait_conn *c);
+/* At the end of an entry: the same for congestion controls, which have been
+ * doing nothing since they failed. */
+void plugins_check_cc(struct plait_conn *c);
 
 /* ---- guard.c: what unequal paths cost each other -------------------------------- */
 

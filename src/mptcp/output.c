@@ -7,16 +7,7 @@
  */
 #include "mptcp/conn.h"
 
-#include <string.h>
-
 /* ---- scheduling ----------------------------------------------------------------- */
-
-void conn_set_scheduler(struct plait_conn *c, const struct plait_sched *sched,
-                        const uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8])
-{
-    c->sched = sched;
-    memcpy(c->awake->plugins.sched_state, state, sizeof c->awake->plugins.sched_state);
-}
 
 /* Where a copy on sf would begin. */
 static uint64_t copy_dsn(const struct plait_conn *c, const struct subflow *sf)
@@ -133,6 +124,8 @@ static void pick(struct plait_conn *c, struct turn *t)
          !t->view.reinject && window_shut(c, t->view.window_bytes) && i < t->view.count; i++)
         c->awake->arrays.paths[i].room_bytes = c->awake->arrays.paths[i].mss_bytes;
     t->choice = c->sched->pick(c->awake->plugins.sched_state, &t->view);
+    if (plugins_sched_failed(c))
+        t->choice = c->sched->pick(c->awake->plugins.sched_state, &t->view);
     pace_wait(c, t->view.count, t->view.now_us);
     t->sf = NULL;
     if (t->choice.path < 0 || (unsigned)t->choice.path >= t->view.count)

@@ -168,8 +168,11 @@ static void apply(struct plait_conn *c, const struct plait_pm_action *a, uint64_
 static void ask(struct plait_conn *c, struct plait_pm_view *view, enum plait_pm_event event)
 {
     struct plait_pm_action actions[PLAIT_PM_ACTIONS_MAX];
-    c->pm_wake_us = TIMER_NEVER;
-    unsigned n = c->pm->decide(c->awake->plugins.pm_state, view, event, actions, &c->pm_wake_us);
+    unsigned n;
+    do {
+        c->pm_wake_us = TIMER_NEVER;
+        n = c->pm->decide(c->awake->plugins.pm_state, view, event, actions, &c->pm_wake_us);
+    } while (plugins_pm_failed(c));
     assert(n <= PLAIT_PM_ACTIONS_MAX);
     for (unsigned i = 0; i < n; i++)
         apply(c, &actions[i], view->now_us);

@@ -179,7 +179,7 @@ static bool subflow_rests(const struct subflow *sf)
 
 static bool conn_rests(const struct plait_conn *c)
 {
-    if (!c->awake)
+    if (!c->awake || !plugins_may_sleep(c))
         return false;
     if (c->snd_una != c->snd_end || c->recv_bytes || c->ooo_bytes || list_linked(&c->sending_link))
         return false;

@@ -3,9 +3,7 @@
  * The public calls on one connection: each enters the stack, lets mptcp/ do
  * it, and leaves.
  */
-#include "cc/cc.h"
 #include "mptcp/sleep.h"
-#include "sched/sched.h"
 #include "stack/stack.h"
 
 static struct plait_stack *enter(struct plait_conn *c, uint64_t *now_us)
@@ -242,12 +240,13 @@ int plait_conn_set_backup(struct plait_conn *conn, uint32_t subflow_id, bool bac
 int plait_conn_set_cc(struct plait_conn *conn, const char *name, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
-    const struct plait_cc *cc = cc_find(name);
+    const struct plait_cc *cc = setup_cc(&s->env, name);
     if (!cc)
         return PLAIT_E_UNKNOWN_NAME;
     if (!conn_wake(conn))
         return PLAIT_E_NO_MEMORY;
     conn_set_cc(conn, cc);
+    conn_touch(conn);
     stack_leave(s);
     return 0;
 }
@@ -256,7 +255,7 @@ int plait_conn_set_scheduler(struct plait_conn *conn, const char *name, uint64_t
 {
     struct plait_stack *s = enter(conn, &now_us);
     uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8];
-    const struct plait_sched *sched = sched_find(name, state);
+    const struct plait_sched *sched = setup_sched(&s->env, name, state);
     if (!sched)
         return PLAIT_E_UNKNOWN_NAME;
     if (!conn_wake(conn))

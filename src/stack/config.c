@@ -67,6 +67,42 @@ void plait_config_default(struct plait_config *config)
     };
 }
 
+/* ---- plug-ins by name ---------------------------------------------------------------- */
+
+void setup_defaults(struct mptcp_env *env)
+{
+    env->cc = cc_at(0);
+    env->sched = sched_at(0);
+    env->pm = pm_at(0);
+}
+
+const struct plait_cc *setup_cc(const struct mptcp_env *env, const char *name)
+{
+    const struct plait_plugins *p = &env->config.plugins;
+    const struct plait_cc *cc = cc_find(name);
+    return cc || !p->cc ? cc : p->cc(p->ctx, name);
+}
+
+const struct plait_sched *setup_sched(const struct mptcp_env *env, const char *name,
+                                      uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8])
+{
+    const struct plait_plugins *p = &env->config.plugins;
+    const struct plait_sched *sched = sched_find(name, state);
+    if (sched || !p->scheduler)
+        return sched;
+    memset(state, 0, PLAIT_PLUGIN_STATE_MAX);
+    return p->scheduler(p->ctx, name);
+}
+
+static const struct plait_pm *setup_pm(const struct mptcp_env *env, const char *name)
+{
+    const struct plait_plugins *p = &env->config.plugins;
+    const struct plait_pm *pm = pm_find(name);
+    return pm || !p->path_manager ? pm : p->path_manager(p->ctx, name);
+}
+
+/* ---- what holds for one connection ------------------------------------------------------ */
+
 int setup_resolve(const struct mptcp_env *env, const struct plait_options *options, bool client,
                   struct conn_setup *out)
 {
@@ -93,12 +129,12 @@ int setup_resolve(const struct mptcp_env *env, const struct plait_options *optio
                      : o->opens == PLAIT_OPENS_ON,
         .no_join_initial = config->no_join_initial || o->no_join_initial,
         .heuristics = (config->heuristics | o->heuristics_on) & ~o->heuristics_off,
-        .cc = cc ? cc_find(cc) : cc_at(0),
-        .sched = sched_at(0),
-        .pm = pm ? pm_find(pm) : pm_at(0),
+        .cc = cc ? setup_cc(env, cc) : env->cc,
+        .sched = env->sched,
+        .pm = pm ? setup_pm(env, pm) : env->pm,
     };
     if (sched)
-        out->sched = sched_find(sched, out->sched_state);
+        out->sched = setup_sched(env, sched, out->sched_state);
     return out->cc && out->sched && out->pm ? 0 : PLAIT_E_UNKNOWN_NAME;
 }
 

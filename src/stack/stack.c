@@ -58,6 +58,7 @@ int plait_stack_new(const struct plait_config *config, uint64_t now_us, struct p
     int error = env_init(&s->env, config);
     struct conn_setup unused;
     if (!error) {
+        setup_defaults(&s->env);
         list_init(&s->listeners);
         list_init(&s->ready_listeners);
         error = setup_resolve(&s->env, NULL, true, &unused);

@@ -85,8 +85,15 @@ void cookies_answer(struct plait_listener *l, const struct segment *syn, uint64_
 bool cookies_ack(struct plait_stack *s, const struct segment *seg, uint64_t now_us);
 bool cookies_output(struct plait_stack *s, struct plait_packet_tx *p);
 
-/* config.c: the plug-ins an options struct names, the stack's where it names
- * none. PLAIT_E_UNKNOWN_NAME. */
+/* config.c */
+/* Plug-ins by name, the program's own too; NULL: unknown. */
+const struct plait_cc *setup_cc(const struct mptcp_env *env, const char *name);
+const struct plait_sched *setup_sched(const struct mptcp_env *env, const char *name,
+                                      uint64_t state[PLAIT_PLUGIN_STATE_MAX / 8]);
+/* What is used where none is named, or where one fails. */
+void setup_defaults(struct mptcp_env *env);
+/* What holds for one connection: the plug-ins an options struct names, the
+ * stack's where it names none. PLAIT_E_UNKNOWN_NAME. */
 int setup_resolve(const struct mptcp_env *env, const struct plait_options *options, bool client,
                   struct conn_setup *out);
 

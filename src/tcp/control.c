@@ -86,16 +86,40 @@ static void apply(struct tcp *t, const struct plait_cc_out *out)
     tcp_control_rate(t);
 }
 
-static void initialize(struct tcp *t)
+struct plait_plugin_trouble tcp_cc_trouble(const struct tcp *t)
 {
+    static const struct plait_plugin_trouble none = {0};
+    const struct tcp_control *c = &t->control;
+    return c->cc->trouble ? c->cc->trouble(c->cc_state) : none;
+}
+
+/* What the plug-in made of it, unless it failed. */
+static void heed(struct tcp *t, const struct plait_cc_out *out)
+{
+    struct plait_cc_out as_before = present(t);
+    apply(t, tcp_cc_trouble(t).what ? &as_before : out);
+}
+
+void tcp_control_done(struct tcp *t)
+{
+    if (t->control.cc && t->control.cc->done)
+        t->control.cc->done(t->control.cc_state);
+    t->control.cc = NULL;
+}
+
+static void initialize(struct tcp *t, const struct plait_cc *cc)
+{
+    tcp_control_done(t);
+    t->control.cc = cc;
     struct plait_cc_group alone;
     struct plait_cc_out out = present(t);
-    const struct plait_cc *cc = t->control.cc;
     assert(cc->state_size <= sizeof t->control.cc_state);
     memset(t->control.cc_state, 0, sizeof t->control.cc_state);
+    if (cc->begin)
+        cc->begin(t->control.cc_state, cc->data);
     if (cc->init)
         cc->init(t->control.cc_state, group(t, &alone), &out);
-    apply(t, &out);
+    heed(t, &out);
 }
 
 static uint64_t initial_window(const struct tcp *t)
@@ -108,23 +132,21 @@ static uint64_t initial_window(const struct tcp *t)
 
 void tcp_control_init(struct tcp *t, const struct plait_cc *cc)
 {
-    t->control.cc = cc;
     t->control.cwnd_bytes = initial_window(t);
     t->control.ssthresh_bytes = SSTHRESH_NONE;
-    initialize(t);
+    initialize(t, cc);
 }
 
 /* The handshake told the MSS. */
 void tcp_control_start(struct tcp *t)
 {
     t->control.cwnd_bytes = initial_window(t);
-    initialize(t);
+    initialize(t, t->control.cc);
 }
 
 void tcp_set_cc(struct tcp *t, const struct plait_cc *cc)
 {
-    t->control.cc = cc;
-    initialize(t);
+    initialize(t, cc);
 }
 
 void tcp_set_group(struct tcp *t, struct plait_cc_view *own, const struct plait_cc_group *group)
@@ -156,7 +178,7 @@ void tcp_control_signal(struct tcp *t, enum plait_cc_signal what)
     count_losses(&t->control, what);
     const struct plait_cc_group *g = group(t, &alone);
     t->control.cc->signal(t->control.cc_state, g, what, t->now_us, &out);
-    apply(t, &out);
+    heed(t, &out);
 }
 
 /* In slow start half full counts: the window doubles, the flight follows. */
@@ -185,7 +207,7 @@ void tcp_control_acked(struct tcp *t, const struct tcp_ack_work *w)
      * as lying ahead. */
     t->control.limited_seq = seq_max(t->control.limited_seq, t->snd_una);
     t->control.cc->acked(t->control.cc_state, g, &ack, &out);
-    apply(t, &out);
+    heed(t, &out);
 }
 
 void tcp_penalise(struct tcp *t)

@@ -144,6 +144,7 @@ void tcp_recovery_dsack(struct tcp *t, uint32_t left, uint32_t right);
 uint32_t tcp_mss(const struct tcp *t);
 void tcp_control_init(struct tcp *t, const struct plait_cc *cc);
 void tcp_control_start(struct tcp *t);
+void tcp_control_done(struct tcp *t);
 void tcp_control_acked(struct tcp *t, const struct tcp_ack_work *w);
 void tcp_control_signal(struct tcp *t, enum plait_cc_signal what);
 void tcp_control_view(struct tcp *t);

@@ -77,6 +77,7 @@ void tcp_free(struct tcp *t)
 {
     tcp_scoreboard_free(t);
     tcp_receiver_free(t);
+    tcp_control_done(t);
     tcp_set_group(t, NULL, NULL);
     t->state = TCP_CLOSED;
     tcp_timers_stop(t);

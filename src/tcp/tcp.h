@@ -262,6 +262,8 @@ void tcp_init(struct tcp *t, struct tcp_env *env, const struct tcp_config *confi
 void tcp_set_group(struct tcp *t, struct plait_cc_view *own, const struct plait_cc_group *group);
 /* Replace the congestion control, keeping cwnd. */
 void tcp_set_cc(struct tcp *t, const struct plait_cc *cc);
+/* What went wrong in it since it began; it is not heeded from then on. */
+struct plait_plugin_trouble tcp_cc_trouble(const struct tcp *t);
 /* Release everything it holds. Allowed in every state. */
 void tcp_free(struct tcp *t);
 

@@ -10,9 +10,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
-# Given by the simulator: memory, randomness, where events go; and what only a
-# process with threads has.
-NOT_OURS = {"allocator", "secret", "sink", "thread_id", "threads"}
+# Given by the simulator: memory, randomness, where events go, where plug-ins are
+# found; and what only a process with threads has.
+NOT_OURS = {"allocator", "secret", "sink", "plugins", "thread_id", "threads"}
 
 
 def fields(header, name):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lab/sandbox.h"
+#include "plug/sandbox.h"
 
 #include <errno.h>
 #include <lualib.h>
@@ -9,10 +9,16 @@
 
 enum { HOOK_STEPS = 10000, FILE_BYTES_MAX = 4 * 1024 * 1024 };
 
+/* language.lua. */
+extern const unsigned char language[];
+extern const unsigned language_len;
+
 struct sandbox {
     uint64_t steps;     /* left */
     size_t used, limit; /* bytes */
     bool lenient;       /* it is C that asks, where nothing would catch a refusal */
+    enum sandbox_end end;
+    const char *name;
     void *ctx;
 };
 
@@ -51,6 +57,7 @@ static void count(lua_State *L, lua_Debug *ar)
         return;
     }
     s->steps = 0;
+    s->end = SANDBOX_STEPS;
     lua_sethook(L, count, LUA_MASKCOUNT, 1);
     luaL_error(L, "the file has used up its instructions: is there a loop without end?");
 }
@@ -103,24 +110,30 @@ static void forget(lua_State *L, const char *const *names)
     }
 }
 
-/* next and table.sort are for prelude.lua, which takes them away: the order of
+/* next and table.sort are for language.lua, which takes them away: the order of
  * one, and of what is equal in the other, changes from run to run. */
-static void open_language(lua_State *L)
+static void open_language(lua_State *L, bool brief)
 {
     static const char *const base[] = {
         "collectgarbage", "dofile", "getmetatable", "load",         "loadfile", "print", "rawequal",
         "rawget",         "rawlen", "rawset",       "setmetatable", "warn",     NULL};
     static const char *const string[] = {"dump", NULL};
     static const char *const math[] = {"random", "randomseed", NULL};
+    static const char *const slow_string[] = {"find", "gmatch", "gsub", "match", "rep", NULL};
+    static const char *const slow_table[] = {"move", NULL};
     luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
     forget(L, base);
     lua_pushcfunction(L, to_string);
     lua_setfield(L, -2, "tostring");
     luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
+    if (brief)
+        forget(L, slow_table);
     luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
     forget(L, math);
     luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
     forget(L, string);
+    if (brief)
+        forget(L, slow_string);
     lua_getfield(L, -1, "format");
     lua_pushcclosure(L, format, 1);
     lua_setfield(L, -2, "format");
@@ -129,29 +142,39 @@ static void open_language(lua_State *L)
 
 static int open_protected(lua_State *L)
 {
-    open_language(L);
+    open_language(L, lua_toboolean(L, 1));
+    if (!sandbox_load(L, (const char *)language, language_len, "language"))
+        return lua_error(L);
+    lua_call(L, 0, 0);
     return 0;
 }
 
-lua_State *sandbox_new(const struct sandbox_limits *limits)
+lua_State *sandbox_new(const struct sandbox_limits *limits, const char *name)
 {
     struct sandbox *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->steps = limits->steps;
     s->limit = limits->mem_bytes;
+    s->name = name;
     lua_State *L = lua_newstate(limited, s);
     if (!L) {
         free(s);
         return NULL;
     }
     lua_pushcfunction(L, open_protected);
-    if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+    lua_pushboolean(L, limits->brief);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
         sandbox_free(L);
         return NULL;
     }
-    lua_sethook(L, count, LUA_MASKCOUNT, HOOK_STEPS);
+    sandbox_renew(L, limits->steps);
     return L;
+}
+
+void sandbox_renew(lua_State *L, uint64_t steps)
+{
+    sandbox_of(L)->steps = steps;
+    lua_sethook(L, count, LUA_MASKCOUNT, steps < HOOK_STEPS ? (int)steps + 1 : HOOK_STEPS);
 }
 
 void sandbox_set_ctx(lua_State *L, void *ctx)
@@ -181,8 +204,9 @@ bool sandbox_load(lua_State *L, const char *text, size_t len, const char *name)
     return luaL_loadbufferx(L, text, len, chunk, "t") == LUA_OK;
 }
 
-bool sandbox_load_file(lua_State *L, const char *path)
+bool sandbox_load_file(lua_State *L)
 {
+    const char *path = sandbox_of(L)->name;
     FILE *f = fopen(path, "rb");
     char *text = f ? malloc(FILE_BYTES_MAX + 1) : NULL;
     if (!text) {
@@ -212,43 +236,69 @@ static const char *without_place(const char *message)
     return digits && strncmp(p + 1 + digits, ": ", 2) == 0 ? p + digits + 3 : message;
 }
 
-/* Whoever found the error, it is told with the line of the file (the upvalue)
- * from where it was called. */
+/* Whoever found the error, it is told with the line of the file from where it
+ * was called. */
 static int place(lua_State *L)
 {
-    const char *name = lua_tostring(L, lua_upvalueindex(1));
+    struct sandbox *s = sandbox_of(L);
     const char *message = lua_tostring(L, 1);
+    size_t len = strlen(s->name);
     lua_Debug ar;
+    s->lenient = true;
     if (!message)
         message = "the error is no text";
-    if (strncmp(message, name, strlen(name)) == 0 && message[strlen(name)] == ':')
-        return 1;
-    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+    bool told = strncmp(message, s->name, len) == 0 && message[len] == ':';
+    for (int level = 0; !told && lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0 && ar.source[0] == '@' && strcmp(ar.source + 1, name) == 0) {
-            lua_pushfstring(L, "%s:%d: %s", name, ar.currentline, without_place(message));
-            return 1;
+        if (ar.currentline > 0 && ar.source[0] == '@' && strcmp(ar.source + 1, s->name) == 0) {
+            lua_pushfstring(L, "%s:%d: %s", s->name, ar.currentline, without_place(message));
+            told = true;
         }
     }
-    lua_pushfstring(L, "%s: %s", name, without_place(message));
+    if (!told)
+        lua_pushfstring(L, "%s: %s", s->name, without_place(message));
+    s->lenient = false;
     return 1;
 }
 
-bool sandbox_call(lua_State *L, int args, int results, const char *name)
+bool sandbox_call(lua_State *L, int args, int results)
 {
     struct sandbox *s = sandbox_of(L);
     int handler = lua_gettop(L) - args;
-    s->lenient = true;
-    lua_pushstring(L, name);
-    lua_pushcclosure(L, place, 1);
+    lua_pushcfunction(L, place);
     lua_insert(L, handler);
-    s->lenient = false;
+    s->end = SANDBOX_GOOD;
     int status = lua_pcall(L, args, results, handler);
     lua_remove(L, handler);
     if (status == LUA_ERRMEM) { /* no handler has seen it */
         s->lenient = true;
         lua_pop(L, 1);
-        lua_pushfstring(L, "%s: the file has used up its memory", name);
+        lua_pushfstring(L, "%s: the file has used up its memory", s->name);
+        s->lenient = false;
+        s->end = SANDBOX_MEMORY;
+    } else if (status != LUA_OK && s->end == SANDBOX_GOOD) {
+        s->end = SANDBOX_ERROR;
     }
     return status == LUA_OK;
+}
+
+enum sandbox_end sandbox_ended(lua_State *L)
+{
+    return sandbox_of(L)->end;
+}
+
+int sandbox_wrong(lua_State *L, int fn)
+{
+    struct sandbox *s = sandbox_of(L);
+    lua_Debug ar = {0};
+    if (fn) {
+        lua_pushvalue(L, fn);
+        lua_getinfo(L, ">S", &ar);
+    }
+    if (ar.linedefined > 0)
+        lua_pushfstring(L, "%s:%d: %s", s->name, ar.linedefined, lua_tostring(L, -1));
+    else
+        lua_pushfstring(L, "%s: %s", s->name, lua_tostring(L, -1));
+    s->end = SANDBOX_RESULT;
+    return lua_error(L);
 }
