@@ -368,7 +368,8 @@ struct plait_options {
     uint32_t race_delay_us;    /* plait_config.race_delay_us for this one */
 };
 
-/* Accept connections to this endpoint (PLAIT_NONE address: any of ours). */
+/* Accept connections to this endpoint (PLAIT_NONE address: any of ours; 0.0.0.0
+ * or ::, any of that family, which goes before). */
 PLAIT_API int plait_listen(struct plait_stack *stack, const struct plait_endpoint *local,
                            const struct plait_options *options, struct plait_listener **out);
 PLAIT_API void plait_listener_close(struct plait_listener *listener, uint64_t now_us);
@@ -503,6 +504,8 @@ PLAIT_API int plait_conn_shutdown(struct plait_conn *conn, enum plait_shut how, 
 PLAIT_API int plait_conn_close(struct plait_conn *conn, uint64_t now_us);
 /* Give the handle up at once: MP_FASTCLOSE, RST on every subflow. */
 PLAIT_API void plait_conn_abort(struct plait_conn *conn, uint64_t now_us);
+/* Nagle's algorithm (RFC 9293 3.7.4) on or off, as TCP_NODELAY has it. */
+PLAIT_API void plait_conn_set_nagle(struct plait_conn *conn, bool on, uint64_t now_us);
 /* SO_LINGER after the connection was made; see plait_options. */
 PLAIT_API void plait_conn_set_linger(struct plait_conn *conn, bool on, uint32_t linger_us);
 

@@ -130,12 +130,26 @@ bool host_drain(struct host *h, uint64_t max_us);
 int host_listen(struct host *h, const struct plait_endpoint *local,
                 const struct plait_options *options, struct plait_listener **out,
                 struct host_error *err);
+/* The same at a port that the caller holds (host_silence). */
+int host_listen_held(struct host *h, const struct plait_endpoint *local,
+                     const struct plait_options *options, struct plait_listener **out,
+                     struct host_error *err);
 /* Give a listener up. Its port stays reserved until host_close. */
 void host_unlisten(struct host *h, struct plait_listener *listener);
 /* local NULL: the address that the route to `remote` prefers. */
 int host_connect(struct host *h, const struct plait_endpoint *remote,
                  const struct plait_endpoint *local, const struct plait_options *options,
                  struct plait_conn **out, struct host_error *err);
+
+/* The same from local->port, which the caller holds (host_silence). */
+int host_connect_held(struct host *h, const struct plait_endpoint *remote,
+                      const struct plait_endpoint *local, const struct plait_options *options,
+                      struct plait_conn **out, struct host_error *err);
+/* From now on a TCP socket, bound or not, holds its port for us: it listens and
+ * throws away what comes. 0 or a negative errno. */
+int host_silence(int fd);
+/* It does neither any more. */
+void host_unsilence(int fd);
 
 /* A name or address, and how to get there. */
 struct host_target {
@@ -186,7 +200,13 @@ int host_group_run(struct host_group *g, host_thread_fn *fn, void *ctx);
 
 /* ---- descriptors ---------------------------------------------------------- */
 
-enum { HOST_IN = 1, HOST_OUT = 2, HOST_HUP = 4 }; /* HUP: closed or in error; always told */
+enum host_event {
+    HOST_IN = 1,
+    HOST_OUT = 2,
+    HOST_HUP = 4,  /* closed or in error; always told */
+    HOST_END = 8,  /* told with IN: the other end sends no more */
+    HOST_EDGE = 16 /* asked for with others: tell only what is new since the last time */
+};
 
 typedef void host_fd_fn(void *ctx, int fd, unsigned events);
 /* Call fn while fd is ready for `events`; again with other events changes

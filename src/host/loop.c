@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,6 +72,7 @@ void loop_close(struct loop *l)
 {
     free_list(&l->watches);
     free_list(&l->removed);
+    free(l->by_fd);
     timers_free(&l->timers);
     if (l->epoll_fd >= 0)
         close(l->epoll_fd);
@@ -99,11 +101,27 @@ uint64_t loop_realtime(void)
 
 static struct watch *find_watch(struct loop *l, int fd)
 {
-    list_each(w, &l->watches, struct watch, link) {
-        if (w->fd == fd)
-            return w;
-    }
-    return NULL;
+    return fd >= 0 && (unsigned)fd < l->fds ? l->by_fd[fd] : NULL;
+}
+
+/* A place for this descriptor's watch. */
+static bool reserve_fd(struct loop *l, int fd)
+{
+    unsigned fds = l->fds ? l->fds : 64;
+
+    if (fd < 0)
+        return false;
+    while (fds <= (unsigned)fd)
+        fds *= 2;
+    if (fds == l->fds)
+        return true;
+    struct watch **by_fd = realloc(l->by_fd, fds * sizeof *by_fd);
+    if (!by_fd)
+        return false;
+    memset(by_fd + l->fds, 0, (fds - l->fds) * sizeof *by_fd);
+    l->by_fd = by_fd;
+    l->fds = fds;
+    return true;
 }
 
 static int epoll_set(struct loop *l, int op, struct watch *w)
@@ -111,7 +129,8 @@ static int epoll_set(struct loop *l, int op, struct watch *w)
     struct epoll_event e = {.data.ptr = w};
 
     e.events = (w->events & HOST_IN ? EPOLLIN | EPOLLRDHUP : 0u) |
-               (w->events & HOST_OUT ? (unsigned)EPOLLOUT : 0u);
+               (w->events & HOST_OUT ? (unsigned)EPOLLOUT : 0u) |
+               (w->events & HOST_EDGE ? (unsigned)EPOLLET : 0u);
     return epoll_ctl(l->epoll_fd, op, w->fd, &e) < 0 ? -errno : 0;
 }
 
@@ -122,6 +141,7 @@ static void watch_remove(struct loop *l, struct watch *w)
     else
         epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
     w->fn = NULL;
+    l->by_fd[w->fd] = NULL;
     list_remove(&w->link);
     list_append(&l->removed, &w->link);
 }
@@ -131,8 +151,10 @@ static int watch_add(struct loop *l, int fd, unsigned events, host_fd_fn *fn, vo
     struct watch *w = calloc(1, sizeof *w);
     int err;
 
-    if (!w)
-        return -ENOMEM;
+    if (!w || !reserve_fd(l, fd)) {
+        free(w);
+        return fd < 0 ? -EBADF : -ENOMEM;
+    }
     *w = (struct watch){.fd = fd, .events = events, .fn = fn, .ctx = ctx};
     err = epoll_set(l, EPOLL_CTL_ADD, w);
     if (err == -EPERM) {
@@ -144,6 +166,7 @@ static int watch_add(struct loop *l, int fd, unsigned events, host_fd_fn *fn, vo
         free(w);
         return err;
     }
+    l->by_fd[fd] = w;
     list_append(&l->watches, &w->link);
     return 0;
 }
@@ -174,6 +197,8 @@ static unsigned events_of(uint32_t epoll_events)
         events |= HOST_IN;
     if (epoll_events & EPOLLOUT)
         events |= HOST_OUT;
+    if (epoll_events & EPOLLRDHUP)
+        events |= HOST_END;
     if (epoll_events & (EPOLLHUP | EPOLLERR))
         events |= HOST_HUP;
     return events;

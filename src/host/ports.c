@@ -5,10 +5,12 @@
  * the engine chooses a port in the middle of its work and cannot wait.
  */
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "base/addr.h"
 #include "host/fail.h"
 #include "host/state.h"
+#include "io/hold.h"
 
 enum { PORTS_MORE = 32, PORTS_AT_ONCE = 512 };
 
@@ -84,25 +86,45 @@ int ports_announced(struct host *h, struct host_error *err)
     return HOST_OK;
 }
 
+int host_listen_held(struct host *h, const struct plait_endpoint *local,
+                     const struct plait_options *options, struct plait_listener **out,
+                     struct host_error *err)
+{
+    h->now_us = loop_clock();
+    if (!addr_is_unspecified(&local->addr) && !locals_have(h, &local->addr))
+        return fail_address(err, &local->addr);
+    int error = plait_listen(h->stack, local, options, out);
+    if (error == PLAIT_E_IN_USE)
+        return fail_port(err, local->port, -EADDRINUSE);
+    return error ? fail_engine(err, error, NULL) : HOST_OK;
+}
+
 int host_listen(struct host *h, const struct plait_endpoint *local,
                 const struct plait_options *options, struct plait_listener **out,
                 struct host_error *err)
 {
     struct plait_endpoint at = *local;
-    int error;
+    int error = hold(h, &at.port);
 
-    h->now_us = loop_clock();
-    if (at.addr.family != PLAIT_NONE && !locals_have(h, &at.addr))
-        return fail_address(err, &at.addr);
-    error = hold(h, &at.port);
     if (error)
         return fail_port(err, at.port, error);
-    error = plait_listen(h->stack, &at, options, out);
-    if (!error)
-        return HOST_OK;
-    release(h, at.port);
-    return error == PLAIT_E_IN_USE ? fail_port(err, at.port, -EADDRINUSE)
-                                   : fail_engine(err, error, NULL);
+    error = host_listen_held(h, &at, options, out, err);
+    if (error)
+        release(h, at.port);
+    return error;
+}
+
+int host_silence(int fd)
+{
+    return hold_silence(fd) == 0 && listen(fd, 1) == 0 ? 0 : -errno;
+}
+
+void host_unsilence(int fd)
+{
+    int none = 0;
+
+    shutdown(fd, SHUT_RD);
+    setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none);
 }
 
 void host_unlisten(struct host *h, struct plait_listener *listener)
@@ -116,7 +138,6 @@ static int pick_local(struct host *h, const struct plait_endpoint *remote,
                       struct host_error *err)
 {
     char text[ADDR_TEXT_MAX];
-    int error;
 
     *from = local ? *local : (struct plait_endpoint){0};
     if (from->addr.family != PLAIT_NONE && !locals_have(h, &from->addr))
@@ -132,28 +153,34 @@ static int pick_local(struct host *h, const struct plait_endpoint *remote,
     if (from->port && h->group)
         return host_fail(err, HOST_FAIL_USAGE,
                          "with several threads, a connection cannot be given its local port");
-    if (from->port) {
-        error = hold(h, &from->port);
-        if (error)
-            return fail_port(err, from->port, error);
-    }
     return HOST_OK;
+}
+
+int host_connect_held(struct host *h, const struct plait_endpoint *remote,
+                      const struct plait_endpoint *local, const struct plait_options *options,
+                      struct plait_conn **out, struct host_error *err)
+{
+    struct plait_endpoint from;
+
+    h->now_us = loop_clock();
+    int error = pick_local(h, remote, local, &from, err);
+    if (error)
+        return error;
+    return ports_connect(h, &(struct plait_candidate){from, *remote}, 1, options, out, err);
 }
 
 int host_connect(struct host *h, const struct plait_endpoint *remote,
                  const struct plait_endpoint *local, const struct plait_options *options,
                  struct plait_conn **out, struct host_error *err)
 {
-    struct plait_endpoint from;
-    int error;
+    uint16_t port = local ? local->port : 0;
+    int error = port ? hold(h, &port) : 0;
 
-    h->now_us = loop_clock();
-    error = pick_local(h, remote, local, &from, err);
     if (error)
-        return error;
-    error = ports_connect(h, &(struct plait_candidate){from, *remote}, 1, options, out, err);
-    if (error && from.port)
-        release(h, from.port);
+        return fail_port(err, port, error);
+    error = host_connect_held(h, remote, local, options, out, err);
+    if (error && port)
+        release(h, port);
     return error;
 }
 

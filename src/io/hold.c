@@ -33,7 +33,7 @@ static int demand_signature(int fd, const void *any, size_t len)
     return setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG_EXT, &key, sizeof key);
 }
 
-static int silence(int fd, int af)
+int hold_silence(int fd)
 {
     struct sockaddr_in any4 = {.sin_family = AF_INET};
     struct sockaddr_in6 any6 = {.sin6_family = AF_INET6}, mapped = any6;
@@ -42,6 +42,10 @@ static int silence(int fd, int af)
         return 0;
     /* Newer kernels want CAP_NET_ADMIN for a filter on a TCP socket. */
     if (errno != EPERM)
+        return -1;
+    int af;
+    socklen_t len = sizeof af;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &af, &len) < 0)
         return -1;
     mapped.sin6_addr.s6_addr[10] = mapped.sin6_addr.s6_addr[11] = 0xff;
     if (af == AF_INET ? demand_signature(fd, &any4, sizeof any4) == 0
@@ -68,7 +72,7 @@ static int hold_open(int af, uint16_t *port)
      * connections of it in TIME_WAIT. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &known, sizeof known) < 0 ||
         (af == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0) ||
-        bind(fd, any, len) < 0 || silence(fd, af) < 0 || listen(fd, 1) < 0 ||
+        bind(fd, any, len) < 0 || hold_silence(fd) < 0 || listen(fd, 1) < 0 ||
         getsockname(fd, any, &len) < 0) {
         int err = -errno;
         close(fd);

@@ -31,5 +31,8 @@ int holds_add(struct holds *h, uint16_t *port);
 /* One user less. True: nobody holds it any more. */
 bool holds_remove(struct holds *h, uint16_t port);
 void holds_free(struct holds *h);
+/* What comes to this TCP socket is thrown away. To be done before it listens. 0;
+ * -1 and errno, EPERM as above. */
+int hold_silence(int fd);
 
 #endif

@@ -125,6 +125,15 @@ int plait_conn_close(struct plait_conn *conn, uint64_t now_us)
     return error;
 }
 
+void plait_conn_set_nagle(struct plait_conn *conn, bool on, uint64_t now_us)
+{
+    struct plait_stack *s = enter(conn, &now_us);
+    conn->nagle = on;
+    if (!conn->asleep)
+        conn_touch(conn); /* what was held back may go */
+    stack_leave(s);
+}
+
 void plait_conn_set_linger(struct plait_conn *conn, bool on, uint32_t linger_us)
 {
     conn->linger = on;

@@ -6,7 +6,7 @@
 
 struct plait_listener *listener_find(struct plait_stack *s, const struct plait_endpoint *local)
 {
-    struct plait_listener *any = NULL;
+    struct plait_listener *any = NULL, *any_of_family = NULL;
     list_each(l, &s->listeners, struct plait_listener, link) {
         if (l->local.port != local->port)
             continue;
@@ -14,8 +14,10 @@ struct plait_listener *listener_find(struct plait_stack *s, const struct plait_e
             return l;
         if (l->local.addr.family == PLAIT_NONE)
             any = l;
+        else if (l->local.addr.family == local->addr.family && addr_is_unspecified(&l->local.addr))
+            any_of_family = l;
     }
-    return any;
+    return any_of_family ? any_of_family : any;
 }
 
 struct plait_conn *listener_conn(struct plait_listener *l)
@@ -140,7 +142,7 @@ int plait_listen(struct plait_stack *stack, const struct plait_endpoint *local,
         return error;
     if (local->port == 0)
         return PLAIT_E_INVALID;
-    if (local->addr.family != PLAIT_NONE && !local_find(&stack->env, &local->addr))
+    if (!addr_is_unspecified(&local->addr) && !local_find(&stack->env, &local->addr))
         return PLAIT_E_NO_ADDRESS;
     list_each(other, &stack->listeners, struct plait_listener, link)
         if (endpoint_equal(&other->local, local))
