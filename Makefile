@@ -12,7 +12,7 @@ ARGS   ?=
 MESON_FLAGS ?= --prefix=$(PREFIX)
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test bench interop lint swarm experiments experiments-quick install uninstall clean help deps
+.PHONY: all demo test bench interop compat lint swarm experiments experiments-quick install uninstall clean help deps
 
 all: $(BUILD)/build.ninja ## build plait, libplait and their tests into build/
 	@ninja -C $(BUILD)
@@ -44,6 +44,15 @@ bench: ## plait and kernel side by side over veths: ratios, Gbit/s, CPU a byte (
 	@tests/bench/bench.py --plait $(BUILD)/plait --kernel-bench $(BUILD)/tests/bench/kernel_bench $(ARGS)
 
 # Without ARGS everything, both documents; with them the rows that they name.
+compat: ## unmodified programs under plait run; rewrites docs/compatibility.md (root)
+	@scripts/install-packages build test
+	@$(MAKE) --no-print-directory all
+ifeq ($(ARGS),)
+	@tests/compat/run.py --plait $(BUILD)/plait --write docs/compatibility.md
+else
+	@tests/compat/run.py --plait $(BUILD)/plait $(ARGS)
+endif
+
 interop: ## plait against the kernel, every case; rewrites docs/interop.md and middleboxes.md (root)
 	@scripts/install-packages build test
 	@$(MAKE) --no-print-directory all

@@ -148,9 +148,11 @@ static void say_unknown(const struct flat *flat, const char *word)
 }
 
 /* getopt's tables for the rows: long options return 256 + their index. */
-static void build_tables(const struct flat *flat, struct option *longs, char *shorts)
+static void build_tables(const struct flat *flat, bool command, struct option *longs, char *shorts)
 {
-    *shorts++ = ':'; /* tell a missing value from an unknown option */
+    if (command)
+        *shorts++ = '+'; /* do not look behind operands */
+    *shorts++ = ':';     /* tell a missing value from an unknown option */
     *shorts++ = 'h';
     for (unsigned i = 0; i < flat->count; i++) {
         const struct option_row *row = flat->row[i];
@@ -215,10 +217,10 @@ int options_parse(const struct usage *usage, int argc, char **argv, int *operand
 {
     struct flat flat;
     struct option longs[ROWS_MAX + 2];
-    char shorts[2 * ROWS_MAX + 3];
+    char shorts[2 * ROWS_MAX + 4];
 
     flatten(usage, &flat);
-    build_tables(&flat, longs, shorts);
+    build_tables(&flat, usage->command, longs, shorts);
     opterr = 0;
     optind = 0; /* glibc: start over */
     for (;;) {

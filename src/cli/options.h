@@ -57,6 +57,7 @@ struct usage {
     const char *closing;                           /* examples, exit codes; may be NULL */
     struct option_group groups[OPTION_GROUPS_MAX]; /* the last used one is followed by zeroes */
     int operands_min, operands_max;                /* max -1: any number */
+    bool command; /* operands are a command: options end at the first of them */
 };
 
 /* OPTION_GO: parsed, *operand is the index of the first operand. Otherwise the

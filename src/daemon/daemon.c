@@ -161,6 +161,13 @@ static int open_control(struct daemon *d, struct host_error *err)
     return d->clients ? HOST_OK : host_fail(err, HOST_FAIL_OTHER, "out of memory");
 }
 
+static int open_programs(struct daemon *d, struct host_error *err)
+{
+    int fd = folder_listen(&d->folder, "programs", SOCK_SEQPACKET, err);
+
+    return fd < 0 ? (int)err->failure : serve_open(d, fd, &d->serve, err);
+}
+
 static int open_host(struct daemon *d, const struct daemon_options *options, struct host_error *err)
 {
     struct host_options host = options->host;
@@ -192,6 +199,8 @@ int daemon_open(const struct daemon_options *options, struct daemon **out, struc
         failure = open_host(d, options, err);
     if (!failure)
         failure = open_control(d, err);
+    if (!failure)
+        failure = open_programs(d, err);
     if (failure) {
         daemon_close(d);
         return failure;
@@ -221,6 +230,7 @@ void daemon_close(struct daemon *d)
     if (!d)
         return;
     if (d->host) {
+        serve_close(d->serve);
         clients_free(d->clients);
         d->clients = NULL;
         host_drain(d->host, GOODBYE_US);

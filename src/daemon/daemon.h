@@ -8,7 +8,7 @@
  *   folder.c    the folder of sockets: who may come, one daemon at a time
  *   clients.c   control connections: lines in, lines out
  *   requests.c  what they ask, in JSON: plait status, set, close, addr, events
- *   serve.c     programs under libplait-preload.so (shim/protocol.h)
+ *   serve.c     programs under libplait-preload.so (serve.h, shim/protocol.h)
  *
  * A connection of the stack belongs to a `struct carried`, which is inside
  * whatever carries it (serve.c's data pump; a proxy). The control socket looks
@@ -96,10 +96,11 @@ void daemon_close(struct daemon *d);
 
 /* ---- what it is made of --------------------------------------------------------- */
 
-/* serve.c. `path`: where programs come. 0 or a host_failure with err filled.
- * serve_close ends every connection that is still served. */
+/* serve.c. listen_fd: where programs come (SOCK_SEQPACKET); it is taken over. 0 or
+ * a host_failure with err filled. serve_close ends every connection that is still
+ * served: what programs wrote is left to the engine to deliver. */
 struct serve;
-int serve_open(struct daemon *d, const char *path, struct serve **out, struct host_error *err);
+int serve_open(struct daemon *d, int listen_fd, struct serve **out, struct host_error *err);
 void serve_close(struct serve *s);
 
 #endif

@@ -24,11 +24,11 @@ struct line {
     struct user *user;
     struct caller caller;
     int fd;
-    bool known; /* caller is filled in */
+    bool known;               /* caller is filled in */
     struct served_conn *conn; /* whose second answer it waits for */
 };
 
-/* ---- users ---------------------------------------------------------------------------- */
+/* ---- users ------------------------------------------------------------------------- */
 
 struct user *user_get(struct serve *v, uid_t uid)
 {
@@ -53,7 +53,7 @@ void user_check(struct user *u)
     free(u);
 }
 
-/* ---- lines ------------------------------------------------------------------------------ */
+/* ---- lines ------------------------------------------------------------------------- */
 
 const struct caller *line_caller(struct line *l)
 {
@@ -97,7 +97,8 @@ static void line_send(struct line *l, const struct answer *a)
         c->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(c), &a->fd, sizeof(int));
     }
-    sendmsg(l->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL); /* who does not wait for it has no use for it */
+    sendmsg(l->fd, &msg,
+            MSG_DONTWAIT | MSG_NOSIGNAL); /* who does not wait for it has no use for it */
 }
 
 void line_finish(struct line *l, int error)
@@ -106,7 +107,7 @@ void line_finish(struct line *l, int error)
     line_close(l);
 }
 
-/* ---- requests ------------------------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------------------- */
 
 static void name_answer(struct served *s, const struct plait_endpoint *e, void *room,
                         struct answer *a)
@@ -256,8 +257,9 @@ static void line_open(struct serve *v, int fd)
     struct ucred cred;
     socklen_t len = sizeof cred;
     struct line *l = calloc(1, sizeof *l);
-    struct user *u =
-        l && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 ? user_get(v, cred.uid) : NULL;
+    struct user *u = l && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0
+                         ? user_get(v, cred.uid)
+                         : NULL;
 
     if (!u || u->lines >= v->user_lines_max) {
         close(fd);
@@ -284,7 +286,7 @@ static void on_listen(void *ctx, int fd, unsigned events)
     }
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------ */
+/* ---- opening and closing ----------------------------------------------------------- */
 
 /* As many descriptors as we may; a user gets a quarter of them for sockets, of
  * which each needs up to three here. */
@@ -342,6 +344,7 @@ void serve_close(struct serve *v)
 {
     if (!v)
         return;
+    v->closing = true;
     list_each(l, &v->lines, struct line, link)
         line_close(l);
     for (unsigned i = 0; i < SERVE_BUCKETS; i++)

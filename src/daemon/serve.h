@@ -29,11 +29,12 @@ struct serve {
     struct daemon *daemon;
     struct host *host;
     int listen_fd, probe_fd;
-    uint64_t netns;           /* SO_NETNS_COOKIE; 0: this kernel has none */
+    uint64_t netns; /* SO_NETNS_COOKIE; 0: this kernel has none */
     unsigned user_sockets_max, user_lines_max;
     struct list users, lines, keepers;
     struct list buckets[SERVE_BUCKETS]; /* struct served, by cookie */
     struct host_timer *keepers_due;
+    bool closing;
 };
 
 /* What one user has. Kept while there is something. */
@@ -61,14 +62,14 @@ struct answer {
     int error;
     const void *data;
     uint32_t len;
-    int fd;         /* to send along, and then to close; -1: none */
-    bool waits;     /* a second answer follows on the line (line_finish) */
+    int fd;     /* to send along, and then to close; -1: none */
+    bool waits; /* a second answer follows on the line (line_finish) */
 };
 /* The second answer. */
 void line_finish(struct line *l, int error);
 const struct caller *line_caller(struct line *l);
 
-/* ---- serve_message.c ----------------------------------------------------------------- */
+/* ---- serve_message.c --------------------------------------------------------------- */
 
 /* Is this a request? *data: what follows the head. */
 bool message_request(const void *bytes, size_t len, struct shim_request *head, const void **data);
@@ -78,7 +79,7 @@ int message_address(const void *bytes, size_t len, int domain, struct plait_endp
 /* As a socket of this domain shows it; how long it is, at most SHIM_ADDR_MAX. */
 uint32_t message_sockaddr(const struct plait_endpoint *e, int domain, void *out);
 
-/* ---- serve_kernel.c -------------------------------------------------------------------- */
+/* ---- serve_kernel.c ---------------------------------------------------------------- */
 
 /* A socket of the kernel that options are asked of, and which may hold a port.
  * Counted: a listener and the connections that came by it share one. */
@@ -104,7 +105,8 @@ struct kernel_socket {
 int kernel_look(struct serve *v, int fd, struct kernel_socket *out);
 /* Takes fd over; NULL without memory (and closed). hold: it is bound, and keeps
  * its port for us from now on; *error: 0 or an errno, then it is NULL. */
-struct keeper *keeper_new(struct serve *v, int fd, uid_t uid, bool hold, uint16_t *port, int *error);
+struct keeper *keeper_new(struct serve *v, int fd, uid_t uid, bool hold, uint16_t *port,
+                          int *error);
 struct keeper *keeper_use(struct keeper *k);
 void keeper_drop(struct keeper *k); /* NULL: nothing */
 /* Give up what holds this port though nobody listens: 0, or EADDRINUSE. */
@@ -114,7 +116,7 @@ void keepers_free(struct serve *v);
 /* Close what somebody sent us, whatever it is, without being made to wait. */
 void kernel_close(int fd);
 
-/* ---- serve_channel.c --------------------------------------------------------------------- */
+/* ---- serve_channel.c --------------------------------------------------------------- */
 
 struct served {
     struct list link; /* a bucket */
@@ -124,10 +126,10 @@ struct served {
     uint64_t cookie; /* SO_COOKIE of the program's end */
     char name[SHIM_NAME_LEN];
     int kind;
-    int fd;         /* our end; -1: closed, only what a program may still ask is left */
+    int fd; /* our end; -1: closed, only what a program may still ask is left */
     int domain, protocol;
-    struct keeper *kernel; /* options; NULL: not made yet */
-    struct keeper *origin; /* of an accepted connection: the listener's */
+    struct keeper *kernel;               /* options; NULL: not made yet */
+    struct keeper *origin;               /* of an accepted connection: the listener's */
     struct plait_endpoint local, remote; /* where known */
     void (*free)(struct served *s);
 };
@@ -147,21 +149,21 @@ void channel_close(struct served *s);
  * or -1 (errno). */
 int channel_kernel(struct served *s);
 
-/* ---- serve_conn.c -------------------------------------------------------------------------- */
+/* ---- serve_conn.c ------------------------------------------------------------------ */
 
 struct served_conn {
     struct served s;
     struct carried c; /* c.conn NULL: it is over */
     struct line *waiter;
-    bool up;        /* connected */
-    bool told;      /* connect said so */
-    bool held;      /* the first byte in our receive queue is an old one */
-    bool blocked;   /* the channel takes no more */
-    bool ended;     /* the program was told the end of the peer's stream */
-    bool finished;  /* the peer was told the end of the program's */
-    bool gone;      /* the program has closed it */
-    int error;      /* for SO_ERROR */
-    char cc[16];    /* a congestion control that only we know; "": as the kernel says */
+    bool up;       /* connected */
+    bool told;     /* connect said so */
+    bool held;     /* the first byte in our receive queue is an old one */
+    bool blocked;  /* the channel takes no more */
+    bool ended;    /* the program was told the end of the peer's stream */
+    bool finished; /* the peer was told the end of the program's */
+    bool gone;     /* the program has closed it */
+    int error;     /* for SO_ERROR */
+    char cc[16];   /* a congestion control that only we know; "": as the kernel says */
 };
 
 void conn_connect(struct serve *v, struct request *r, struct answer *a);
@@ -177,11 +179,11 @@ void conn_pump(struct served_conn *c);
 void conn_names(struct served *s);
 struct served_conn *conn_of(struct served *s);
 
-/* ---- serve_listener.c ------------------------------------------------------------------------ */
+/* ---- serve_listener.c -------------------------------------------------------------- */
 
 void listener_listen(struct serve *v, struct request *r, struct answer *a);
 
-/* ---- serve_options.c, serve_info.c ------------------------------------------------------------- */
+/* ---- serve_options.c, serve_info.c ------------------------------------------------- */
 
 enum { VALUE_MAX = SHIM_DATA_MAX };
 

@@ -40,23 +40,9 @@ static uint64_t now(const struct served_conn *c)
     return host_now(c->s.serve->host);
 }
 
-/* ---- ends ------------------------------------------------------------------------------ */
+/* ---- ends -------------------------------------------------------------------------- */
 
-static void conn_free_served(struct served *s)
-{
-    struct served_conn *c = conn_of(s);
-
-    if (c->waiter)
-        line_finish(c->waiter, ENETDOWN);
-    if (c->c.conn) {
-        struct plait_conn *conn = c->c.conn;
-        plait_conn_set_user(conn, NULL);
-        carried_remove(&c->c);
-        plait_conn_abort(conn, now(c));
-    }
-    channel_close(s);
-    free(c);
-}
+static void pump_up(struct served_conn *c, bool last);
 
 /* The engine's connection is not ours any more. */
 static struct plait_conn *give_up(struct served_conn *c)
@@ -67,6 +53,26 @@ static struct plait_conn *give_up(struct served_conn *c)
     carried_remove(&c->c);
     c->c.conn = NULL;
     return conn;
+}
+
+static void conn_free_served(struct served *s)
+{
+    struct served_conn *c = conn_of(s);
+
+    if (c->waiter)
+        line_finish(c->waiter, ENETDOWN);
+    if (c->c.conn) {
+        bool deliver = s->serve->closing && c->up;
+        if (deliver)
+            pump_up(c, false);
+        struct plait_conn *conn = give_up(c);
+        if (deliver)
+            plait_conn_close(conn, now(c));
+        else
+            plait_conn_abort(conn, now(c));
+    }
+    channel_close(s);
+    free(c);
 }
 
 static void drain(struct served_conn *c)
@@ -119,7 +125,7 @@ static bool conn_closed(struct served_conn *c, bool unread)
     return true;
 }
 
-/* ---- from the program --------------------------------------------------------------------- */
+/* ---- from the program -------------------------------------------------------------- */
 
 /* Up to len bytes that are new; the last of them is copied and stays. */
 static size_t channel_read(struct served_conn *c, unsigned char *room, size_t len)
@@ -169,7 +175,7 @@ static void pump_up(struct served_conn *c, bool last)
         conn_finish(c, fresh);
 }
 
-/* ---- to the program ------------------------------------------------------------------------ */
+/* ---- to the program ---------------------------------------------------------------- */
 
 static void block(struct served_conn *c, bool on)
 {
@@ -210,7 +216,7 @@ static int pump_down(struct served_conn *c)
     return 0;
 }
 
-/* ---- events --------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------ */
 
 /* All of the filler but one byte. */
 static void conn_up(struct served_conn *c)
@@ -301,7 +307,7 @@ static void on_channel(void *ctx, int fd, unsigned events)
     conn_pump(c);
 }
 
-/* ---- beginnings -------------------------------------------------------------------------------- */
+/* ---- beginnings -------------------------------------------------------------------- */
 
 static struct served_conn *conn_new(struct serve *v, int domain, int protocol,
                                     const struct caller *owner, int *program, int *error)
@@ -368,7 +374,8 @@ static int begin(struct serve *v, struct request *r, const struct kernel_socket 
 {
     struct plait_endpoint local = k->local;
     int error;
-    struct served_conn *c = conn_new(v, k->domain, k->protocol, line_caller(r->line), program, &error);
+    struct served_conn *c =
+        conn_new(v, k->domain, k->protocol, line_caller(r->line), program, &error);
 
     if (!c)
         return error;
@@ -401,7 +408,7 @@ void conn_connect(struct serve *v, struct request *r, struct answer *a)
 {
     struct kernel_socket k;
     struct plait_endpoint remote;
-    struct served_conn *c;
+    struct served_conn *c = NULL;
 
     a->error = kernel_look(v, r->fd, &k);
     if (a->error == ENONET) {
@@ -433,8 +440,10 @@ static void hand_back(struct served_conn *c, struct answer *a)
         a->error = ENOBUFS;
         return;
     }
-    if (c->s.kernel->port) /* it listens for us */
-        host_unsilence(a->fd);
+    if (c->s.kernel->port) { /* it listens for us */
+        host_release(c->s.serve->host, a->fd, c->s.kernel->port);
+        c->s.kernel->port = 0;
+    }
     a->what = SHIM_FRESH;
 }
 

@@ -47,7 +47,7 @@ static void subflows_of(struct plait_conn *conn, struct subflows *out)
             out->list[out->count++] = all[i];
 }
 
-/* ---- TCP_INFO -------------------------------------------------------------------------- */
+/* ---- TCP_INFO ---------------------------------------------------------------------- */
 
 enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_CLOSE = 7, STATE_LISTEN = 10 };
 
@@ -96,7 +96,7 @@ static void tcp_info(struct served *s, struct value *v)
     put(v, &info, sizeof info);
 }
 
-/* ---- SOL_MPTCP ---------------------------------------------------------------------------- */
+/* ---- SOL_MPTCP --------------------------------------------------------------------- */
 
 static void mptcp_info(struct plait_conn *conn, struct value *v)
 {
@@ -105,7 +105,8 @@ static void mptcp_info(struct plait_conn *conn, struct value *v)
 
     plait_conn_info(conn, &c);
     info.mptcpi_subflows = (uint8_t)(c.subflows > 0 ? c.subflows - 1 : 0);
-    info.mptcpi_flags = c.multipath ? MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED : MPTCP_INFO_FLAG_FALLBACK;
+    info.mptcpi_flags =
+        c.multipath ? MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED : MPTCP_INFO_FLAG_FALLBACK;
     info.mptcpi_token = c.token;
     info.mptcpi_write_seq = c.bytes_written;
     info.mptcpi_snd_una = c.bytes_acked;
@@ -188,7 +189,7 @@ static int mptcp_get(struct served *s, int name, struct value *v)
                                          : 0;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ------------------------------------------------------------------- */
 
 static bool socket_get(struct served *s, int name, struct value *v)
 {

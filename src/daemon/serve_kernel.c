@@ -20,7 +20,7 @@ enum { SO_NETNS_COOKIE = 71 };
 
 enum { LOOK_AGAIN_US = 1000000, GOODBYE_MAX_US = 120000000 };
 
-/* ---- what it is -------------------------------------------------------------------------- */
+/* ---- what it is -------------------------------------------------------------------- */
 
 static int number(int fd, int level, int name)
 {
@@ -54,7 +54,7 @@ int kernel_look(struct serve *v, int fd, struct kernel_socket *out)
     return message_address(&name, len, out->domain, &out->local);
 }
 
-/* ---- closing what others own ----------------------------------------------------------------- */
+/* ---- closing what others own ------------------------------------------------------- */
 
 static void *close_one(void *ctx)
 {
@@ -83,15 +83,7 @@ void kernel_close(int fd)
     pthread_attr_destroy(&attr);
 }
 
-/* ---- keepers -------------------------------------------------------------------------------------- */
-
-static uint16_t bound_port(int fd)
-{
-    struct sockaddr_in6 name = {0}; /* the port is at the same place in both families */
-    socklen_t len = sizeof name;
-
-    return getsockname(fd, (struct sockaddr *)&name, &len) == 0 ? ntohs(name.sin6_port) : 0;
-}
+/* ---- keepers ----------------------------------------------------------------------- */
 
 struct keeper *keeper_new(struct serve *v, int fd, uid_t uid, bool hold, uint16_t *port, int *error)
 {
@@ -99,7 +91,7 @@ struct keeper *keeper_new(struct serve *v, int fd, uid_t uid, bool hold, uint16_
 
     *error = k ? 0 : ENOMEM;
     if (k && hold)
-        *error = -host_silence(fd);
+        *error = -host_hold(v->host, fd, port);
     if (*error) {
         kernel_close(fd);
         free(k);
@@ -108,7 +100,7 @@ struct keeper *keeper_new(struct serve *v, int fd, uid_t uid, bool hold, uint16_
     *k = (struct keeper){.serve = v, .fd = fd, .users = 1, .uid = uid};
     list_init(&k->link);
     if (hold) {
-        *port = k->port = bound_port(fd);
+        k->port = *port;
         list_append(&v->keepers, &k->link);
     }
     return k;
@@ -122,6 +114,8 @@ struct keeper *keeper_use(struct keeper *k)
 
 static void keeper_give_up(struct keeper *k)
 {
+    if (k->port && k->fd >= 0)
+        host_release(k->serve->host, k->fd, k->port);
     kernel_close(k->fd);
     k->fd = -1;
     list_remove(&k->link);

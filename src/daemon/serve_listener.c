@@ -35,7 +35,7 @@ static void listener_free(struct served *s)
     free(l);
 }
 
-/* ---- handing out ----------------------------------------------------------------------- */
+/* ---- handing out ------------------------------------------------------------------- */
 
 static bool send_record(struct served_listener *l, const struct served_conn *conn, int program)
 {
@@ -105,7 +105,7 @@ static void on_channel(void *ctx, int fd, unsigned events)
         hand_out(l);
 }
 
-/* ---- beginning ---------------------------------------------------------------------------- */
+/* ---- beginning --------------------------------------------------------------------- */
 
 static int engine_listen(struct served_listener *l, const struct kernel_socket *k, int backlog)
 {

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/addr.h"
 #include "daemon/serve.h"
 
 bool message_request(const void *bytes, size_t len, struct shim_request *head, const void **data)
@@ -62,7 +61,7 @@ uint32_t message_sockaddr(const struct plait_endpoint *e, int domain, void *out)
         return sizeof four;
     }
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(e->port)};
-    if (e->addr.family == PLAIT_IPV4 && !addr_is_unspecified(&e->addr)) {
+    if (e->addr.family == PLAIT_IPV4) {
         memcpy(six.sin6_addr.s6_addr, mapped, sizeof mapped);
         memcpy(six.sin6_addr.s6_addr + sizeof mapped, e->addr.bytes, 4);
     } else if (e->addr.family == PLAIT_IPV6) {

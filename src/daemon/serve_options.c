@@ -130,7 +130,7 @@ static int unknown(int level)
     return protocol_known(level) ? ENOPROTOOPT : EOPNOTSUPP;
 }
 
-/* ---- what the engine has to know ------------------------------------------------------------ */
+/* ---- what the engine has to know --------------------------------------------------- */
 
 static bool flag(int fd, int level, int name)
 {
@@ -174,7 +174,7 @@ static void tell_engine(struct served *s, int level, int name)
     }
 }
 
-/* ---- the calls -------------------------------------------------------------------------------- */
+/* ---- the calls --------------------------------------------------------------------- */
 
 /* A congestion control that plait has, whatever the kernel has. */
 static bool set_cc(struct served *s, const struct value *v)

@@ -14,6 +14,7 @@ struct daemon {
     struct host *host;
     struct folder folder;
     struct clients *clients;
+    struct serve *serve;
     struct plait_options defaults;
     struct plait_event_sink next;
     bool (*reload)(void *ctx, struct plait_options *out);

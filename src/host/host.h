@@ -130,7 +130,7 @@ bool host_drain(struct host *h, uint64_t max_us);
 int host_listen(struct host *h, const struct plait_endpoint *local,
                 const struct plait_options *options, struct plait_listener **out,
                 struct host_error *err);
-/* The same at a port that the caller holds (host_silence). */
+/* The same at a port that the caller holds (host_hold). */
 int host_listen_held(struct host *h, const struct plait_endpoint *local,
                      const struct plait_options *options, struct plait_listener **out,
                      struct host_error *err);
@@ -141,15 +141,16 @@ int host_connect(struct host *h, const struct plait_endpoint *remote,
                  const struct plait_endpoint *local, const struct plait_options *options,
                  struct plait_conn **out, struct host_error *err);
 
-/* The same from local->port, which the caller holds (host_silence). */
+/* The same from local->port, which the caller holds (host_hold). */
 int host_connect_held(struct host *h, const struct plait_endpoint *remote,
                       const struct plait_endpoint *local, const struct plait_options *options,
                       struct plait_conn **out, struct host_error *err);
-/* From now on a TCP socket, bound or not, holds its port for us: it listens and
- * throws away what comes. 0 or a negative errno. */
-int host_silence(int fd);
-/* It does neither any more. */
-void host_unsilence(int fd);
+/* From now on a TCP socket of the caller's, bound or not, takes its port, *port,
+ * from the kernel for us: it listens, and throws away what comes. 0 or a negative
+ * errno. host_release ends it; the socket is the caller's to close, and free to
+ * connect. */
+int host_hold(struct host *h, int fd, uint16_t *port);
+void host_release(struct host *h, int fd, uint16_t port);
 
 /* A name or address, and how to get there. */
 struct host_target {

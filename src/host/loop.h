@@ -12,8 +12,8 @@
 
 struct loop {
     int epoll_fd;
-    struct list watches;   /* struct watch */
-    struct watch **by_fd;  /* the same, `fds` places */
+    struct list watches;  /* struct watch */
+    struct watch **by_fd; /* the same, `fds` places */
     unsigned fds;
     struct list removed;   /* freed after the dispatch in which they may be named */
     bool busy;             /* never sleep */

@@ -5,6 +5,7 @@
  * the engine chooses a port in the middle of its work and cannot wait.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "base/addr.h"
@@ -114,17 +115,25 @@ int host_listen(struct host *h, const struct plait_endpoint *local,
     return error;
 }
 
-int host_silence(int fd)
+int host_hold(struct host *h, int fd, uint16_t *port)
 {
-    return hold_silence(fd) == 0 && listen(fd, 1) == 0 ? 0 : -errno;
+    struct sockaddr_in6 name = {0}; /* the port is at the same place in both families */
+    socklen_t len = sizeof name;
+
+    if (hold_silence(fd) != 0 || listen(fd, 1) != 0 ||
+        getsockname(fd, (struct sockaddr *)&name, &len) != 0)
+        return -errno;
+    *port = ntohs(name.sin6_port);
+    return h->driver->ops->claim_port(h->driver, *port);
 }
 
-void host_unsilence(int fd)
+void host_release(struct host *h, int fd, uint16_t port)
 {
     int none = 0;
 
     shutdown(fd, SHUT_RD);
     setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none);
+    release(h, port);
 }
 
 void host_unlisten(struct host *h, struct plait_listener *listener)

@@ -175,6 +175,7 @@ static const struct io_ops capture_ops = {
     .send = capture_send,
     .hold_ports = io_decorator_hold_ports,
     .release_port = io_decorator_release_port,
+    .claim_port = io_decorator_claim_port,
     .close = capture_close,
 };
 

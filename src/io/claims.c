@@ -43,18 +43,34 @@ void claims_leave(struct claims *c)
     free(c);
 }
 
+/* Under the lock: tell who gets the port's packets, or give it up. */
+static int steer(struct claims *c, uint16_t port, unsigned whose)
+{
+    int err = c->steered ? steer_port(&c->steer, port, whose) : 0;
+
+    if (err)
+        holds_remove(&c->holds, port);
+    return err;
+}
+
 int claims_hold(struct claims *c, unsigned thread, uint16_t *port)
 {
     unsigned whose = *port ? STEER_SHARED : thread + 1;
-    int err;
 
     pthread_mutex_lock(&c->lock);
-    err = holds_add(&c->holds, port);
-    if (!err && c->steered) {
-        err = steer_port(&c->steer, *port, whose);
-        if (err)
-            holds_remove(&c->holds, *port);
-    }
+    int err = holds_add(&c->holds, port);
+    if (!err)
+        err = steer(c, *port, whose);
+    pthread_mutex_unlock(&c->lock);
+    return err;
+}
+
+int claims_claim(struct claims *c, uint16_t port)
+{
+    pthread_mutex_lock(&c->lock);
+    int err = holds_claim(&c->holds, port);
+    if (!err)
+        err = steer(c, port, STEER_SHARED);
     pthread_mutex_unlock(&c->lock);
     return err;
 }

@@ -29,6 +29,8 @@ void claims_leave(struct claims *c);
 /* As io_ops.hold_ports, for one. Any port (*port 0) is this thread's alone, one that was
  * named is shared: whoever listens there does so in all threads. */
 int claims_hold(struct claims *c, unsigned thread, uint16_t *port);
+/* As io_ops.claim_port: shared by all threads. */
+int claims_claim(struct claims *c, uint16_t port);
 void claims_release(struct claims *c, uint16_t port);
 /* All ports in order, a copy; NULL without memory. The caller frees it. */
 uint16_t *claims_ports(struct claims *c, unsigned *count);

@@ -27,6 +27,13 @@ int io_decorator_hold_ports(struct io_driver *driver, uint16_t *ports, unsigned 
     return inner->ops->hold_ports(inner, ports, count);
 }
 
+int io_decorator_claim_port(struct io_driver *driver, uint16_t port)
+{
+    struct io_driver *inner = ((struct io_decorator *)driver)->inner;
+
+    return inner->ops->claim_port(inner, port);
+}
+
 void io_decorator_release_port(struct io_driver *driver, uint16_t port)
 {
     struct io_driver *inner = ((struct io_decorator *)driver)->inner;

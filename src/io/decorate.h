@@ -20,6 +20,7 @@ void io_decorator_update(struct io_decorator *d);
 
 /* For io_ops: straight to the inner driver. */
 int io_decorator_hold_ports(struct io_driver *driver, uint16_t *ports, unsigned count);
+int io_decorator_claim_port(struct io_driver *driver, uint16_t port);
 void io_decorator_release_port(struct io_driver *driver, uint16_t port);
 
 #endif

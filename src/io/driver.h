@@ -41,6 +41,10 @@ struct io_ops {
     void (*release_port)(struct io_driver *d, uint16_t port);
     /* Free everything. Every chunk reference must have been given back. */
     void (*close)(struct io_driver *d);
+    /* Packets to this local port reach receive, as after hold_ports; but it is the
+     * caller who keeps the kernel off (hold_silence). 0 or an error; release_port
+     * ends it. */
+    int (*claim_port)(struct io_driver *d, uint16_t port);
 };
 
 struct io_stats {

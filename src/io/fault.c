@@ -69,6 +69,7 @@ static const struct io_ops fault_ops = {
     .send = fault_send,
     .hold_ports = io_decorator_hold_ports,
     .release_port = io_decorator_release_port,
+    .claim_port = io_decorator_claim_port,
     .close = fault_close,
 };
 

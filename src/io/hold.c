@@ -90,6 +90,32 @@ static struct hold *find(struct holds *h, uint16_t port)
     return NULL;
 }
 
+static bool reserve(struct holds *h)
+{
+    if (h->count < h->capacity)
+        return true;
+    unsigned capacity = h->capacity ? 2 * h->capacity : 64;
+    struct hold *items = realloc(h->items, capacity * sizeof *items);
+    if (!items)
+        return false;
+    h->items = items;
+    h->capacity = capacity;
+    return true;
+}
+
+int holds_claim(struct holds *h, uint16_t port)
+{
+    struct hold *known = find(h, port);
+
+    if (known)
+        known->users++;
+    else if (reserve(h))
+        h->items[h->count++] = (struct hold){.port = port, .users = 1, .fd = -1};
+    else
+        return -ENOMEM;
+    return 0;
+}
+
 int holds_add(struct holds *h, uint16_t *port)
 {
     struct hold *known = *port ? find(h, *port) : NULL;
@@ -98,14 +124,8 @@ int holds_add(struct holds *h, uint16_t *port)
         known->users++;
         return 0;
     }
-    if (h->count == h->capacity) {
-        unsigned capacity = h->capacity ? 2 * h->capacity : 64;
-        struct hold *items = realloc(h->items, capacity * sizeof *items);
-        if (!items)
-            return -ENOMEM;
-        h->items = items;
-        h->capacity = capacity;
-    }
+    if (!reserve(h))
+        return -ENOMEM;
     int fd = hold_open(AF_INET6, port);
     if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) /* a host without IPv6 */
         fd = hold_open(AF_INET, port);
@@ -121,7 +141,8 @@ bool holds_remove(struct holds *h, uint16_t port)
 
     if (!known || --known->users > 0)
         return false;
-    close(known->fd);
+    if (known->fd >= 0)
+        close(known->fd);
     *known = h->items[--h->count];
     return true;
 }
@@ -129,7 +150,8 @@ bool holds_remove(struct holds *h, uint16_t port)
 void holds_free(struct holds *h)
 {
     for (unsigned i = 0; i < h->count; i++)
-        close(h->items[i].fd);
+        if (h->items[i].fd >= 0)
+            close(h->items[i].fd);
     free(h->items);
     *h = (struct holds){0};
 }

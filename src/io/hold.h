@@ -15,7 +15,7 @@
 struct hold {
     uint16_t port;
     uint16_t users;
-    int fd;
+    int fd; /* -1: somebody else's */
 };
 
 struct holds {
@@ -28,6 +28,8 @@ struct holds {
  * port, -EPERM when this kernel silences no socket without CAP_NET_ADMIN, or
  * another error. */
 int holds_add(struct holds *h, uint16_t *port);
+/* The same for a port that a socket of somebody else's takes from the kernel. */
+int holds_claim(struct holds *h, uint16_t port);
 /* One user less. True: nobody holds it any more. */
 bool holds_remove(struct holds *h, uint16_t port);
 void holds_free(struct holds *h);

@@ -111,6 +111,19 @@ static int packet_hold_ports(struct io_driver *driver, uint16_t *ports, unsigned
     return err;
 }
 
+static int packet_claim_port(struct io_driver *driver, uint16_t port)
+{
+    struct packet_driver *d = (struct packet_driver *)driver;
+    int err = claims_claim(d->claims, port);
+
+    if (err)
+        return err;
+    err = filter_update(d);
+    if (err)
+        claims_release(d->claims, port);
+    return err;
+}
+
 static void packet_release_port(struct io_driver *driver, uint16_t port)
 {
     struct packet_driver *d = (struct packet_driver *)driver;
@@ -334,6 +347,7 @@ static const struct io_ops packet_ops = {
     .send = packet_send,
     .hold_ports = packet_hold_ports,
     .release_port = packet_release_port,
+    .claim_port = packet_claim_port,
     .close = packet_close,
 };
 

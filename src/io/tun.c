@@ -140,6 +140,11 @@ static int tun_hold_ports(struct io_driver *driver, uint16_t *ports, unsigned co
     return 0;
 }
 
+static int tun_claim_port(struct io_driver *driver, uint16_t port)
+{
+    return tun_hold_ports(driver, &port, 1);
+}
+
 static void tun_release_port(struct io_driver *driver, uint16_t port)
 {
     (void)driver;
@@ -162,6 +167,7 @@ static const struct io_ops tun_ops = {
     .send = tun_send,
     .hold_ports = tun_hold_ports,
     .release_port = tun_release_port,
+    .claim_port = tun_claim_port,
     .close = tun_close,
 };
 

@@ -17,7 +17,7 @@ static int fail(int error)
     return -1;
 }
 
-/* ---- another file under the same number ------------------------------------------ */
+/* ---- another file under the same number -------------------------------------------- */
 
 static void copy_option(int from, int to, int name)
 {
@@ -57,7 +57,7 @@ static bool blocking(int fd)
     return status >= 0 && !(status & O_NONBLOCK);
 }
 
-/* ---- connect --------------------------------------------------------------------- */
+/* ---- connect ----------------------------------------------------------------------- */
 
 /* How long connect(2) may take is SO_SNDTIMEO. */
 static int wait_connected(int fd, int line)
@@ -124,8 +124,7 @@ static int disconnect(int fd)
 int carry_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
     bool internet = len >= sizeof(struct sockaddr_in) &&
-                    (to->sa_family == AF_INET || to->sa_family == AF_INET6) &&
-                    len <= SHIM_ADDR_MAX;
+                    (to->sa_family == AF_INET || to->sa_family == AF_INET6) && len <= SHIM_ADDR_MAX;
     bool none = len >= sizeof to->sa_family && to->sa_family == AF_UNSPEC;
     const char *why;
 
@@ -141,7 +140,7 @@ int carry_connect(int fd, const struct sockaddr *to, socklen_t len)
     return carried ? connect_kernel(fd, to, len) : shim()->real.connect(fd, to, len);
 }
 
-/* ---- listen ----------------------------------------------------------------------- */
+/* ---- listen ------------------------------------------------------------------------ */
 
 int carry_listen(int fd, int backlog)
 {

@@ -62,17 +62,17 @@ void polls_note(int epoll_fd, int op, int fd, const struct epoll_event *event)
     socklen_t len = sizeof peer;
 
     /* Cheap for what cannot follow: no stream socket, or connected already. */
-    if (op == EPOLL_CTL_ADD && (!kernel_stream(fd) || shim()->real.getpeername(
-                                                          fd, (struct sockaddr *)&peer, &len) == 0))
+    if (op == EPOLL_CTL_ADD &&
+        (!kernel_stream(fd) || shim()->real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0))
         return;
     struct row *r = take(fd);
     if (!r)
         return;
-    struct registration *known = op == EPOLL_CTL_ADD ? room(r, epoll_fd, fd) : find(r, epoll_fd, fd);
+    struct registration *known =
+        op == EPOLL_CTL_ADD ? room(r, epoll_fd, fd) : find(r, epoll_fd, fd);
     if (known)
-        *known = op == EPOLL_CTL_DEL
-                     ? (struct registration){0}
-                     : (struct registration){epoll_fd, fd, *event, true, false};
+        *known = op == EPOLL_CTL_DEL ? (struct registration){0}
+                                     : (struct registration){epoll_fd, fd, *event, true, false};
     give(r);
 }
 

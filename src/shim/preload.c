@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@
 
 #define SHOWN __attribute__((visibility("default")))
 
-/* ---- the beginning ------------------------------------------------------------------ */
+/* ---- the beginning ----------------------------------------------------------------- */
 
 static struct shim the;
 static atomic_bool ready;
@@ -79,7 +80,7 @@ __attribute__((constructor)) static void begin(void)
     shim();
 }
 
-/* ---- descriptors -------------------------------------------------------------------- */
+/* ---- descriptors ------------------------------------------------------------------- */
 
 int channel_kind(int fd, struct sockaddr_storage *name)
 {
@@ -128,7 +129,7 @@ static int result(int error)
     return -1;
 }
 
-/* ---- sockets come into being ----------------------------------------------------------- */
+/* ---- sockets come into being ------------------------------------------------------- */
 
 SHOWN int socket(int domain, int type, int protocol)
 {
@@ -163,7 +164,7 @@ SHOWN int bind(int fd, const struct sockaddr *at, socklen_t len)
     return ask(&a) == 0 ? shim()->real.bind(fd, at, len) : result(EADDRINUSE);
 }
 
-/* ---- accept ------------------------------------------------------------------------------ */
+/* ---- accept ------------------------------------------------------------------------ */
 
 static void hand_out(const void *from, size_t from_len, struct sockaddr *addr, socklen_t *len)
 {
@@ -217,7 +218,7 @@ SHOWN int accept(int fd, struct sockaddr *addr, socklen_t *len)
     return accept4(fd, addr, len, 0);
 }
 
-/* ---- names ------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------- */
 
 static int ask_name(uint16_t op, int fd, struct sockaddr *addr, socklen_t *len)
 {
@@ -243,7 +244,7 @@ SHOWN int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
                                   : shim()->real.getpeername(fd, addr, len);
 }
 
-/* ---- options ----------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------- */
 
 /* What the channel itself has to know besides. */
 static bool for_channel(int level, int name)
@@ -307,15 +308,12 @@ SHOWN int ioctl(int fd, unsigned long request, ...)
     va_end(args);
     if ((request != SIOCOUTQ && request != SIOCOUTQNSD) || !channel_kind(fd, NULL))
         return shim()->real.ioctl(fd, request, arg);
-    struct ask a = {.op = SHIM_QUEUED,
-                    .fd = fd,
-                    .number = (int)request,
-                    .room = arg,
-                    .room_len = sizeof(int)};
+    struct ask a = {
+        .op = SHIM_QUEUED, .fd = fd, .number = (int)request, .room = arg, .room_len = sizeof(int)};
     return result(ask(&a));
 }
 
-/* ---- what names a destination on a stream -------------------------------------------------- */
+/* ---- what names a destination on a stream ------------------------------------------ */
 
 /* With MSG_FASTOPEN an unconnected socket connects first. 1: go on without address
  * and flag; 0: it is not ours; -1: failed. */
@@ -364,7 +362,7 @@ SHOWN ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
     }
 }
 
-/* ---- epoll --------------------------------------------------------------------------------- */
+/* ---- epoll ------------------------------------------------------------------------- */
 
 SHOWN int epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)
 {

@@ -49,7 +49,7 @@ struct shim {
 /* Filled in at first use, which is before main. */
 const struct shim *shim(void);
 
-/* ---- descriptors --------------------------------------------------------------- */
+/* ---- descriptors ------------------------------------------------------------------- */
 
 /* SHIM_KIND_CONNECTION, SHIM_KIND_LISTENER, or 0: no channel. *name, if not NULL,
  * gets the kernel's name of a socket that is none (family 0: no socket either). */
@@ -57,7 +57,7 @@ int channel_kind(int fd, struct sockaddr_storage *name);
 /* A TCP or MPTCP socket of the kernel. */
 bool kernel_stream(int fd);
 
-/* ---- requests (ask.c) ------------------------------------------------------------- */
+/* ---- requests (ask.c) -------------------------------------------------------------- */
 
 struct ask {
     uint16_t op;
@@ -69,10 +69,10 @@ struct ask {
     void *room; /* for the answer's data, at most room_len bytes of it */
     size_t room_len;
     /* the answer */
-    size_t got;         /* how long its data were */
-    int channel;        /* descriptor that came with it; -1: none */
+    size_t got;  /* how long its data were */
+    int channel; /* descriptor that came with it; -1: none */
     enum shim_what what;
-    int line;           /* SHIM_WAIT: the connection that the second answer comes on; else -1 */
+    int line; /* SHIM_WAIT: the connection that the second answer comes on; else -1 */
 };
 /* 0 or an errno; ENETDOWN: there is no daemon. */
 int ask(struct ask *a);
@@ -82,13 +82,13 @@ int ask_result(int line);
 /* Tell who wants explanations (PLAIT_EXPLAIN) what became of fd. */
 void explain(uint8_t op, bool carried, const struct sockaddr *addr, socklen_t len, const char *why);
 
-/* ---- connecting and listening (carry.c) --------------------------------------------- */
+/* ---- connecting and listening (carry.c) -------------------------------------------- */
 
 /* connect(2) and listen(2). */
 int carry_connect(int fd, const struct sockaddr *to, socklen_t len);
 int carry_listen(int fd, int backlog);
 
-/* ---- epoll (polls.c) ------------------------------------------------------------------ */
+/* ---- epoll (polls.c) --------------------------------------------------------------- */
 
 /* epoll_ctl was successful: remember it where it may have to follow. */
 void polls_note(int epoll_fd, int op, int fd, const struct epoll_event *event);
