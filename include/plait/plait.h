@@ -48,13 +48,14 @@ struct plait_conn;
     X(UNKNOWN_NAME, -14, ENOENT, "no plug-in has this name")                                       \
     X(NOT_MULTIPATH, -15, EOPNOTSUPP, "the connection fell back to TCP")                           \
     X(PROTOCOL, -16, EPROTO, "the peer broke the protocol")                                        \
-    X(PEER_CLOSED, -17, EPIPE, "the peer closed the connection and takes nothing more")
+    X(PEER_CLOSED, -17, EPIPE, "the peer closed the connection and takes nothing more")            \
+    X(NOT_PERMITTED, -18, EPERM, "a capability is missing (CAP_NET_RAW, CAP_NET_ADMIN)")
 
 enum plait_error {
 #define X(id, value, err, text) PLAIT_E_##id = value,
     PLAIT_ERRORS(X)
 #undef X
-        PLAIT_E_LAST = -18
+        PLAIT_E_LAST = -19
 };
 PLAIT_API const char *plait_error_text(int error);
 PLAIT_API int plait_error_errno(int error);
@@ -367,6 +368,10 @@ struct plait_options {
     uint32_t break_timeout_us; /* plait_config.break_timeout_us for this one */
     uint32_t race_delay_us;    /* plait_config.race_delay_us for this one */
 };
+
+/* Whether a connection could be begun with these: 0, UNKNOWN_NAME or INVALID. */
+PLAIT_API int plait_options_check(const struct plait_stack *stack,
+                                  const struct plait_options *options);
 
 /* Accept connections to this endpoint (PLAIT_NONE address: any of ours; 0.0.0.0
  * or ::, any of that family, which goes before). */

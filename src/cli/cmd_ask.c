@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "cli/units.h"
 
-/* ---- close ------------------------------------------------------------------------ */
+/* ---- close --------------------------------------------------------------- */
 
 static const char close_about[] =
     "Resets a connection of a program that plaitd serves: the program and the peer see an\n"
@@ -42,7 +42,7 @@ int cmd_close(int argc, char **argv)
     return ask_once(&o, request);
 }
 
-/* ---- open ------------------------------------------------------------------------- */
+/* ---- open ---------------------------------------------------------------- */
 
 static const char open_about[] =
     "Opens a further subflow of a connection, from LOCAL, an address of this host, to\n"
@@ -82,7 +82,7 @@ int cmd_open(int argc, char **argv)
     return ask_once(&o.ask, request);
 }
 
-/* ---- set -------------------------------------------------------------------------- */
+/* ---- set ----------------------------------------------------------------- */
 
 struct set_options {
     struct ask_options ask;
@@ -151,7 +151,7 @@ int cmd_set(int argc, char **argv)
     return ask_once(&o.ask, request);
 }
 
-/* ---- addr ------------------------------------------------------------------------- */
+/* ---- addr ---------------------------------------------------------------- */
 
 static const char addr_about[] =
     "Without ADDR: the host's addresses and what plaitd uses them for. With ADDR and words:\n"
@@ -269,7 +269,7 @@ int cmd_addr(int argc, char **argv)
     return ask_once(&o, request);
 }
 
-/* ---- events ------------------------------------------------------------------------ */
+/* ---- events -------------------------------------------------------------- */
 
 static const char events_about[] =
     "Prints what happens to connections that plaitd serves, a line of JSON for each event\n"

@@ -79,7 +79,7 @@ static struct usage usage_of(struct loaded *l, bool file)
     return u;
 }
 
-/* ---- the settings file ---------------------------------------------------------- */
+/* ---- the settings file --------------------------------------------------- */
 
 /* Its text, the caller's to free. NULL: said. */
 static char *read_file(const char *path)
@@ -132,7 +132,7 @@ static int load(struct loaded *l, int argc, char **argv)
     return options_parse(&usage, argc, argv, &operand);
 }
 
-/* ---- running ------------------------------------------------------------------------ */
+/* ---- running ------------------------------------------------------------- */
 
 struct running {
     int argc;

@@ -63,7 +63,7 @@ json_t *control_parse(const char *line, size_t len, json_t **answer)
     return NULL;
 }
 
-/* ---- the client's side ---------------------------------------------------------- */
+/* ---- the client's side --------------------------------------------------- */
 
 struct control {
     FILE *stream;

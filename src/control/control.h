@@ -50,7 +50,7 @@ __attribute__((format(printf, 2, 3))) json_t *control_failed(enum control_error 
  * not, and is the caller's. */
 json_t *control_parse(const char *line, size_t len, json_t **answer);
 
-/* ---- the client's side; blocking -------------------------------------------- */
+/* ---- the client's side; blocking ----------------------------------------- */
 
 /* The folder to look in: `folder`, else $PLAIT_FOLDER, else /run/plait for
  * root, else $XDG_RUNTIME_DIR/plait if a daemon of this user is there, else

@@ -50,7 +50,7 @@ static void client_free(struct client *c)
     free(c);
 }
 
-/* ---- out ---------------------------------------------------------------------- */
+/* ---- out ----------------------------------------------------------------- */
 
 static size_t unread(const struct client *c)
 {
@@ -107,7 +107,7 @@ static void answer(struct client *c, json_t *message)
     json_decref(message);
 }
 
-/* ---- in ------------------------------------------------------------------------ */
+/* ---- in ------------------------------------------------------------------ */
 
 static void obey(struct client *c, const char *line, size_t len)
 {
@@ -164,7 +164,7 @@ static void on_client(void *ctx, int fd, unsigned events)
         client_free(c);
 }
 
-/* ---- coming ---------------------------------------------------------------------- */
+/* ---- coming -------------------------------------------------------------- */
 
 static bool may_come(const struct clients *all, const struct caller *caller)
 {
@@ -226,7 +226,7 @@ void clients_free(struct clients *c)
     free(c);
 }
 
-/* ---- events ------------------------------------------------------------------------ */
+/* ---- events -------------------------------------------------------------- */
 
 bool caller_may(const struct caller *caller, const struct caller *owner)
 {

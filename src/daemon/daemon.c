@@ -18,7 +18,7 @@
 
 enum { GOODBYE_US = 3000000 };
 
-/* ---- who calls --------------------------------------------------------------------- */
+/* ---- who calls ----------------------------------------------------------- */
 
 int caller_of(int fd, struct caller *out)
 {
@@ -39,7 +39,7 @@ int caller_of(int fd, struct caller *out)
     return 0;
 }
 
-/* ---- what is carried ----------------------------------------------------------------- */
+/* ---- what is carried ----------------------------------------------------- */
 
 void carried_add(struct daemon *d, struct carried *c, struct plait_conn *conn)
 {
@@ -89,7 +89,7 @@ const struct plait_options *daemon_defaults(const struct daemon *d)
     return &d->defaults;
 }
 
-/* ---- the loop ---------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------ */
 
 static void on_conn(void *ctx, struct plait_conn *conn)
 {

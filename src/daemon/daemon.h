@@ -69,7 +69,7 @@ struct host *daemon_host(struct daemon *d);
  * plait set and the configuration say now. Good until the next turn. */
 const struct plait_options *daemon_defaults(const struct daemon *d);
 
-/* ---- opening ------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------- */
 
 struct daemon_options {
     struct host_options host;      /* signals is set for it */
@@ -94,7 +94,7 @@ void daemon_stop(struct daemon *d);
  * three seconds. */
 void daemon_close(struct daemon *d);
 
-/* ---- what it is made of --------------------------------------------------------- */
+/* ---- what it is made of -------------------------------------------------- */
 
 /* serve.c. listen_fd: where programs come (SOCK_SEQPACKET); it is taken over. 0 or
  * a host_failure with err filled. serve_close ends every connection that is still

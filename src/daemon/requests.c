@@ -13,7 +13,7 @@
 #include "daemon/clients.h"
 #include "daemon/state.h"
 
-/* ---- reading a request ------------------------------------------------------------- */
+/* ---- reading a request --------------------------------------------------- */
 
 static json_t *wrong(const char *name, const char *kind)
 {
@@ -95,7 +95,7 @@ static json_t *no_subflow(uint32_t id)
     return control_failed(CONTROL_NO_SUBFLOW, "the connection has no open subflow %u", id);
 }
 
-/* ---- status -------------------------------------------------------------------------- */
+/* ---- status -------------------------------------------------------------- */
 
 static json_t *conn_json(const struct daemon *d, const struct carried *c)
 {
@@ -175,7 +175,7 @@ static json_t *do_status(struct daemon *d, struct asker *asker, const json_t *re
     return control_ok(answer);
 }
 
-/* ---- close ----------------------------------------------------------------------------- */
+/* ---- close --------------------------------------------------------------- */
 
 static json_t *do_close(struct daemon *d, struct asker *asker, const json_t *request)
 {
@@ -196,7 +196,7 @@ static json_t *do_close(struct daemon *d, struct asker *asker, const json_t *req
     return error ? failed_with(error) : control_ok(NULL);
 }
 
-/* ---- open ------------------------------------------------------------------------------ */
+/* ---- open ---------------------------------------------------------------- */
 
 static bool endpoint_of(const json_t *request, const char *name, struct plait_endpoint *out,
                         json_t **answer)
@@ -230,7 +230,7 @@ static json_t *do_open(struct daemon *d, struct asker *asker, const json_t *requ
     return error ? failed_with(error) : control_ok(NULL);
 }
 
-/* ---- set ------------------------------------------------------------------------------- */
+/* ---- set ----------------------------------------------------------------- */
 
 struct settings {
     const char *scheduler, *cc, *path_manager; /* NULL: as it is */
@@ -319,7 +319,7 @@ static json_t *do_set(struct daemon *d, struct asker *asker, const json_t *reque
     return error ? failed_with(error) : control_ok(NULL);
 }
 
-/* ---- addresses --------------------------------------------------------------------------- */
+/* ---- addresses ----------------------------------------------------------- */
 
 static json_t *addr_json(const struct host_address *a)
 {
@@ -391,7 +391,7 @@ static json_t *do_addr(struct daemon *d, struct asker *asker, const json_t *requ
     return control_ok(NULL);
 }
 
-/* ---- events, stop -------------------------------------------------------------------------- */
+/* ---- events, stop -------------------------------------------------------- */
 
 static json_t *do_events(struct daemon *d, struct asker *asker, const json_t *request)
 {
@@ -419,7 +419,7 @@ static json_t *do_stop(struct daemon *d, struct asker *asker, const json_t *requ
     return control_ok(NULL);
 }
 
-/* ---- the table ------------------------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------- */
 
 static const struct {
     const char *name;

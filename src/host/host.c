@@ -371,6 +371,33 @@ bool host_drain(struct host *h, uint64_t max_us)
     }
 }
 
+/* ---- between steps -------------------------------------------------------------- */
+
+int host_fd(const struct host *h)
+{
+    return h->loop.epoll_fd;
+}
+
+uint64_t host_wait_us(struct host *h)
+{
+    return idle_us(h, UINT64_MAX);
+}
+
+void host_refresh(struct host *h)
+{
+    h->now_us = loop_clock();
+}
+
+void host_flush(struct host *h)
+{
+    settle(h);
+}
+
+void host_set_pause(struct host *h, const struct host_pause *pause)
+{
+    h->loop.pause = *pause;
+}
+
 /* ---- small things ------------------------------------------------------------------ */
 
 struct plait_stack *host_stack(struct host *h)

@@ -119,6 +119,23 @@ void host_callbacks(struct host *h, const struct host_callbacks *callbacks);
  * takes) for packets, descriptors, timers or a signal, deal with what is
  * there, send what is to be sent. A negative errno when waiting failed. */
 int host_step(struct host *h, uint64_t max_wait_us);
+/* Between steps, for programs whose own loop calls host_step: this descriptor is
+ * readable when a step has something to do, */
+int host_fd(const struct host *h);
+/* or when so much time has passed (UINT64_MAX: not before). */
+uint64_t host_wait_us(struct host *h);
+/* host_now is now. For calls that come between steps. */
+void host_refresh(struct host *h);
+/* Send what was asked for since the last step, tell who became ready. */
+void host_flush(struct host *h);
+/* Around each wait of host_step: `before` says until when it will last, at most.
+ * For steps in a thread of their own that lets others in while it waits. */
+struct host_pause {
+    void *ctx;
+    void (*before)(void *ctx, uint64_t until_us);
+    void (*after)(void *ctx);
+};
+void host_set_pause(struct host *h, const struct host_pause *pause);
 /* The last signal taken (SIGINT, SIGTERM), 0: none yet. */
 int host_signal(const struct host *h);
 /* Step until no connection is left that could still send or receive (those
@@ -159,6 +176,12 @@ struct host_target {
     enum plait_family family; /* PLAIT_NONE: both */
     bool no_race;             /* only the name's first address, by the route to it */
 };
+
+/* As host_connect_name with the name's addresses: what does not block of it. */
+int host_connect_addrs(struct host *h, const struct plait_addr *addrs, unsigned count,
+                       const struct host_target *target, const struct plait_options *options,
+                       struct plait_conn **out, struct host_error *err);
+enum { HOST_NAME_ADDRS_MAX = 8 }; /* of a name that are tried */
 
 /* Resolve the name (blocks), then connect to whichever of its addresses
  * answers first, from whichever of this host's addresses that have a route

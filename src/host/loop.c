@@ -220,23 +220,32 @@ static void dispatch(struct loop *l, const struct epoll_event *ready, int count)
     free_list(&l->removed);
 }
 
+static int wait_for(struct loop *l, uint64_t timeout_us, struct epoll_event *ready)
+{
+    struct timespec t = {.tv_sec = (time_t)(timeout_us / 1000000),
+                         .tv_nsec = (long)(timeout_us % 1000000) * 1000};
+    int count = epoll_pwait2(l->epoll_fd, ready, EVENTS_AT_ONCE, &t, NULL);
+
+    if (count < 0 && errno == ENOSYS) /* before Linux 5.11: milliseconds, rounded up */
+        count = epoll_wait(l->epoll_fd, ready, EVENTS_AT_ONCE, (int)((timeout_us + 999) / 1000));
+    return count < 0 ? -errno : count;
+}
+
 int loop_wait(struct loop *l, uint64_t timeout_us, uint64_t *now_us)
 {
     struct epoll_event ready[EVENTS_AT_ONCE];
-    struct timespec t;
-    int count;
 
     if (l->always_ready || l->busy)
         timeout_us = 0;
     if (timeout_us > WAIT_MAX_US)
         timeout_us = WAIT_MAX_US; /* the caller comes round again */
-    t.tv_sec = (time_t)(timeout_us / 1000000);
-    t.tv_nsec = (long)(timeout_us % 1000000) * 1000;
-    count = epoll_pwait2(l->epoll_fd, ready, EVENTS_AT_ONCE, &t, NULL);
-    if (count < 0 && errno == ENOSYS) /* before Linux 5.11: milliseconds, rounded up */
-        count = epoll_wait(l->epoll_fd, ready, EVENTS_AT_ONCE, (int)((timeout_us + 999) / 1000));
-    if (count < 0 && errno != EINTR)
-        return -errno;
+    if (l->pause.before)
+        l->pause.before(l->pause.ctx, loop_clock() + timeout_us);
+    int count = wait_for(l, timeout_us, ready);
+    if (l->pause.after)
+        l->pause.after(l->pause.ctx);
+    if (count < 0 && count != -EINTR)
+        return count;
     *now_us = loop_clock();
     dispatch(l, ready, count);
     return 0;

@@ -18,6 +18,7 @@ struct loop {
     struct list removed;   /* freed after the dispatch in which they may be named */
     bool busy;             /* never sleep */
     unsigned always_ready; /* watched plain files */
+    struct host_pause pause;
     struct mem mem;
     struct timers timers;
 };

@@ -8,8 +8,6 @@
 #include "host/fail.h"
 #include "host/state.h"
 
-enum { NAMES_MAX = 8 };
-
 struct pairs {
     struct candidate_pair list[CANDIDATE_PAIRS_MAX];
     unsigned count;
@@ -71,19 +69,14 @@ static int connect_first(struct host *h, const struct plait_endpoint *remotes, u
     return failure;
 }
 
-int host_connect_name(struct host *h, const struct host_target *target,
-                      const struct plait_options *options, struct plait_conn **out,
-                      struct host_error *err)
+int host_connect_addrs(struct host *h, const struct plait_addr *addrs, unsigned count,
+                       const struct host_target *target, const struct plait_options *options,
+                       struct plait_conn **out, struct host_error *err)
 {
-    struct plait_addr addrs[NAMES_MAX];
-    struct plait_endpoint remotes[NAMES_MAX];
+    struct plait_endpoint remotes[HOST_NAME_ADDRS_MAX];
     struct plait_candidate candidates[PLAIT_CANDIDATES_MAX];
     struct pairs pairs = {.count = 0};
-    unsigned count;
-    int failure = host_resolve(target->name, target->family, addrs, NAMES_MAX, &count, err);
 
-    if (failure)
-        return failure;
     for (unsigned i = 0; i < count; i++) {
         remotes[i] = (struct plait_endpoint){addrs[i], target->port};
         if (!target->no_race)
@@ -93,4 +86,18 @@ int host_connect_name(struct host *h, const struct host_target *target,
         return connect_first(h, remotes, count, options, out, err);
     count = candidates_order(pairs.list, pairs.count, candidates, PLAIT_CANDIDATES_MAX);
     return ports_connect(h, candidates, count, options, out, err);
+}
+
+int host_connect_name(struct host *h, const struct host_target *target,
+                      const struct plait_options *options, struct plait_conn **out,
+                      struct host_error *err)
+{
+    struct plait_addr addrs[HOST_NAME_ADDRS_MAX];
+    unsigned count;
+    int failure =
+        host_resolve(target->name, target->family, addrs, HOST_NAME_ADDRS_MAX, &count, err);
+
+    if (failure)
+        return failure;
+    return host_connect_addrs(h, addrs, count, target, options, out, err);
 }

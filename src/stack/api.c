@@ -125,6 +125,13 @@ int plait_conn_close(struct plait_conn *conn, uint64_t now_us)
     return error;
 }
 
+int plait_options_check(const struct plait_stack *stack, const struct plait_options *options)
+{
+    struct conn_setup unused;
+
+    return setup_resolve(&stack->env, options, true, &unused);
+}
+
 void plait_conn_set_nagle(struct plait_conn *conn, bool on, uint64_t now_us)
 {
     struct plait_stack *s = enter(conn, &now_us);
