@@ -153,6 +153,41 @@ function requests(o)
     return connect(c)
 end
 
+-- By turns: the client writes sizes[1] bytes, the server then sizes[2], and so on; the
+-- last one ends it.
+local dialogue_fields = with("sizes")
+function dialogue(o)
+    local c = streams_of(o, "dialogue", dialogue_fields)
+    local sizes, turn, due, stream = numbers(o.sizes, "dialogue"), 0, {0, 0}, nil
+    local function next_turn()
+        turn = turn + 1
+        if turn > #sizes then
+            stream.client:finish()
+            stream.server:finish()
+            return
+        end
+        local writer, reader = stream.client, 2
+        if turn % 2 == 0 then
+            writer, reader = stream.server, 1
+        end
+        due[reader] = due[reader] + bytes(sizes[turn])
+        writer:write(sizes[turn])
+    end
+    local function listen(self)
+        return function(side)
+            local speaker = turn % 2 == 0 and 2 or 1
+            if turn == 0 and self == 1 or
+               turn > 0 and turn <= #sizes and self ~= speaker and side:received() == due[self] then
+                next_turn()
+            end
+        end
+    end
+    c.client = {driven = true, notice = listen(1)}
+    c.server = {driven = true, notice = listen(2)}
+    stream = connect(c)
+    return stream
+end
+
 -- Blocks of `block` bytes at a constant `rate`, from the client for `duration`.
 local cbr_fields = with("block", "rate", "duration")
 function cbr(o)

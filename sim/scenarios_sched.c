@@ -308,6 +308,28 @@ static void guard(struct run *r)
     EXPECT(r, carried(&lab, 1) > 5 * MB);
 }
 
+/* ---- a slow path that loses --------------------------------------------------------------- */
+
+/* The slow path's queue overflows in slow start, just when the response comes to its
+ * end. What it lost is sent again on the fast one, which has nothing else to do; nor
+ * do the last bytes, less than a segment, wait until all that is acknowledged. */
+static void losing(struct run *r)
+{
+    const struct side_config client = {.requests = 1, .request_bytes = 300, .end = END_SHUTDOWN};
+    const struct side_config server = {.respond_to = 300,
+                                       .respond_bytes = 20 * MB,
+                                       .end = END_AFTER_EOF};
+    struct lab lab;
+    lab_init(&lab, r);
+    lab.client_config.recv_buffer_bytes = lab.client_config.recv_buffer_max_bytes = 8 * MB;
+    lab_open_two(&lab, "rate=72mbit,delay=7ms,queue=194ms", "rate=5.4mbit,delay=149ms,queue=72ms");
+    struct stream *s = lab_stream(&lab, &client, &server);
+    lab_finish(&lab, 60);
+    run_figure(r, "72 and 5.4 Mbit/s", "Mbit/s", side_mbps(&s->side[0]), 0);
+    run_require(r, side_mbps(&s->side[0]) > 63);
+    EXPECT(r, WHY(lab.server, REINJECTED, TAIL) > 5);
+}
+
 /* ---- another one on the way ---------------------------------------------------------------- */
 
 struct tour {
@@ -358,6 +380,7 @@ const struct scenario scenarios_sched[] = {
     {"sched-unequal", "WiFi and 3G with small buffers: waiting for the fast path", unequal_paths},
     {"heuristics", "opportunistic, penalise, cap: what each does for the lowest RTT", heuristics},
     {"guard", "a path that costs more than it brings rests, and is tried again", guard},
+    {"sched-losing", "the end of a response that a slow path has lost", losing},
     {"sched-switch", "one connection through all schedulers", switches},
     {NULL, NULL, NULL},
 };

@@ -94,13 +94,14 @@ static void one_loss(struct run *r)
     EXPECT_EQ(r, COUNT(lab.client, Timeouts), 0);
 }
 
-/* A router marks from 60 kB on, in a queue of 200 kB, and each end says whether it
- * wants marks: where both do nothing is dropped and the queue stays short. */
+/* A router marks from 100 kB on, in a queue of 200 kB, and each end says whether it
+ * wants marks: where both do nothing is dropped and the queue stays short. Marks of
+ * two round trips in a row are possible, and leave the path full. */
 static void marks(struct run *r)
 {
     for (unsigned both = 0; both < 2; both++) {
         struct lab lab;
-        const char *spec = "rate=20mbit,delay=20ms,queue=200kB,mark=60kB";
+        const char *spec = "rate=20mbit,delay=20ms,queue=200kB,mark=100kB";
         lab_init(&lab, r);
         lab.client_config.ecn = PLAIT_ECN_ASK;
         lab.server_config.ecn = both ? PLAIT_ECN_ANSWER : PLAIT_ECN_NEVER;

@@ -6,10 +6,13 @@ local point = param("point", 1, "", "which pair of paths, from 1")
 local high = param("high", false, "", "high bandwidth-delay products: delays and queues are large")
 local lossy = param("lossy", false, "", "both paths lose packets")
 local window = param("window", 16384, "KB", "the largest buffers; they grow up to that")
-local cc = param("cc", "olia", "", "congestion control over both paths")
+local cc = param("cc", "cubic", "", "congestion control over both paths")
 local alone = param("alone", "cubic", "", "congestion control of TCP on one path")
 local scheduler = param("scheduler", "default", "", "of both ends")
 local length = param("length", 60, "s", "of each transfer")
+local megabytes = param("megabytes", 0, "MB", "a download of so much by HTTPS instead; 0: none")
+local data = param("data", "", "", "pairs from this table: p0_bw_mbps, p0_owd_ms, p0_qdelay_s, "
+                   .. "p0_loss_pct, and so on for p1")
 plot{name = "benefit", title = "Aggregation benefit", y = "benefit", cdf = true,
      series = "scheduler", xlabel = "benefit: 0 is the better path alone, 1 is both"}
 
@@ -36,8 +39,23 @@ local function spec(x, first)
     return {rate = rate, delay = delay, queue = math.max(queue, 6000),
             loss = lossy and 2.5 * x[first + 3] or 0}
 end
-local x = fill(point, 8)
-local specs = {spec(x, 1), spec(x, 5)}
+
+-- The path with this prefix in a row of the table.
+local function listed(row, prefix)
+    local rate = row[prefix .. "bw_mbps"] * 1e6
+    return {rate = rate, delay = row[prefix .. "owd_ms"] / 1000,
+            queue = math.max(row[prefix .. "qdelay_s"] * rate / 8, 6000),
+            loss = row[prefix .. "loss_pct"]}
+end
+
+local specs
+if data ~= "" then
+    local row = csv(data)[point]
+    specs = {listed(row, "p0_"), listed(row, "p1_")}
+else
+    local x = fill(point, 8)
+    specs = {spec(x, 1), spec(x, 5)}
+end
 
 -- Mbit/s over these paths.
 local function transfer(which)
@@ -54,8 +72,12 @@ local function transfer(which)
     for _, i in ipairs(which) do
         local c = client:iface("10.0." .. i .. ".1")
         first = first or c
-        path(c, s, specs[i], {rate = specs[i].rate, delay = specs[i].delay,
-                              loss = specs[i].loss, queue = specs[i].queue})
+        path(c, s, specs[i], specs[i])
+    end
+    if megabytes > 0 then
+        local get = dialogue{from = first, to = s, sizes = {300, 4000, 300, 60, 200, megabytes * MB}}
+        finish{limit = 36000}
+        return megabytes * 8 / get.client:times().last
     end
     local _, _, reader = bulk{from = first, to = s, stop = length + 1}
     local mbps = goodput(reader, 0, length)

@@ -124,6 +124,7 @@ struct plait_sched_path {
                      * known */
     bool rate_full; /* and more would only have made a queue longer; else it may bear more */
     uint64_t cwnd_bytes, in_flight_bytes;
+    uint32_t queue_us;   /* what was sent of late needs so long, at that rate, to get on its way */
     uint64_t room_bytes; /* may be sent at once: window, peer, pacing */
     uint64_t pacing_rate;
     uint64_t heard_us;     /* when the last segment came by it */
@@ -165,7 +166,9 @@ struct plait_sched {
     const char *options; /* what may follow the name and a colon, for help; NULL: nothing */
     size_t state_size;
     bool copies; /* it may choose copies: it is asked when there is nothing else to send, too */
-    void *data;  /* for begin, like done and trouble: see above */
+    uint32_t ahead_us; /* it need not see more queued than the paths send in so much time, so that
+                        * the application is not asked for more; 0: as much as there is */
+    void *data;        /* for begin, like done and trouble: see above */
     void (*begin)(void *state, void *data);
     void (*done)(void *state);
     struct plait_plugin_trouble (*trouble)(const void *state);

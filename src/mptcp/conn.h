@@ -165,7 +165,8 @@ struct subflow {
     struct recv_piece *place_hint; /* where its last out-of-order bytes went */
 
     /* output.c */
-    uint64_t carried; /* end of the last of the stream's bytes that it got */
+    uint64_t carried;    /* end of the last of the stream's bytes that it got */
+    uint64_t drained_us; /* when the path, by its rate, will have taken all that it got */
 
     /* reinject.c */
     uint8_t timeouts;     /* RTOs since the last progress */
@@ -287,6 +288,8 @@ struct conn_awake {
     struct conn_arrays arrays;
     struct conn_plugins plugins;
     struct send_chunk *bound_last; /* send.c: where new data was bound last; NULL: not known */
+    uint64_t short_end;            /* output.c: end of the last segment that was not full */
+    bool short_sent;               /* there was one */
 };
 
 enum conn_state {

@@ -16,6 +16,25 @@ static uint64_t copy_dsn(const struct plait_conn *c, const struct subflow *sf)
     return among ? sf->carried : c->snd_una;
 }
 
+/* What sf gets now waits for what it got before, by the rate that the path is known
+ * for. That one is taken for an eighth more, since a queue that is reckoned too long
+ * would never end. */
+static uint32_t queue_us(const struct subflow *sf, uint64_t now_us)
+{
+    return sf->drained_us > now_us ? (uint32_t)(sf->drained_us - now_us) : 0;
+}
+
+static void queue_more(struct subflow *sf, uint32_t len, uint64_t now_us)
+{
+    const uint64_t second_us = 1000 * 1000, rate = sf->tcp.rate.best / 8 * 9;
+    if (sf->conn->subflow_count < 2 || !rate)
+        return;
+    uint64_t waits = queue_us(sf, now_us);
+    uint64_t most = sf->tcp.control.own->in_flight_bytes * second_us / rate;
+    waits = (waits < most ? waits : most) + len * second_us / rate;
+    sf->drained_us = now_us + (waits < 60 * second_us ? waits : 60 * second_us);
+}
+
 static void path_fill(struct plait_sched_path *p, struct subflow *sf, uint64_t now_us)
 {
     const struct tcp *t = &sf->tcp;
@@ -31,6 +50,7 @@ static void path_fill(struct plait_sched_path *p, struct subflow *sf, uint64_t n
                                    .rate_full = t->rate.full,
                                    .cwnd_bytes = v->cwnd_bytes,
                                    .in_flight_bytes = v->in_flight_bytes,
+                                   .queue_us = queue_us(sf, now_us),
                                    .room_bytes = guard_room(sf, tcp_room(t, now_us)),
                                    .pacing_rate = v->pacing_rate,
                                    .heard_us = t->receiver.heard_us,
@@ -71,9 +91,28 @@ static bool first_with_keys(const struct plait_conn *c, const struct subflow *sf
            c->snd_nxt == c->local_idsn + 1;
 }
 
+/* A last short segment waits under Nagle's algorithm (RFC 1122 4.2.3.4), over the
+ * connection's bytes, while another one is not acknowledged.
+ * DEVIATION: not while anything else is: the end of a long answer would wait for
+ * the slowest path to acknowledge what it carries. Linux does so too. */
+static bool tail_waits(const struct plait_conn *c)
+{
+    if (!c->nagle || c->fin_queued || c->snd_una == c->snd_nxt)
+        return false;
+    return c->awake->short_sent && dsn_gt(c->awake->short_end, c->snd_una);
+}
+
+/* What was bound is the end of all that there is. */
+static void tail_note(struct plait_conn *c, const struct subflow *sf, uint32_t bound)
+{
+    if (bound % tcp_segment_payload(&sf->tcp, conn_data_option_len(sf)) == 0)
+        return;
+    c->awake->short_end = c->snd_nxt;
+    c->awake->short_sent = true;
+}
+
 /* How many of `avail` bytes to bind now to sf, 0: wait. Whole segments while
- * more is to come; a last short one under Nagle's algorithm (RFC 1122
- * 4.2.3.4), taken over the connection's bytes. */
+ * more is to come; a last short one when the tail is not held. */
 static uint32_t bind_len(const struct plait_conn *c, const struct subflow *sf, uint64_t avail,
                          uint64_t limit, bool hold_tail)
 {
@@ -142,6 +181,7 @@ static uint32_t carry(struct plait_conn *c, const struct turn *t, uint64_t dsn, 
     uint32_t n = len ? conn_bind(c, t->sf, dsn, len, kind) : 0;
     if (n == 0)
         return 0;
+    queue_more(t->sf, n, t->view.now_us);
     if (dsn_gt(dsn + n, copy_dsn(c, t->sf)))
         t->sf->carried = dsn + n;
     if (c->sched->bound)
@@ -218,11 +258,13 @@ static bool schedule_new(struct plait_conn *c)
         return false;
     if (!window_shut(c, window))
         t.limit = t.limit < window ? t.limit : window;
-    bool hold_tail = c->nagle && !idle && !c->fin_queued && t.limit >= avail;
+    bool hold_tail = tail_waits(c) && t.limit >= avail;
     uint32_t len = bind_len(c, t.sf, avail, t.limit, hold_tail);
     uint8_t kind = first_with_keys(c, t.sf) ? MAP_FIRST : 0;
     uint32_t n = carry(c, &t, c->snd_nxt, len, kind);
     c->snd_nxt += n;
+    if (n && n == avail)
+        tail_note(c, t.sf, n);
     c->stalled = c->stalled && n == 0;
     conn_watch_rate(c);
     return n != 0;
@@ -240,6 +282,14 @@ static void windows_ask(struct plait_conn *c, bool bound, uint64_t now_us)
             tcp_want_window(&sf->tcp, waiting, now_us);
 }
 
+/* The peer's window, or the send buffer, has no room for more, although there is. */
+static bool held_up(const struct plait_conn *c, bool all_sent)
+{
+    if (!all_sent)
+        return dsn_gt(c->snd_nxt + window_mss(c), c->snd_edge);
+    return c->write_blocked && c->snd_end - c->snd_una + window_mss(c) > c->send_buffer;
+}
+
 static void conn_schedule(struct plait_conn *c, uint64_t now_us)
 {
     c->pace_us = TIMER_NEVER;
@@ -255,11 +305,11 @@ static void conn_schedule(struct plait_conn *c, uint64_t now_us)
     }
     if (c->snd_una == c->snd_nxt || !list_empty(&c->reinject))
         return;
-    bool all_sent = c->snd_nxt == c->snd_end;
-    bool blocked = !all_sent && dsn_gt(c->snd_nxt + window_mss(c), c->snd_edge);
+    bool all_sent = c->snd_nxt == c->snd_end, blocked = held_up(c, all_sent);
     if (blocked)
         guard_blocked(c, now_us);
-    if ((all_sent && reinject_tail(c, now_us)) || (blocked && reinject_head(c, now_us)))
+    if ((all_sent && !c->write_blocked && reinject_tail(c, now_us)) ||
+        (blocked && reinject_head(c, now_us)))
         schedule_reinjection(c);
 }
 

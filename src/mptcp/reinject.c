@@ -324,21 +324,48 @@ static struct tcp_record *tail_record(const struct plait_conn *c, const struct s
     return NULL;
 }
 
+/* When what sf carries there should have arrived, by all experience. One that is
+ * lost waits for others to go again before it, and nobody knows how long. */
+static uint64_t due_us(const struct subflow *sf, const struct tcp_record *rec)
+{
+    return rec->lost ? TIMER_NEVER : rec->sent_us + sf->tcp.rtt.srtt_us;
+}
+
+/* The round trip of what sf gets now: the queue that the smoothed one was
+ * measured in may be gone. */
+static uint64_t trip_us(const struct subflow *sf)
+{
+    const struct tcp *t = &sf->tcp;
+    uint64_t through = t->control.own->in_flight_bytes * SECOND_US;
+    through = t->rate.best ? through / t->rate.best : t->rtt.srtt_us;
+    through = through > t->rtt.base_us ? through : t->rtt.base_us;
+    return through < t->rtt.srtt_us ? through : t->rtt.srtt_us;
+}
+
 bool reinject_tail(struct plait_conn *c, uint64_t now_us)
 {
     struct subflow *taker = c->subflow_count > 1 ? path_taker(c, now_us) : NULL;
     if (!taker)
         return false;
-    uint64_t soonest = now_us + 2 * (uint64_t)taker->tcp.rtt.srtt_us;
+    uint64_t soonest = now_us + 3 * trip_us(taker) / 2;
     list_each(sf, &c->subflows, struct subflow, link) {
         uint64_t dsn;
         uint32_t len;
         struct tcp_record *rec = sf == taker ? NULL : tail_record(c, sf, &dsn, &len);
-        if (!rec || rec->sent_us + sf->tcp.rtt.srtt_us <= soonest || copied(c, sf, dsn, len))
+        if (!rec || due_us(sf, rec) <= soonest || copied(c, sf, dsn, len))
             continue;
         return record_move(c, sf, rec, dsn, len, PLAIT_WHY_TAIL);
     }
     return false;
+}
+
+/* By all experience it will be acknowledged by then. One that should have been
+ * already is late, and nobody knows how much. */
+static bool soon(const struct subflow *sf, const struct tcp_record *rec, uint64_t now_us,
+                 uint64_t by_us)
+{
+    uint64_t due = due_us(sf, rec);
+    return due <= by_us && now_us <= due + sf->tcp.rtt.mdev_us;
 }
 
 /* The record that holds up the window: its bytes start at snd_una. */
@@ -353,15 +380,6 @@ static struct tcp_record *head_record(const struct plait_conn *c, const struct s
     return NULL;
 }
 
-/* By all experience it will be acknowledged by then. One that should have been
- * already is late, and nobody knows how much. */
-static bool soon(const struct subflow *sf, const struct tcp_record *rec, uint64_t now_us,
-                 uint64_t by_us)
-{
-    uint64_t due = rec->sent_us + sf->tcp.rtt.srtt_us;
-    return !rec->lost && due <= by_us && now_us <= due + sf->tcp.rtt.mdev_us;
-}
-
 bool reinject_head(struct plait_conn *c, uint64_t now_us)
 {
     bool wanted = c->heuristics & PLAIT_OPPORTUNISTIC;
@@ -372,8 +390,7 @@ bool reinject_head(struct plait_conn *c, uint64_t now_us)
         uint64_t dsn;
         uint32_t len;
         struct tcp_record *rec = sf == taker ? NULL : head_record(c, sf, &dsn, &len);
-        if (rec && !soon(sf, rec, now_us, now_us + taker->tcp.rtt.srtt_us) &&
-            !copied(c, sf, dsn, len))
+        if (rec && !soon(sf, rec, now_us, now_us + trip_us(taker)) && !copied(c, sf, dsn, len))
             return record_move(c, sf, rec, dsn, len, PLAIT_WHY_WINDOW);
     }
     return false;

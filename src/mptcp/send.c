@@ -20,12 +20,27 @@ enum { CHUNK_MIN = 2048, CHUNK_MAX = SEND_CHUNK_MAX };
  * any loop, and little enough to be in the cache still when it leaves. Those who
  * write as much as they may share UNSENT_ALL, but each has one super-segment. */
 enum { UNSENT_MAX = 1024 * 1024, UNSENT_MIN = CHUNK_MAX, UNSENT_ALL = 4 * UNSENT_MAX };
+/* Nor further than the scheduler wants to see: the rest would only be late, and
+ * known too early to be changed. */
+enum { AHEAD_MIN = 16 * 1024 };
 
-static uint64_t unsent_max(const struct mptcp_env *env)
+static uint64_t unsent_share(const struct mptcp_env *env)
 {
     uint32_t share = env->writer_count ? UNSENT_ALL / env->writer_count : UNSENT_MAX;
     share = share < UNSENT_MAX ? share : UNSENT_MAX;
     return share > UNSENT_MIN ? share : UNSENT_MIN;
+}
+
+static uint64_t unsent_max(const struct plait_conn *c)
+{
+    uint64_t share = unsent_share(c->env), ahead = AHEAD_MIN, us = c->sched->ahead_us;
+    if (!us)
+        return share;
+    for (unsigned i = 0; c->awake && i < c->subflow_count; i++) {
+        const struct plait_cc_view *v = &c->awake->arrays.views[i];
+        ahead += v->srtt_us ? v->cwnd_bytes * us / v->srtt_us : 0;
+    }
+    return ahead < share ? ahead : share;
 }
 
 void conn_write_blocked(struct plait_conn *c, bool blocked)
@@ -125,7 +140,7 @@ uint64_t conn_send_room(const struct plait_conn *c)
 {
     uint64_t queued = c->snd_end - c->snd_una, unsent = c->snd_end - c->snd_nxt;
     uint64_t room = queued < c->send_buffer ? c->send_buffer - queued : 0;
-    uint64_t most = unsent_max(c->env), ahead = unsent < most ? most - unsent : 0;
+    uint64_t most = unsent_max(c), ahead = unsent < most ? most - unsent : 0;
     uint64_t allowed = pressure_send_room(c);
     room = room < ahead ? room : ahead;
     return room < allowed ? room : allowed;
@@ -135,7 +150,7 @@ uint64_t conn_send_room(const struct plait_conn *c)
  * not for each segment that leaves. */
 bool conn_writable(const struct plait_conn *c)
 {
-    uint64_t unsent = c->snd_end - c->snd_nxt, most = unsent_max(c->env);
+    uint64_t unsent = c->snd_end - c->snd_nxt, most = unsent_max(c);
     if (most < UNSENT_MAX && unsent > most / 2)
         return false;
     return conn_may_write(c) && conn_send_room(c) > 0;

@@ -17,25 +17,17 @@ const struct plug_function plug_sched_functions[] = {
     [BEGIN] = {"begin", false}, [PICK] = {"pick", true}, [BOUND] = {"bound", false}, {0}};
 
 #define P(member, kind) VALUE(struct plait_sched_path, member, kind)
-static const struct value_row path_rows[] = {P(subflow_id, VALUE_NUMBER),
-                                             P(order, VALUE_NUMBER),
-                                             P(srtt_us, VALUE_NUMBER),
-                                             P(rttvar_us, VALUE_NUMBER),
-                                             P(rto_us, VALUE_NUMBER),
-                                             P(rtt_min_us, VALUE_NUMBER),
-                                             P(mss_bytes, VALUE_NUMBER),
-                                             P(rate, VALUE_NUMBER),
-                                             P(rate_full, VALUE_BOOL),
-                                             P(cwnd_bytes, VALUE_NUMBER),
-                                             P(room_bytes, VALUE_NUMBER),
-                                             P(pacing_rate, VALUE_NUMBER),
-                                             P(in_flight_bytes, VALUE_NUMBER),
-                                             P(heard_us, VALUE_NUMBER),
-                                             P(behind_bytes, VALUE_NUMBER),
-                                             P(slow_start, VALUE_BOOL),
-                                             P(backup, VALUE_BOOL),
-                                             P(stale, VALUE_BOOL),
-                                             {0}};
+static const struct value_row path_rows[] = {
+    P(subflow_id, VALUE_NUMBER),  P(order, VALUE_NUMBER),
+    P(srtt_us, VALUE_NUMBER),     P(rttvar_us, VALUE_NUMBER),
+    P(rto_us, VALUE_NUMBER),      P(rtt_min_us, VALUE_NUMBER),
+    P(mss_bytes, VALUE_NUMBER),   P(rate, VALUE_NUMBER),
+    P(rate_full, VALUE_BOOL),     P(queue_us, VALUE_NUMBER),
+    P(cwnd_bytes, VALUE_NUMBER),  P(room_bytes, VALUE_NUMBER),
+    P(pacing_rate, VALUE_NUMBER), P(in_flight_bytes, VALUE_NUMBER),
+    P(heard_us, VALUE_NUMBER),    P(behind_bytes, VALUE_NUMBER),
+    P(slow_start, VALUE_BOOL),    P(backup, VALUE_BOOL),
+    P(stale, VALUE_BOOL),         {0}};
 
 #define V(member, kind) VALUE(struct plait_sched_view, member, kind)
 static const struct value_row view_rows[] = {V(now_us, VALUE_NUMBER),

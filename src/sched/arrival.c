@@ -24,6 +24,7 @@
 #include "sched/sched.h"
 
 enum { SECOND_US = 1000 * 1000, BURST_MAX = 64 * 1024, SHORT_MAX = 16 * 1024 };
+enum { AHEAD_US = 20 * 1000 }; /* it asks for what waits at the end of the stream only */
 enum { PERIOD_MIN_US = 8 * 1000 * 1000, PERIOD_RTTS = 32 };
 
 /* What is reckoned of one path, for so many bytes more on it. */
@@ -56,12 +57,23 @@ static uint64_t back_us(const struct plait_sched_path *p)
     return segment < base_us(p) ? (base_us(p) - segment) / 2 : 0;
 }
 
+/* The wait behind what was sent of late: a path that got much at once has a queue,
+ * however little is under way. */
+static uint64_t queued_us(const struct plait_sched_path *p, uint64_t bytes)
+{
+    return p->queue_us + bytes_us(bytes - p->mss_bytes, p->rate);
+}
+
 static struct course course(const struct plait_sched_path *p, uint64_t bytes)
 {
-    uint64_t trip = base_us(p), most = 2 * (uint64_t)p->srtt_us;
-    uint64_t through = p->rate_full ? bytes_us(p->in_flight_bytes + bytes, p->rate) : 0;
-    through = through < most ? through : most;
-    trip = through > trip ? through : trip;
+    uint64_t trip = base_us(p), most = 4 * (uint64_t)p->srtt_us;
+    if (p->rate_full) {
+        uint64_t through = bytes_us(p->in_flight_bytes + bytes, p->rate);
+        uint64_t queued = base_us(p) + queued_us(p, bytes);
+        through = through > queued ? through : queued;
+        through = through < most ? through : most;
+        trip = through > trip ? through : trip;
+    }
     return (struct course){.trip_us = trip, .arrive_us = trip - back_us(p)};
 }
 
@@ -144,13 +156,15 @@ static bool too_late(const struct fleet *f, const struct plait_sched_path *slow,
 }
 
 /* More would only wait in the path's own queue. So that its shortest round trip
- * stays known, that queue is let run dry in the first moments of each period. */
+ * stays known, that queue, where there is one, is let run dry in the first moments of
+ * each period. */
 static bool busy(const struct plait_sched_view *view, const struct plait_sched_path *p,
                  uint64_t bytes)
 {
     uint64_t period = PERIOD_RTTS * base_us(p);
     period = period > PERIOD_MIN_US ? period : PERIOD_MIN_US;
-    bool dry = view->now_us % period < base_us(p) * 3 / 2 + bytes_us(2 * p->mss_bytes, p->rate);
+    bool dry = p->srtt_us > base_us(p) + base_us(p) / 8 &&
+               view->now_us % period < base_us(p) * 3 / 2 + bytes_us(2 * p->mss_bytes, p->rate);
     uint64_t trip = p->rate * base_us(p) / SECOND_US;
     uint64_t enough = dry ? trip - trip / 4 : trip + trip / 4 + 2 * p->mss_bytes;
     bool first = p->in_flight_bytes == 0 && bytes <= p->mss_bytes;
@@ -208,5 +222,6 @@ static struct plait_sched_choice arrival_pick(void *state, const struct plait_sc
 const struct plait_sched sched_arrival = {
     .name = "arrival",
     .summary = "where the next bytes arrive first, if the window bears it",
+    .ahead_us = AHEAD_US,
     .pick = arrival_pick,
 };

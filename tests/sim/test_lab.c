@@ -326,6 +326,12 @@ static void driven_sides_and_blocks(void **state)
           "local d = one(1000)\n"
           "expect(#d == 2 and d[1] > 0.010 and d[1] < 1.013, d[1])");
     holds(WORLD "path(x, y, 'rate=8mbit,delay=10ms')\n"
+                "local s = dialogue{from = x, to = y, sizes = {300, 4000, '200B', 50000}}\n"
+                "finish()\n"
+                "expect(s.server:received() == 500 and s.client:received() == 54000)\n"
+                "local t = s.client:times()\n" /* three round trips, and 55 KB on the way */
+                "expect(t.done > 0.115 and t.last < 0.150, t.last)");
+    holds(WORLD "path(x, y, 'rate=8mbit,delay=10ms')\n"
                 "local s = cbr{from = x, to = y, block = 1000, rate = '800kbit', duration = 1,\n"
                 "  options = {no_nagle = true}}\n"
                 "finish()\n"

@@ -186,6 +186,37 @@ static void a_sleeping_connection_takes_another_scheduler(void **state)
     peer_free(p);
 }
 
+/* ---- short segments -------------------------------------------------------------------- */
+
+/* The end of a long write does not wait for all before it to be acknowledged, which
+ * another subflow may have; a short one after it waits for that end. */
+static void a_tail_waits_for_a_short_segment_only(void **state)
+{
+    struct plait_config config;
+    plait_config_default(&config);
+    config.scheduler = "lowest-rtt";
+    struct peer *p = peer_new(&config, false);
+    (void)state;
+    peer_join(p, 1);
+    peer_data_ack(p, 1, 0, 0);
+    peer_settle(p);
+    say(p, 3 * BYTES);
+    struct maps m = maps_for(p, 0);
+    assert_true(m.count > 1);
+    unsigned flow = m.map[0].flow;
+    uint64_t pos = m.map[m.count - 1].pos;
+    expect_map(&m, m.count - 1, flow, pos, (uint16_t)(3 * BYTES - pos));
+    say(p, 10);
+    say(p, 10);
+    m = maps_for(p, 0);
+    assert_int_equal(m.count, 0);
+    peer_data_ack(p, flow, 0, 3 * BYTES);
+    m = maps_for(p, 0);
+    assert_int_equal(m.count, 1);
+    expect_map(&m, 0, m.map[0].flow, 3 * BYTES, 20);
+    peer_free(p);
+}
+
 /* ---- the order of paths -------------------------------------------------------------- */
 
 static unsigned order_of(const struct peer *p, uint32_t id)
@@ -248,6 +279,7 @@ int main(void)
         cmocka_unit_test(copied_bytes_are_not_reinjected),
         cmocka_unit_test(the_scheduler_can_be_changed),
         cmocka_unit_test(a_sleeping_connection_takes_another_scheduler),
+        cmocka_unit_test(a_tail_waits_for_a_short_segment_only),
         cmocka_unit_test(paths_keep_their_order),
         cmocka_unit_test(refused_reinjections_do_not_wait_for_ever),
     };

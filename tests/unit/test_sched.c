@@ -412,10 +412,10 @@ static void arrival_within_the_window(void **state)
         int path;
         uint64_t bytes;
     } rows[] = {
-        {87075, 0, WAIT, 0},    /* F would be kept from sending */
-        {87076, 0, 1, MSS},     /* just not */
-        {87653, 0, 1, 2 * MSS}, /* by 2000 bytes of S neither */
-        {104952, 0, 1, 16 * MSS},     {104953, 0, 1, 32 * MSS},
+        {87075, 0, WAIT, 0},                                  /* F would be kept from sending */
+        {87076, 0, 1, MSS},                                   /* just not */
+        {91674, 0, 1, MSS},           {91675, 0, 1, 2 * MSS}, /* the second is 4 ms later */
+        {235082, 0, 1, 16 * MSS},     {235083, 0, 1, 32 * MSS},
         {1000000, 0, 1, 32 * MSS},    /* more would wait on S */
         {1000000, 40000, 1, 8 * MSS}, /* as the last of these do */
         {1000000, 47875, 1, MSS},     /* a round trip's 37500 and a quarter, and two segments */
@@ -437,15 +437,37 @@ static void arrival_within_the_window(void **state)
     }
 }
 
+/* What S was given of late is before the next segment: that one is later by as much, and
+ * F brings so much more meanwhile. */
+static void arrival_spaces_what_the_slow_path_gets(void **state)
+{
+    struct bench b = bench("arrival", 2, near_far);
+    (void)state;
+    b.view.more = true;
+    b.view.span_bytes = 91500;
+    assert_int_equal(pick(&b), 1);
+    b.paths[1].srtt_us = 160000;
+    b.paths[1].queue_us = 4000;
+    assert_int_equal(pick(&b), 1);
+    b.paths[1].queue_us = 4500;
+    assert_int_equal(pick(&b), WAIT);
+    b.paths[1].rate_full = false; /* its rate may be more: nobody knows what is before it */
+    assert_int_equal(pick(&b), 1);
+}
+
 /* Every 8 seconds S's queue is let run dry: for a round trip and a half, and two
- * segments of 4 ms, it gets no more than three quarters of what makes it busy. */
+ * segments of 4 ms, it gets no more than three quarters of what makes it busy. Not where
+ * its round trip is about the shortest: there is no queue. */
 static void arrival_lets_queues_run_dry(void **state)
 {
     static const struct {
         uint64_t now_us, far_in_flight;
+        uint32_t srtt_us;
         int path;
-    } rows[] = {{7999999, 40000, 1},    {8000000, 40000, WAIT}, {8000000, 27125, 1},
-                {8000000, 27126, WAIT}, {8232999, 27126, WAIT}, {8233000, 27126, 1}};
+    } rows[] = {{7999999, 40000, 300000, 1},    {8000000, 40000, 300000, WAIT},
+                {8000000, 27125, 300000, 1},    {8000000, 27126, 300000, WAIT},
+                {8232999, 27126, 300000, WAIT}, {8233000, 27126, 300000, 1},
+                {8000000, 40000, 168751, WAIT}, {8000000, 40000, 168750, 1}};
     (void)state;
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct bench b = bench("arrival", 2, near_far);
@@ -453,6 +475,7 @@ static void arrival_lets_queues_run_dry(void **state)
         b.view.span_bytes = 1000000;
         b.view.now_us = rows[i].now_us;
         b.paths[1].in_flight_bytes = rows[i].far_in_flight;
+        b.paths[1].srtt_us = rows[i].srtt_us;
         if (pick(&b) != rows[i].path)
             fail_msg("row %u: path %d", i, pick(&b));
     }
@@ -685,6 +708,7 @@ int main(void)
         cmocka_unit_test(overflow_when_full),
         cmocka_unit_test(overflow_keeps_the_order),
         cmocka_unit_test(arrival_within_the_window),
+        cmocka_unit_test(arrival_spaces_what_the_slow_path_gets),
         cmocka_unit_test(arrival_lets_queues_run_dry),
         cmocka_unit_test(arrival_of_the_end),
         cmocka_unit_test(arrival_answers_where_it_was_asked),
