@@ -53,6 +53,16 @@ static const struct plait_cc_group *group(struct tcp *t, struct plait_cc_group *
     return alone;
 }
 
+/* Where our turns come late, what made the first round trips long may have been a
+ * thousand handshakes at once: one that took less than half of what they take on
+ * average says that this is over. */
+static uint64_t pacing_rtt(const struct tcp *t)
+{
+    uint64_t srtt_us = t->rtt.srtt_us;
+    bool busy = t->env->late_us >= PACE_CREDIT_US;
+    return busy ? max_u64(min_u64(srtt_us, 2 * (uint64_t)t->rtt.latest_us), 1) : srtt_us;
+}
+
 /* RFC 9002 7.7's factors, which are also Linux's: twice the window a round
  * trip while it doubles, a little more than it when it grows slowly. */
 void tcp_control_rate(struct tcp *t)
@@ -65,7 +75,7 @@ void tcp_control_rate(struct tcp *t)
     } else {
         uint64_t window = max_u64(c->cwnd_bytes, t->recovery.in_flight_bytes);
         uint64_t percent = c->cwnd_bytes < c->ssthresh_bytes / 2 ? PERCENT_START : PERCENT_AFTER;
-        c->pacing_rate = max_u64(window * percent / 100 * SECOND_US / t->rtt.srtt_us, 1000);
+        c->pacing_rate = max_u64(window * percent / 100 * SECOND_US / pacing_rtt(t), 1000);
     }
 }
 

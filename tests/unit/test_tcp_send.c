@@ -480,6 +480,34 @@ static void test_pacing_in_late_turns(void **state)
     world_free(&w);
 }
 
+/* 100 ms was the handshake's round trip, 10 ms is that of the first data. */
+static uint64_t rate_after_a_slow_handshake(uint32_t late_us)
+{
+    struct world w;
+    world_init(&w);
+    w.config.pacing = true;
+    open_config(&w);
+    w.env.late_us = late_us;
+    AT(&w, 100);
+    push(&w, MSS);
+    EXPECT(&w, DATA, .flags = TCP_ACK | TCP_PSH, .seq = US, .len = MSS);
+    AT(&w, 110);
+    ACK_IN(&w, MSS);
+    uint64_t rate = w.tcp.control.pacing_rate, window = w.tcp.control.cwnd_bytes;
+    assert_int_equal(w.tcp.rtt.srtt_us, 88750);
+    world_free(&w);
+    return rate * 1000 / window;
+}
+
+/* A host that has its hands full takes the last round trip, doubled, for what it
+ * is; one that has not goes by the average. */
+static void test_pacing_after_a_crowd(void **state)
+{
+    (void)state;
+    assert_int_equal(rate_after_a_slow_handshake(0), 2 * 1000 * 1000 / 88.75);
+    assert_int_equal(rate_after_a_slow_handshake(5000), 2 * 1000 * 1000 / 20);
+}
+
 /* RFC 1191, RFC 8201, RFC 5927 4.1 */
 static void test_path_mtu(void **state)
 {
@@ -562,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_keepalive_to_a_peer_that_is_behind),
         cmocka_unit_test(test_pacing),
         cmocka_unit_test(test_pacing_in_late_turns),
+        cmocka_unit_test(test_pacing_after_a_crowd),
         cmocka_unit_test(test_path_mtu),
         cmocka_unit_test(test_no_memory),
     };
