@@ -7,12 +7,13 @@
 BUILD  ?= build
 PREFIX ?= /usr/local
 SEEDS  ?= 2000
+SECONDS ?= 1800
 ARGS   ?=
 
 MESON_FLAGS ?= --prefix=$(PREFIX)
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test bench interop compat lint swarm experiments experiments-quick install uninstall clean help deps
+.PHONY: all demo test bench soak interop compat lint swarm experiments experiments-quick install uninstall clean help deps
 
 all: $(BUILD)/build.ninja ## build plait, libplait and their tests into build/
 	@ninja -C $(BUILD)
@@ -42,6 +43,11 @@ bench: ## plait and kernel side by side over veths: ratios, Gbit/s, CPU a byte (
 	@scripts/install-packages build test
 	@$(MAKE) --no-print-directory all
 	@tests/bench/bench.py --plait $(BUILD)/plait --kernel-bench $(BUILD)/tests/bench/kernel_bench $(ARGS)
+
+soak: ## full rate while paths come and go: nothing grows; make soak SECONDS=1800 (root)
+	@scripts/install-packages build test
+	@$(MAKE) --no-print-directory plait
+	@tests/bench/soak.py --plait $(BUILD)/plait --time $(SECONDS) $(ARGS)
 
 # Without ARGS everything, both documents; with them the rows that they name.
 compat: ## unmodified programs under plait run; rewrites docs/compatibility.md (root)
