@@ -152,7 +152,7 @@ static void about_channel(struct request *r, struct served *s, struct answer *a)
         name_answer(s, &s->local, value.bytes, a);
         return;
     case SHIM_REMOTE:
-        if (connection && conn_of(s)->up && conn_of(s)->c.conn)
+        if (connection && conn_connected(conn_of(s)))
             name_answer(s, &s->remote, value.bytes, a);
         else
             a->error = ENOTCONN;
@@ -328,8 +328,7 @@ int serve_open(struct daemon *d, int listen_fd, struct serve **out, struct host_
         list_init(&v->buckets[i]);
     getsockopt(listen_fd, SOL_SOCKET, SO_NETNS_COOKIE, &v->netns, &len);
     take_limits(v);
-    v->probe_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int error = v->probe_fd < 0 ? errno : keepers_open(v) ? 0 : ENOMEM;
+    int error = keepers_open(v) ? 0 : ENOMEM;
     if (!error)
         error = -host_watch(v->host, listen_fd, HOST_IN, on_listen, v);
     if (error) {
@@ -354,7 +353,5 @@ void serve_close(struct serve *v)
         keepers_free(v);
     host_watch(v->host, v->listen_fd, 0, NULL, NULL);
     close(v->listen_fd);
-    if (v->probe_fd >= 0)
-        close(v->probe_fd);
     free(v);
 }

@@ -28,7 +28,7 @@ enum { SERVE_BUCKETS = 4096, SERVE_REMAINS_MAX = 64 };
 struct serve {
     struct daemon *daemon;
     struct host *host;
-    int listen_fd, probe_fd;
+    int listen_fd;
     uint64_t netns; /* SO_NETNS_COOKIE; 0: this kernel has none */
     unsigned user_sockets_max, user_lines_max;
     struct list users, lines, keepers;
@@ -129,7 +129,8 @@ struct served {
     int fd; /* our end; -1: closed, only what a program may still ask is left */
     int domain, protocol;
     struct keeper *kernel;               /* options; NULL: not made yet */
-    struct keeper *origin;               /* of an accepted connection: the listener's */
+    struct keeper *origin;               /* whose options it inherits; NULL: nobody's */
+    struct keeper *hold;                 /* of the local port; NULL: the engine's own */
     struct plait_endpoint local, remote; /* where known */
     void (*free)(struct served *s);
 };
@@ -139,7 +140,7 @@ int channel_open(struct served *s, struct serve *v, int kind, uid_t uid, int *pr
 bool channel_fill(int program);
 /* The channel that this descriptor is the program's end of, or NULL. */
 struct served *channel_find(struct serve *v, int fd);
-/* The program has no descriptor of it any more. */
+/* The program has no descriptor of it any more: its name is free. */
 bool channel_gone(const struct served *s);
 /* Our end is closed, what may be asked is kept for a while. */
 void channel_remain(struct served *s);
@@ -170,13 +171,14 @@ void conn_connect(struct serve *v, struct request *r, struct answer *a);
 void conn_again(struct served_conn *c, struct request *r, struct answer *a);
 void conn_disconnect(struct served_conn *c, struct answer *a);
 /* An accepted connection; *program: its channel. NULL: it was aborted. */
-struct served_conn *conn_accepted(struct serve *v, struct plait_conn *conn, struct keeper *origin,
-                                  int domain, int protocol, const struct caller *owner,
-                                  int *program);
+struct served_conn *conn_accepted(struct served *listener, struct plait_conn *conn,
+                                  const struct caller *owner, int *program);
 /* A connection's numbers changed by being looked at: what an engine's call made ready. */
 void conn_pump(struct served_conn *c);
 /* Fill in the local name, which may have become known since. */
 void conn_names(struct served *s);
+/* There is a peer, as getpeername(2) understands it. */
+bool conn_connected(const struct served_conn *c);
 struct served_conn *conn_of(struct served *s);
 
 /* ---- serve_listener.c -------------------------------------------------------------- */

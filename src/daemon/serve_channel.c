@@ -129,9 +129,14 @@ bool channel_gone(const struct served *s)
 {
     struct sockaddr_un at;
     socklen_t len = name_address(s->name, &at);
+    int type = s->kind == SHIM_KIND_LISTENER ? SOCK_SEQPACKET : SOCK_STREAM;
+    int probe = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-    /* Another kind of socket cannot connect; what counts is why it cannot. */
-    return connect(s->serve->probe_fd, (struct sockaddr *)&at, len) != 0 && errno == ECONNREFUSED;
+    if (probe < 0)
+        return false;
+    bool free = bind(probe, (struct sockaddr *)&at, len) == 0;
+    close(probe);
+    return free;
 }
 
 static void close_end(struct served *s)
@@ -164,7 +169,8 @@ void channel_close(struct served *s)
     list_remove(&s->remains_link);
     keeper_drop(s->kernel);
     keeper_drop(s->origin);
-    s->kernel = s->origin = NULL;
+    keeper_drop(s->hold);
+    s->kernel = s->origin = s->hold = NULL;
     s->user->sockets--;
     user_check(s->user);
 }
@@ -177,6 +183,8 @@ int channel_kernel(struct served *s)
     if (s->kernel)
         return s->kernel->fd;
     int fd = socket(s->domain, SOCK_STREAM | SOCK_CLOEXEC, s->protocol);
+    if (fd < 0 && s->protocol == IPPROTO_MPTCP) /* this kernel has none */
+        fd = socket(s->domain, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
     if (fd < 0)
         return -1;
     if (s->origin && s->origin->fd >= 0)

@@ -286,6 +286,11 @@ static void on_channel(void *ctx, int fd, unsigned events)
     int error = 0;
     socklen_t len = sizeof error;
 
+    if (!c->c.conn) { /* disconnected */
+        if ((events & HOST_HUP) && channel_gone(&c->s))
+            conn_free_served(&c->s);
+        return;
+    }
     if (events & HOST_OUT)
         block(c, false);
     if ((events & HOST_HUP) && channel_gone(&c->s)) {
@@ -388,6 +393,7 @@ static int begin(struct serve *v, struct request *r, const struct kernel_socket 
     if (error) {
         conn_free_served(&c->s);
         close(*program);
+        *program = -1;
         return error;
     }
     c->s.remote = *remote;
@@ -411,7 +417,7 @@ void conn_connect(struct serve *v, struct request *r, struct answer *a)
     struct served_conn *c = NULL;
 
     a->error = kernel_look(v, r->fd, &k);
-    if (a->error == ENONET) {
+    if (a->error == ENONET || (!a->error && k.protocol == IPPROTO_MPTCP && k.local.port)) {
         a->error = 0;
         a->what = SHIM_DIRECT;
         return;
@@ -471,6 +477,11 @@ void conn_disconnect(struct served_conn *c, struct answer *a)
         plait_conn_abort(give_up(c), now(c));
 }
 
+bool conn_connected(const struct served_conn *c)
+{
+    return c->up && c->c.conn && !(plait_conn_poll(c->c.conn) & PLAIT_POLL_HANGUP);
+}
+
 void conn_names(struct served *s)
 {
     struct plait_conn_info info;
@@ -481,13 +492,14 @@ void conn_names(struct served *s)
     s->local = info.local;
 }
 
-struct served_conn *conn_accepted(struct serve *v, struct plait_conn *conn, struct keeper *origin,
-                                  int domain, int protocol, const struct caller *owner,
-                                  int *program)
+struct served_conn *conn_accepted(struct served *listener, struct plait_conn *conn,
+                                  const struct caller *owner, int *program)
 {
+    struct serve *v = listener->serve;
     struct plait_conn_info info;
     int error;
-    struct served_conn *c = conn_new(v, domain, protocol, owner, program, &error);
+    struct served_conn *c =
+        conn_new(v, listener->domain, listener->protocol, owner, program, &error);
 
     if (!c) {
         plait_conn_abort(conn, host_now(v->host));
@@ -496,7 +508,8 @@ struct served_conn *conn_accepted(struct serve *v, struct plait_conn *conn, stru
     plait_conn_info(conn, &info);
     c->s.local = info.local;
     c->s.remote = info.remote;
-    c->s.origin = keeper_use(origin);
+    c->s.origin = keeper_use(listener->kernel);
+    c->s.hold = keeper_use(listener->hold);
     c->up = c->told = true;
     c->held = send(*program, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
     carried_add(v->daemon, &c->c, conn);

@@ -30,7 +30,7 @@ static void listener_free(struct served *s)
 
     offered_remove(&l->o);
     host_unlisten(s->serve->host, l->o.listener);
-    s->kernel->listening = false;
+    s->hold->listening = false;
     channel_close(s);
     free(l);
 }
@@ -73,8 +73,7 @@ static void hand_out(struct served_listener *l)
 
     while ((room = has_room(l)) && (conn = plait_accept(l->o.listener)) != NULL) {
         int program;
-        struct served_conn *c = conn_accepted(l->s.serve, conn, l->s.kernel, l->s.domain,
-                                              l->s.protocol, &l->o.owner, &program);
+        struct served_conn *c = conn_accepted(&l->s, conn, &l->o.owner, &program);
         if (!c)
             continue;
         bool sent = send_record(l, c, program);
@@ -115,7 +114,7 @@ static int engine_listen(struct served_listener *l, const struct kernel_socket *
     struct host_error err;
 
     l->s.local = k->local;
-    l->s.local.port = l->s.kernel->port;
+    l->s.local.port = l->s.hold->port;
     /* One IPv6 socket takes both families, unless it does not want to. */
     if (addr_is_unspecified(&k->local.addr) && k->domain == AF_INET6)
         l->s.local.addr.family = k->v6only ? PLAIT_IPV6 : PLAIT_NONE;
@@ -129,8 +128,20 @@ static int engine_listen(struct served_listener *l, const struct kernel_socket *
     l->o.ready = on_listener;
     l->o.local = l->s.local;
     offered_add(v->daemon, &l->o, listener);
-    l->s.kernel->listening = true;
+    l->s.hold->listening = true;
     return 0;
+}
+
+/* Options are asked of the socket that holds the port, unless the program believes
+ * in another protocol. */
+static int listener_kernel(struct served_listener *l)
+{
+    if (l->s.protocol == IPPROTO_TCP) {
+        l->s.kernel = keeper_use(l->s.hold);
+        return 0;
+    }
+    l->s.origin = keeper_use(l->s.hold);
+    return channel_kernel(&l->s) >= 0 ? 0 : errno;
 }
 
 static int begin(struct serve *v, struct request *r, const struct kernel_socket *k, int *program)
@@ -148,8 +159,10 @@ static int begin(struct serve *v, struct request *r, const struct kernel_socket 
     l->s.domain = k->domain;
     l->s.protocol = k->protocol;
     l->s.free = listener_free;
-    l->s.kernel = keeper_new(v, r->fd, owner->uid, true, &port, &error);
+    l->s.hold = keeper_new(v, r->fd, owner->uid, true, &port, &error);
     r->fd = -1;
+    if (!error)
+        error = listener_kernel(l);
     if (!error && !channel_fill(*program))
         error = ENOBUFS;
     if (!error)
@@ -160,8 +173,21 @@ static int begin(struct serve *v, struct request *r, const struct kernel_socket 
         return 0;
     channel_close(&l->s);
     close(*program);
+    *program = -1;
     free(l);
     return error;
+}
+
+/* The filter that holds a port is not for MPTCP sockets. */
+static void plain_answer(struct request *r, const struct kernel_socket *k, struct answer *a)
+{
+    a->fd = socket(k->domain, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (a->fd < 0) {
+        a->error = errno;
+        return;
+    }
+    options_inherit(r->fd, a->fd);
+    a->what = SHIM_FRESH;
 }
 
 void listener_listen(struct serve *v, struct request *r, struct answer *a)
@@ -169,11 +195,17 @@ void listener_listen(struct serve *v, struct request *r, struct answer *a)
     struct kernel_socket k;
 
     a->error = kernel_look(v, r->fd, &k);
-    if (a->error == ENONET || (!a->error && k.protocol == IPPROTO_MPTCP)) {
+    if (a->error == ENONET) {
         a->error = 0;
         a->what = SHIM_DIRECT;
         return;
     }
+    if (!a->error && k.protocol == IPPROTO_MPTCP) {
+        plain_answer(r, &k, a);
+        return;
+    }
+    if (r->head.flags & SHIM_MPTCP)
+        k.protocol = IPPROTO_MPTCP; /* as the program believes */
     if (a->error == EISCONN)
         a->error = EINVAL;
     if (!a->error)

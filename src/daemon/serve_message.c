@@ -11,7 +11,7 @@ bool message_request(const void *bytes, size_t len, struct shim_request *head, c
     memcpy(head, bytes, sizeof *head);
     *data = (const unsigned char *)bytes + sizeof *head;
     return head->version == SHIM_VERSION && head->op >= 1 && head->op <= SHIM_OP_LAST &&
-           (head->flags & ~(uint32_t)SHIM_WAIT) == 0 && head->len <= SHIM_DATA_MAX &&
+           (head->flags & ~(uint32_t)SHIM_FLAGS) == 0 && head->len <= SHIM_DATA_MAX &&
            head->len == len - sizeof *head;
 }
 

@@ -7,6 +7,7 @@
  * pointers and descriptors, which would be ours.
  */
 #include <errno.h>
+#include <linux/mptcp.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -14,8 +15,10 @@
 #include "daemon/serve.h"
 
 enum {
-    PRIVILEGED = 1, /* to set it, the caller must be root */
-    INHERITED = 2   /* a connection has it from its listener */
+    PRIVILEGED = 1,  /* to set it, the caller must be root */
+    INHERITED = 2,   /* a connection has it from its listener */
+    BEFORE = 4,      /* to be set only before it connects or listens */
+    MPTCP_BEFORE = 8 /* the same for MPTCP sockets */
 };
 
 struct option {
@@ -24,8 +27,8 @@ struct option {
 
 static const struct option options[] = {
     {SOL_SOCKET, SO_DEBUG, PRIVILEGED},
-    {SOL_SOCKET, SO_REUSEADDR, INHERITED},
-    {SOL_SOCKET, SO_REUSEPORT, INHERITED},
+    {SOL_SOCKET, SO_REUSEADDR, INHERITED | MPTCP_BEFORE},
+    {SOL_SOCKET, SO_REUSEPORT, INHERITED | MPTCP_BEFORE},
     {SOL_SOCKET, SO_TYPE, 0},
     {SOL_SOCKET, SO_DOMAIN, 0},
     {SOL_SOCKET, SO_PROTOCOL, 0},
@@ -38,7 +41,7 @@ static const struct option options[] = {
     {SOL_SOCKET, SO_KEEPALIVE, INHERITED},
     {SOL_SOCKET, SO_OOBINLINE, INHERITED},
     {SOL_SOCKET, SO_NO_CHECK, INHERITED},
-    {SOL_SOCKET, SO_PRIORITY, INHERITED},
+    {SOL_SOCKET, SO_PRIORITY, 0},
     {SOL_SOCKET, SO_LINGER, INHERITED},
     {SOL_SOCKET, SO_BSDCOMPAT, 0},
     {SOL_SOCKET, SO_PASSCRED, 0},
@@ -77,7 +80,7 @@ static const struct option options[] = {
     {IPPROTO_TCP, TCP_THIN_DUPACK, INHERITED},
     {IPPROTO_TCP, TCP_USER_TIMEOUT, INHERITED},
     {IPPROTO_TCP, TCP_FASTOPEN, 0},
-    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, BEFORE},
     {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 0},
     {IPPROTO_TCP, TCP_TIMESTAMP, 0},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT, INHERITED},
@@ -92,10 +95,10 @@ static const struct option options[] = {
     {IPPROTO_IP, IP_PKTINFO, INHERITED},
     {IPPROTO_IP, IP_MTU_DISCOVER, INHERITED},
     {IPPROTO_IP, IP_MTU, 0},
-    {IPPROTO_IP, IP_FREEBIND, INHERITED},
-    {IPPROTO_IP, IP_TRANSPARENT, PRIVILEGED | INHERITED},
+    {IPPROTO_IP, IP_FREEBIND, INHERITED | MPTCP_BEFORE},
+    {IPPROTO_IP, IP_TRANSPARENT, PRIVILEGED | INHERITED | MPTCP_BEFORE},
     {IPPROTO_IP, IP_MINTTL, INHERITED},
-    {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0},
+    {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, MPTCP_BEFORE},
     {IPPROTO_IPV6, IPV6_V6ONLY, INHERITED},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, INHERITED},
     {IPPROTO_IPV6, IPV6_TCLASS, INHERITED},
@@ -118,16 +121,22 @@ static const struct option *find(int level, int name)
     return NULL;
 }
 
-static bool protocol_known(int level)
+/* What the kernel says where it does not know the option. */
+static int unknown_set(const struct served *s, int level)
 {
-    return level == SOL_SOCKET || level == IPPROTO_TCP || level == IPPROTO_IP ||
-           level == IPPROTO_IPV6;
+    bool mptcp = s->protocol == IPPROTO_MPTCP && level == SOL_SOCKET;
+
+    return level == SOL_MPTCP || mptcp ? EOPNOTSUPP : ENOPROTOOPT;
 }
 
-/* What the kernel says where it does not know the option. */
-static int unknown(int level)
+static int unknown_get(const struct served *s, int level)
 {
-    return protocol_known(level) ? ENOPROTOOPT : EOPNOTSUPP;
+    if (s->protocol == IPPROTO_MPTCP && level == IPPROTO_TCP)
+        return EOPNOTSUPP;
+    bool known =
+        level == SOL_SOCKET || level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6;
+
+    return known ? ENOPROTOOPT : EOPNOTSUPP;
 }
 
 /* ---- what the engine has to know --------------------------------------------------- */
@@ -198,9 +207,11 @@ int option_set(struct served *s, const struct caller *who, int level, int name,
     int fd = o ? channel_kernel(s) : -1;
 
     if (!o)
-        return unknown(level);
+        return unknown_set(s, level);
     if (fd < 0)
         return ENOBUFS;
+    if (o->flags & BEFORE || (o->flags & MPTCP_BEFORE && s->protocol == IPPROTO_MPTCP))
+        return EINVAL;
     if (o->flags & PRIVILEGED && who->uid != 0)
         return EPERM;
     if (level == SOL_SOCKET && name == SO_PRIORITY && who->uid != 0 && v->len >= sizeof(int)) {
@@ -225,7 +236,7 @@ int option_get(struct served *s, int level, int name, struct value *v)
     if (info_get(s, level, name, v, &error))
         return error;
     if (!find(level, name))
-        return unknown(level);
+        return unknown_get(s, level);
     int fd = channel_kernel(s);
     if (fd < 0)
         return ENOBUFS;
@@ -255,4 +266,6 @@ void options_inherit(int from, int to)
         }
         setsockopt(to, o->level, o->name, v.bytes, len);
     }
+    int none = 0; /* which IP_TOS had set, and no connection inherits */
+    setsockopt(to, SOL_SOCKET, SO_PRIORITY, &none, sizeof none);
 }

@@ -142,6 +142,18 @@ int carry_connect(int fd, const struct sockaddr *to, socklen_t len)
 
 /* ---- listen ------------------------------------------------------------------------ */
 
+/* An MPTCP socket becomes a TCP one that is bound like it. */
+static int become_plain(int fd, int other, const struct sockaddr_storage *at)
+{
+    socklen_t len =
+        at->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    int error = swap(fd, other);
+
+    if (!error && shim()->real.bind(fd, (const struct sockaddr *)at, len) != 0)
+        error = errno;
+    return error;
+}
+
 int carry_listen(int fd, int backlog)
 {
     struct sockaddr_storage at;
@@ -162,7 +174,13 @@ int carry_listen(int fd, int backlog)
         return fail(error);
     if (a.what == SHIM_DIRECT)
         return shim()->real.listen(fd, backlog);
-    if (a.channel >= 0)
+    if (a.what == SHIM_FRESH && a.channel >= 0) {
+        error = become_plain(fd, a.channel, &at);
+        a.flags = SHIM_MPTCP;
+        if (!error)
+            error = ask(&a);
+    }
+    if (!error && a.what == SHIM_CARRIED && a.channel >= 0)
         error = swap(fd, a.channel);
     return error ? fail(error) : 0;
 }

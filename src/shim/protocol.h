@@ -54,7 +54,9 @@ enum shim_op {
      * failed, which may begin anew. */
     SHIM_CONNECT = 1,
     /* With a bound kernel socket: listen. number: the backlog. Answers as CONNECT;
-     * with a listener: another backlog. */
+     * with a listener: another backlog. An MPTCP socket of the kernel cannot hold a
+     * port for us: SHIM_FRESH, and a TCP socket with the same options, to be bound
+     * like it and to listen with SHIM_MPTCP. */
     SHIM_LISTEN,
     SHIM_DISCONNECT, /* connect(AF_UNSPEC): SHIM_FRESH and the kernel's socket */
     SHIM_SET,        /* setsockopt: level, number, data; answer: error */
@@ -68,7 +70,7 @@ enum shim_op {
     SHIM_OP_LAST = SHIM_RELEASE
 };
 
-enum shim_flag { SHIM_WAIT = 1 };
+enum shim_flag { SHIM_WAIT = 1, SHIM_MPTCP = 2, SHIM_FLAGS = 3 };
 
 struct shim_request {
     uint16_t version, op;

@@ -2,31 +2,12 @@
 """Unmodified programs under `plait run`. A row's body raises where something is not
 as it should; its `asserts` is what the table in docs/compatibility.md says of it.
 """
-import dataclasses
-import shutil
-
+from row import MB, Row
+from rows_killed import END_ROWS
+from rows_servers import SERVER_ROWS
 from world import KERNEL, PLAIT, expect, expect_same
 
-MB = 1_000_000
 WEB_PORT = 8000
-
-
-@dataclasses.dataclass
-class Row:
-    program: str
-    title: str
-    body: object
-    asserts: str
-    needs: tuple = ()  # programs
-    size: int = 500 * MB  # of what is transferred
-    quick: int = 0  # the same in a quick run; 0: not a part of it
-    emulator: object = None
-
-    def name(self):
-        return f"{self.program}: {self.title}"
-
-    def missing(self):
-        return [word for word in self.needs if not shutil.which(word)]
 
 
 # ---- HTTP -----------------------------------------------------------------------------
@@ -81,12 +62,12 @@ def direct(world, _size):
 
 ROWS = [
     Row("curl", "from Python's http.server, kernel", web(PLAIT, KERNEL),
-        "bytes exact; two subflows counted on both sides", quick=5 * MB),
+        "bytes exact; two subflows counted on both sides", quick=20 * MB),
     Row("python3 -m http.server", "to curl, kernel", web(KERNEL, PLAIT),
-        "bytes exact; two subflows counted on both sides", quick=5 * MB),
+        "bytes exact; two subflows counted on both sides", quick=20 * MB),
     Row("curl", "from Python's http.server, plait", web(PLAIT, PLAIT),
-        "bytes exact; two subflows counted on both sides", quick=5 * MB),
+        "bytes exact; two subflows counted on both sides", quick=20 * MB),
     Row("curl", "refused connection", refused, "exit code 7 (ECONNREFUSED in time)", quick=1),
     Row("curl", "private destination without --carry", direct,
         "bytes exact; no MP_CAPABLE at the server; --explain says why", quick=1),
-]
+] + SERVER_ROWS + END_ROWS

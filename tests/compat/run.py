@@ -39,7 +39,7 @@ def play(row, plait, quick):
     if missing:
         return "SKIP", "not installed: " + ", ".join(missing)
     try:
-        with World(plait, row.emulator) as world:
+        with World(plait) as world:
             row.body(world, row.quick if quick else row.size)
     except LabError as error:
         return "FAIL", str(error)

@@ -8,7 +8,9 @@ import json
 import os
 import pathlib
 import random
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
 from lab import Lab, LabError, Path, exit_on_signals, run  # noqa: E402,F401
@@ -48,6 +50,49 @@ class World(Lab):
         if got != code:
             raise LabError(f"{program.name()} ended with {got}: {program.complaint()}")
         return program
+
+    def wait_serving(self, program, port):
+        """Until the server under plait listens there."""
+        def asked():
+            return subprocess.run(["ip", "netns", "exec", self.server, "ss", "-ltnH",
+                                   f"sport = :{port}"], capture_output=True).stdout.strip()
+        deadline = time.monotonic() + 15
+        while not asked():
+            if program.process.poll() is not None or time.monotonic() > deadline:
+                raise LabError(f"nobody listens at {port}: {program.complaint()}")
+            program.wait_change(0.05)
+
+    def until_size(self, program, path, size):
+        """Until a file has grown so far, while the program runs."""
+        while not os.path.exists(path) or os.path.getsize(path) < size:
+            if program.process.poll() is not None:
+                raise LabError(f"{program.name()} ended: {program.complaint()}")
+            program.wait_change(0.02)
+
+    def status(self, folder):
+        return [self.plait, "status", "--folder", folder, "--json"]
+
+    @staticmethod
+    def until_says(words, text, seconds=10):
+        """Ask until the answer has this in it."""
+        deadline = time.monotonic() + seconds
+        while text not in (said := run(*words, check=False)):
+            if time.monotonic() > deadline:
+                raise LabError(f"no {text} in {said[-300:]}")
+            time.sleep(0.05)
+
+    @staticmethod
+    def channels(program):
+        """Unix stream sockets that a daemon has open."""
+        folder, count = f"/proc/{program.process.pid}/fd", 0
+        with open(f"/proc/{program.process.pid}/net/unix") as lines:
+            streams = {f"socket:[{w[6]}]" for w in map(str.split, lines) if w[4] == "0001"}
+        for name in os.listdir(folder):
+            try:
+                count += os.readlink(f"{folder}/{name}") in streams
+            except FileNotFoundError:
+                pass
+        return count
 
     # ---- what was counted ---------------------------------------------------------
 

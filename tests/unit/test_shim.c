@@ -127,7 +127,7 @@ static void a_request_is_exactly_as_long_as_it_says(void **state)
     assert_false(message_request(&sent, sizeof head, &head, &data));
     sent.head = (struct shim_request){SHIM_VERSION, SHIM_OP_LAST + 1, 0, 0, 0, 0};
     assert_false(message_request(&sent, sizeof head, &head, &data));
-    sent.head = (struct shim_request){SHIM_VERSION, SHIM_SET, 2, 0, 0, 0};
+    sent.head = (struct shim_request){SHIM_VERSION, SHIM_SET, SHIM_FLAGS + 1, 0, 0, 0};
     assert_false(message_request(&sent, sizeof head, &head, &data));
 }
 
