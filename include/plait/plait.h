@@ -569,7 +569,7 @@ PLAIT_API unsigned plait_conn_subflows(const struct plait_conn *conn,
                                        struct plait_subflow_info *out, unsigned max);
 
 /* Path management by hand. open_subflow: PLAIT_E_REFUSED where the peer asked
- * for none (RFC 8684 3.1, C flag). */
+ * for none (RFC 8684 3.1, C flag), PLAIT_E_INVALID between different IP versions. */
 PLAIT_API int plait_conn_open_subflow(struct plait_conn *conn, const struct plait_endpoint *local,
                                       const struct plait_endpoint *remote, bool backup,
                                       uint64_t now_us);

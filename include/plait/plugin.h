@@ -261,6 +261,8 @@ struct plait_pm_action {
     bool backup;                  /* OPEN */
 };
 
+/* What cannot be done is not: a subflow that is there, between different IP
+ * versions, or from an address that is not ours; an ID that nothing has. */
 enum { PLAIT_PM_ACTIONS_MAX = 16 };
 
 struct plait_pm {

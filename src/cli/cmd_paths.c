@@ -9,9 +9,10 @@
 
 #include "base/addr.h"
 #include "cli/cli.h"
-#include "cli/net.h"
+#include "cli/names.h"
 #include "cli/options.h"
 #include "cli/units.h"
+#include "host/host.h"
 #include "plait/plait.h"
 #include "plug/plug.h"
 
@@ -48,7 +49,8 @@ struct paths {
 static const struct option_row rows[] = {
     {'L', "local", "ADDR", OPTION_LIST, AT(local_texts),
      "one of this host's addresses (repeat it for each)", NULL, 0},
-    {0, "path-manager", "NAME", OPTION_TEXT, AT(manager), "default: fullmesh", NULL, 0},
+    {0, "path-manager", "NAME", OPTION_TEXT, AT(manager), "default: fullmesh; help: list them",
+     NULL, 0, names_list_path_manager},
     {0, "subflows", "N", OPTION_COUNT, AT(subflows), "at most so many in all (default 8)", NULL, 0},
     {0, "server", NULL, OPTION_FLAG, AT(server), "as a server that opens subflows", NULL, 0},
     {'j', "json", NULL, OPTION_FLAG, AT(json), "a line of JSON for each pair", NULL, 0},
@@ -178,12 +180,6 @@ static void print_pair(const struct paths *p, unsigned l, unsigned r, const stru
     json_decref(line);
 }
 
-static void say_failure(void *ctx, const char *message)
-{
-    (void)ctx;
-    cli_error("%s", message);
-}
-
 static void decide(const struct paths *p, const struct plait_pm *pm)
 {
     static const struct plait_pm_news none = {0};
@@ -229,7 +225,7 @@ static int decide_by_name(const struct paths *p)
         decide(p, p->manager ? plait_pm_find(p->manager) : plait_pm_at(0));
         return HOST_OK;
     }
-    struct plugs *plugs = plugs_new(say_failure, NULL);
+    struct plugs *plugs = plugs_new(names_say_failure, NULL);
     if (!plugs)
         return HOST_FAIL_OTHER;
     const struct plait_plugins finder = plugs_finder(plugs);
@@ -252,7 +248,7 @@ int cmd_paths(int argc, char **argv)
     int end = options_parse(&usage, argc, argv, &operand);
     if (end != OPTION_GO)
         return end;
-    int failure = net_plugins_check(&(struct net_plugins){.path_manager = p.manager});
+    int failure = names_check(&(struct plugin_names){.path_manager = p.manager});
     if (failure)
         return failure;
     if (!take_addresses(&p, argv + operand, argc - operand))

@@ -9,7 +9,6 @@
 #include "base/farm.h"
 #include "cli/cli.h"
 #include "cli/units.h"
-#include "plug/plug.h"
 
 /* ---- rows ----------------------------------------------------------------- */
 
@@ -226,17 +225,17 @@ const struct option_row net_rows[] = {
     {0, "conn-memory", "SIZE", OPTION_CUSTOM, 0,
      "of what is sent and received, hold no more than this for\none connection; at least 32KiB",
      set_conn_memory, 0},
-    {0, "cc", "NAME", OPTION_TEXT, AT(plugins.cc), "congestion control, or lua:FILE", NULL, 0},
+    {0, "cc", "NAME", OPTION_TEXT, AT(plugins.cc),
+     "congestion control, or lua:FILE; help: list them", NULL, 0, names_list_cc},
     {0, "scheduler", "NAME", OPTION_TEXT, AT(plugins.scheduler),
-     "packet scheduler: arrival, lowest-rtt, round-robin, backup,\nweighted, overflow, blest, ecf "
-     "or redundant; with options\nweighted:3,1; or lua:FILE",
-     NULL, 0},
+     "packet scheduler, with options as in weighted:3,1, or\nlua:FILE; help: list them", NULL, 0,
+     names_list_scheduler},
     {0, "heuristics", "LIST", OPTION_CUSTOM, 0,
      "what is done about unequal paths: none, or some of\nopportunistic, penalise, cap, guard "
      "(default:\nopportunistic,guard)",
      set_heuristics, 0},
-    {0, "path-manager", "NAME", OPTION_TEXT, AT(plugins.path_manager), "path manager, or lua:FILE",
-     NULL, 0},
+    {0, "path-manager", "NAME", OPTION_TEXT, AT(plugins.path_manager),
+     "path manager, or lua:FILE; help: list them", NULL, 0, names_list_path_manager},
     {0, "pcap", "FILE", OPTION_TEXT, AT(pcap), "write every packet to a capture file", NULL, 0},
     {0, "events", "FILE", OPTION_TEXT, AT(events),
      "write what happens as lines of JSON; -: standard error", NULL, 0},
@@ -288,108 +287,6 @@ static void say_event(void *ctx, const struct plait_event *e)
 }
 
 /* ---- opening -------------------------------------------------------------- */
-
-static const char *cc_name(unsigned i)
-{
-    const struct plait_cc *plugin = plait_cc_at(i);
-
-    return plugin ? plugin->name : NULL;
-}
-
-static const char *sched_name(unsigned i)
-{
-    const struct plait_sched *plugin = plait_sched_at(i);
-
-    return plugin ? plugin->name : NULL;
-}
-
-static const char *pm_name(unsigned i)
-{
-    const struct plait_pm *plugin = plait_pm_at(i);
-
-    return plugin ? plugin->name : NULL;
-}
-
-static bool known(const char *kind, const char *name, const char *(*name_at)(unsigned))
-{
-    char list[256] = "";
-
-    for (unsigned i = 0; name && name_at(i); i++) {
-        if (strcmp(name, name_at(i)) == 0)
-            return true;
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
-                 name_at(i));
-    }
-    if (name)
-        cli_error("there is no %s '%s', only: %s", kind, name, list);
-    return !name;
-}
-
-/* A name that may have options after a colon. */
-static bool known_scheduler(const char *name)
-{
-    uint64_t len = name ? strcspn(name, ":") : 0;
-    const struct plait_sched *plugin = NULL;
-
-    for (unsigned i = 0; name && (plugin = plait_sched_at(i)) != NULL; i++)
-        if (strlen(plugin->name) == len && strncmp(plugin->name, name, len) == 0)
-            break;
-    if (!plugin)
-        return known("scheduler", name, sched_name);
-    if (plait_sched_find(name))
-        return true;
-    cli_error("--scheduler %s does not understand '%s', only: %s", plugin->name, name + len + 1,
-              plugin->options ? plugin->options : "nothing");
-    return false;
-}
-
-/* A script that can be loaded. HOST_OK, or a failure that was said. */
-static int check_script(enum plait_plugin_kind kind, const char *name)
-{
-    static const int codes[] = {
-        [PLUG_OK] = HOST_OK, [PLUG_UNREADABLE] = HOST_FAIL_FILE, [PLUG_BAD] = HOST_FAIL_USAGE};
-    char error[PLUG_ERROR_MAX];
-    struct plugs *plugs = plugs_new(NULL, NULL);
-    if (!plugs)
-        return HOST_FAIL_OTHER;
-    enum plug_result result = plugs_load(plugs, kind, name, error);
-    if (result != PLUG_OK)
-        cli_error("%s", error);
-    plugs_free(plugs);
-    return codes[result];
-}
-
-int net_plugins_check(const struct net_plugins *p)
-{
-    int failure = HOST_OK;
-    if (plug_named(p->cc))
-        failure = check_script(PLAIT_PLUGIN_CC, p->cc);
-    else if (!known("congestion control", p->cc, cc_name))
-        failure = HOST_FAIL_USAGE;
-    if (!failure && plug_named(p->scheduler))
-        failure = check_script(PLAIT_PLUGIN_SCHEDULER, p->scheduler);
-    else if (!failure && !known_scheduler(p->scheduler))
-        failure = HOST_FAIL_USAGE;
-    if (!failure && plug_named(p->path_manager))
-        failure = check_script(PLAIT_PLUGIN_PATH_MANAGER, p->path_manager);
-    else if (!failure && !known("path manager", p->path_manager, pm_name))
-        failure = HOST_FAIL_USAGE;
-    return failure;
-}
-
-/* A script that fails does so on each connection: it is said once. */
-static void say_plugin(void *ctx, const char *message)
-{
-    static char said[PLUG_ERROR_MAX];
-    (void)ctx;
-
-    flockfile(stderr); /* other threads have plug-ins too */
-    if (strncmp(said, message, sizeof said - 1) != 0) {
-        snprintf(said, sizeof said, "%s", message);
-        cli_error("plug-in failed, the default goes on: %s", message);
-    }
-    funlockfile(stderr);
-}
 
 static int take_announced(const struct net_options *o, struct host_options *h)
 {
@@ -484,7 +381,7 @@ static void take_engine(const struct net_options *o, struct plait_config *config
 int net_host_options(const struct net_options *o, struct host_options *h)
 {
     host_options_default(h);
-    int failure = net_plugins_check(&o->plugins);
+    int failure = names_check(&o->plugins);
     if (!failure)
         failure = take_locals(o, h);
     if (!failure)
@@ -497,7 +394,7 @@ int net_host_options(const struct net_options *o, struct host_options *h)
     h->busy_poll = o->busy_poll;
     h->events_path = o->events;
     h->signals = true;
-    h->plug_told = say_plugin;
+    h->plug_told = names_say_failure;
     return HOST_OK;
 }
 

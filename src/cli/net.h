@@ -5,17 +5,13 @@
 #ifndef CLI_NET_H
 #define CLI_NET_H
 
+#include "cli/names.h"
 #include "cli/options.h"
 #include "host/host.h"
 
-/* Names of plug-ins; NULL: the default. */
-struct net_plugins {
-    const char *cc, *scheduler, *path_manager;
-};
-
 struct net_options {
     const char *driver, *pcap, *events;
-    struct net_plugins plugins;
+    struct plugin_names plugins;
     struct option_list locals, tun, announce;
     unsigned subflows, addrs; /* --limits, stored plus one; 0: the default */
     enum plait_version version;
@@ -53,10 +49,6 @@ void net_drain(struct host *h, int failure);
 void net_close(struct host *h, int failure);
 /* Which addresses a name may give: -4, -6 or both. */
 enum plait_family net_family(const struct net_options *o);
-
-/* They are there, and scripts among them can be loaded. HOST_OK, or a failure
- * that was said. */
-int net_plugins_check(const struct net_plugins *plugins);
 
 /* A port's number: false when text is none (said). */
 bool net_port(const char *text, uint16_t *port);

@@ -242,6 +242,10 @@ int options_parse(const struct usage *usage, int argc, char **argv, int *operand
             say_unknown(&flat, argv[optind > at ? optind - 1 : at]);
             return HOST_FAIL_USAGE;
         }
+        if (row->list && strcmp(optarg, "help") == 0) {
+            row->list();
+            return HOST_OK;
+        }
         if (!take_value(row, into, argc, argv))
             return HOST_FAIL_USAGE;
     }

@@ -40,6 +40,9 @@ struct option_row {
      * (OPTION_WHY_MAX bytes) when they are no good. */
     bool (*set)(void *at, char *const *values, char *why);
     unsigned extra; /* CUSTOM: values after the first */
+    /* TEXT: prints what there is to choose from, for the value "help"; then nothing
+     * else is done. May be NULL. */
+    void (*list)(void);
 };
 
 /* Rows that fill one struct. The last row has no name. */
@@ -61,7 +64,7 @@ struct usage {
 };
 
 /* OPTION_GO: parsed, *operand is the index of the first operand. Otherwise the
- * code to exit with: help was printed (HOST_OK), or the error said
+ * code to exit with: help or a list was printed (HOST_OK), or the error said
  * (HOST_FAIL_USAGE). */
 enum { OPTION_GO = -1 };
 int options_parse(const struct usage *usage, int argc, char **argv, int *operand);

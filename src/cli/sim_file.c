@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/net.h"
+#include "cli/names.h"
 #include "cli/options.h"
 #include "cli/sim_report.h"
 #include "cli/sim_sweep.h"
 #include "cli/units.h"
+#include "host/host.h"
 #include "lab/lab.h"
 #include "sim/jobs.h"
 
@@ -26,7 +27,7 @@ struct file_options {
     struct script_setting settings[SETTINGS_MAX];
     unsigned setting_count;
     const char *pcap, *events;
-    struct net_plugins plugins;
+    struct plugin_names plugins;
     bool json, params, emit_tasks, seeds_given;
     const char *path;
     struct sweep sweep; /* axes and seeds of it, if there are any */
@@ -237,11 +238,14 @@ int sim_file(int argc, char **argv)
          "show the scenario's parameters; nothing is run"},
         {'j', "json", NULL, OPTION_FLAG, offsetof(struct file_options, json), "one JSON object"},
         {0, "cc", "NAME", OPTION_TEXT, offsetof(struct file_options, plugins.cc),
-         "congestion control of hosts for which the scenario names\nnone, or lua:FILE"},
+         "congestion control of hosts for which the scenario names\nnone, or lua:FILE; help: list "
+         "them",
+         .list = names_list_cc},
         {0, "scheduler", "NAME", OPTION_TEXT, offsetof(struct file_options, plugins.scheduler),
-         "likewise their packet scheduler"},
+         "likewise their packet scheduler", .list = names_list_scheduler},
         {0, "path-manager", "NAME", OPTION_TEXT,
-         offsetof(struct file_options, plugins.path_manager), "likewise their path manager"},
+         offsetof(struct file_options, plugins.path_manager), "likewise their path manager",
+         .list = names_list_path_manager},
         {0, "sweep", "NAME=V,V,...", OPTION_CUSTOM, 0,
          "run with each of these values (may be repeated: the product)", .set = set_axis},
         {0, "seeds", "A..B", OPTION_CUSTOM, 0, "run with each of these seeds", .set = set_seeds},
@@ -274,12 +278,12 @@ int sim_file(int argc, char **argv)
         cli_error("--json is for one run: many make a table");
         return HOST_FAIL_USAGE;
     }
-    const struct net_plugins *p = &o.plugins;
+    const struct plugin_names *p = &o.plugins;
     if (is_sweep(&o) && (p->cc || p->scheduler || p->path_manager)) {
         cli_error("plug-ins are named for one run: in a sweep they are parameters of the scenario");
         return HOST_FAIL_USAGE;
     }
-    int code = net_plugins_check(p);
+    int code = names_check(p);
     if (code != HOST_OK)
         return code;
     struct script *s = script_new(&o);

@@ -273,6 +273,8 @@ int conn_join(struct plait_conn *c, const struct plait_endpoint *local,
         return PLAIT_E_NOT_CONNECTED;
     if (c->peer_no_join_initial && endpoint_equal(remote, &c->remote))
         return PLAIT_E_REFUSED; /* RFC 8684 3.1: MUST NOT */
+    if (local->addr.family != remote->addr.family)
+        return PLAIT_E_INVALID;
     if (!l)
         return PLAIT_E_NO_ADDRESS;
     struct plait_endpoint own = *local;

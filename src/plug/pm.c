@@ -25,10 +25,16 @@ const struct plug_function plug_pm_functions[] = {
 /* ---- the view ------------------------------------------------------------------------ */
 
 #define A(member, kind) VALUE(struct plait_pm_addr, member, kind)
-static const struct value_row addr_rows[] = {A(addr, VALUE_ADDR),   A(port, VALUE_NUMBER),
-                                             A(link, VALUE_NUMBER), A(prefix_len, VALUE_NUMBER),
-                                             A(id, VALUE_NUMBER),   A(backup, VALUE_BOOL),
-                                             A(usable, VALUE_BOOL), {0}};
+static const struct value_row addr_rows[] = {A(addr, VALUE_ADDR),
+                                             {"family", VALUE_FAMILY, 0,
+                                              offsetof(struct plait_pm_addr, addr)},
+                                             A(port, VALUE_NUMBER),
+                                             A(link, VALUE_NUMBER),
+                                             A(prefix_len, VALUE_NUMBER),
+                                             A(id, VALUE_NUMBER),
+                                             A(backup, VALUE_BOOL),
+                                             A(usable, VALUE_BOOL),
+                                             {0}};
 
 #define S(member, kind) VALUE(struct plait_pm_subflow, member, kind)
 static const struct value_row subflow_rows[] = {S(subflow_id, VALUE_NUMBER),
@@ -51,8 +57,6 @@ static const struct value_row view_rows[] = {V(now_us, VALUE_NUMBER),      V(cli
 #define N(member, kind) VALUE(struct plait_pm_news, member, kind)
 static const struct value_row news_rows[] = {N(id, VALUE_NUMBER),
                                              N(told, VALUE_BOOL),
-                                             {"subflow", VALUE_NUMBER, sizeof(uint32_t),
-                                              offsetof(struct plait_pm_news, subflow.subflow_id)},
                                              N(reset_reason, VALUE_NUMBER),
                                              N(transient, VALUE_BOOL),
                                              {0}};
@@ -88,7 +92,9 @@ static void push_view(lua_State *L, const struct plait_pm_view *v, bool failed)
     values_fill(L, news_rows, v->news);
     lua_pushstring(L, failed ? failures[v->news->failure] : NULL);
     lua_setfield(L, -2, "failure");
-    lua_pop(L, 1);
+    luaL_getsubtable(L, -1, "subflow");
+    values_fill(L, subflow_rows, &v->news->subflow);
+    lua_pop(L, 2);
 }
 
 /* ---- actions ---------------------------------------------------------------------------- */
@@ -139,7 +145,10 @@ static struct plait_pm_action action(lua_State *L, const struct plug_call *c,
     lua_pop(L, 1);
     a.kind = kind;
     if (a.kind == PLAIT_PM_CLOSE) {
-        a.subflow_id = (uint32_t)number_in(L, c, "subflow");
+        uint64_t id = number_in(L, c, "subflow");
+        if (id > UINT32_MAX)
+            plug_wrong(L, c, DECIDE, "\"close\" needs \"subflow\", the ID of one");
+        a.subflow_id = (uint32_t)id;
         uint64_t reason = number_in(L, c, "reason");
         a.reset_reason = reason <= UINT8_MAX ? (uint8_t)reason : 0;
         return a;

@@ -40,6 +40,9 @@ static void push(lua_State *L, const struct value_row *row, const void *at)
     case VALUE_ADDR:
         lua_pushstring(L, addr_format(at, text));
         break;
+    case VALUE_FAMILY:
+        lua_pushinteger(L, ((const struct plait_addr *)at)->family);
+        break;
     case VALUE_ENDPOINT:
         lua_pushstring(L, endpoint_format(at, text));
         break;

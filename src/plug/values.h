@@ -14,6 +14,7 @@ enum value_kind {
     VALUE_NUMBER, /* unsigned, of 1, 2, 4 or 8 bytes */
     VALUE_BOOL,
     VALUE_ADDR,    /* struct plait_addr: a text */
+    VALUE_FAMILY,  /* struct plait_addr: 4 or 6 */
     VALUE_ENDPOINT /* struct plait_endpoint: a text, with the port */
 };
 

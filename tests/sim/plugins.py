@@ -30,7 +30,8 @@ FAIL_AT_ONCE = (
     ("start.lua", 2, r"start\.lua:3: .*global 'settings'"),
     ("nosuch.lua", 10, r"nosuch\.lua: No such file"),
 )
-EXAMPLES = (("--scheduler", "soonest.lua"),)
+EXAMPLES = (("--scheduler", "soonest.lua"), ("--cc", "gentle.lua"),
+            ("--path-manager", "standby.lua"))
 
 complaints = []
 

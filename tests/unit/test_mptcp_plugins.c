@@ -306,6 +306,30 @@ static void the_default_manages_paths_where_one_fails(void **state)
     assert_int_equal(own.begun, own.done);
 }
 
+/* A path manager's mistakes are not the engine's. */
+static void what_cannot_be_opened_is_not(void **state)
+{
+    static const struct plait_endpoint v6 = {{PLAIT_IPV6, {0x20, 1, 0xd, 0xb8, [15] = 1}}, 80};
+    static const struct plait_endpoint nowhere = {{PLAIT_NONE, {0}}, 80};
+    struct plait_config config = config_new();
+    (void)state;
+    struct peer *p = peer_new(&config, false);
+    struct plait_endpoint own_v6 = {.addr = {PLAIT_IPV6, {0x20, 1, 0xd, 0xb8, [15] = 2}}};
+    struct plait_local local = {.addr = own_v6.addr, .mtu = 1500};
+    assert_int_equal(plait_stack_add_addr(p->t->stack, &local, p->t->now), 0);
+    peer_settle(p);
+    struct plait_endpoint us = {.addr = p->us.addr};
+    assert_int_equal(plait_conn_open_subflow(p->t->conn, &us, &v6, false, p->t->now),
+                     PLAIT_E_INVALID);
+    assert_int_equal(plait_conn_open_subflow(p->t->conn, &own_v6, &p->flows[0].at, false,
+                                             p->t->now),
+                     PLAIT_E_INVALID);
+    assert_int_equal(plait_conn_open_subflow(p->t->conn, &us, &nowhere, false, p->t->now),
+                     PLAIT_E_INVALID);
+    assert_int_equal(peer_settle(p), 0);
+    peer_free(p);
+}
+
 /* Nothing would end what stands outside of a block that is packed. */
 static void connections_with_such_plugins_stay_awake(void **state)
 {
@@ -334,6 +358,7 @@ int main(void)
         cmocka_unit_test(congestion_controls_begin_and_end_with_subflows),
         cmocka_unit_test(the_default_controls_where_one_fails),
         cmocka_unit_test(the_default_manages_paths_where_one_fails),
+        cmocka_unit_test(what_cannot_be_opened_is_not),
         cmocka_unit_test(connections_with_such_plugins_stay_awake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

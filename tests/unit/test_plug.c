@@ -355,6 +355,234 @@ static void ended_uses_leave_no_memory(void **state)
     sched_close(&b, s);
 }
 
+/* ---- congestion controls ------------------------------------------------------------------- */
+
+static const struct plait_cc_view flows[] = {
+    {.cwnd_bytes = 14000, .ssthresh_bytes = 1 << 30, .mss_bytes = 1400, .srtt_us = 1000},
+    {.cwnd_bytes = 28000,
+     .ssthresh_bytes = 7000,
+     .mss_bytes = 1400,
+     .srtt_us = 2000,
+     .usable = true}};
+static const struct plait_cc_group group = {.views = flows, .count = 2, .self = 1};
+static const struct plait_cc_ack ack = {.now_us = 77,
+                                        .acked_bytes = 1400,
+                                        .rtt_us = 1900,
+                                        .cwnd_limited = true};
+
+static const struct plait_cc *cc_open(struct bench *b, const char *text)
+{
+    bench_open(b, text, NULL);
+    if (plugs_load(b->plugs, PLAIT_PLUGIN_CC, b->name, b->error) != PLUG_OK)
+        fail_msg("%s", b->error);
+    const struct plait_cc *cc = b->finder.cc(b->finder.ctx, b->name);
+    cc->begin(b->state, cc->data);
+    return cc;
+}
+
+/* What comes of an ACK. */
+static struct plait_cc_out acked(const char *body, enum plait_plugin_failure what)
+{
+    struct bench b;
+    char text[512];
+    struct plait_cc_out out = {.cwnd_bytes = 28000, .ssthresh_bytes = 7000, .pacing_rate = 1};
+    snprintf(text, sizeof text,
+             "return { signal = function() end, acked = function(self, own, "
+             "ack, all)\n%s\nend }",
+             body);
+    const struct plait_cc *cc = cc_open(&b, text);
+    cc->acked(b.state, &group, &ack, &out);
+    if (cc->trouble(b.state).what != what)
+        print_message("%s\n%s\n", text, b.told);
+    assert_int_equal(cc->trouble(b.state).what, what);
+    cc->done(b.state);
+    bench_close(&b);
+    return out;
+}
+
+static void a_window_becomes_the_engines(void **state)
+{
+    static const enum plait_plugin_failure GOOD = PLAIT_PLUGIN_WORKS, BAD = PLAIT_PLUGIN_RESULT;
+    (void)state;
+    struct plait_cc_out out = acked("", GOOD);
+    assert_int_equal(out.cwnd_bytes, 28000);
+    assert_int_equal(out.ssthresh_bytes, 7000);
+    assert_int_equal(out.pacing_rate, 0);
+    out = acked("return 42000, nil, 125000", GOOD);
+    assert_int_equal(out.cwnd_bytes, 42000);
+    assert_int_equal(out.ssthresh_bytes, 7000);
+    assert_int_equal(out.pacing_rate, 125000);
+    out = acked("return own.cwnd_bytes + all[1].cwnd_bytes, all[2].srtt_us", GOOD);
+    assert_int_equal(out.cwnd_bytes, 42000);
+    assert_int_equal(out.ssthresh_bytes, 2000);
+    acked("assert(own == all[2] and #all == 2 and own.usable and not all[1].usable)\n"
+          "assert(ack.now_us == 77 and ack.acked_bytes == 1400 and ack.cwnd_limited)\n"
+          "assert(ack.ecn_echo == false)",
+          GOOD);
+    out = acked("return 1, 2.5", BAD);
+    assert_int_equal(out.cwnd_bytes, 28000); /* all of it or nothing */
+    acked("return -1", BAD);
+    acked("return '1'", BAD);
+    acked("return 1, 2, {}", BAD);
+}
+
+static void signals_have_names(void **state)
+{
+    static const char *const names[] = {[PLAIT_CC_LOSS] = "loss",
+                                        [PLAIT_CC_RECOVERED] = "recovered",
+                                        [PLAIT_CC_TIMEOUT] = "timeout",
+                                        [PLAIT_CC_SPURIOUS] = "spurious",
+                                        [PLAIT_CC_IDLE] = "idle"};
+    struct bench b;
+    const struct plait_cc *cc =
+        cc_open(&b, "local names = {loss = 1, recovered = 2, timeout = 3, spurious = 4, idle = 5}\n"
+                    "return { acked = function() end, init = function(self, own, all)\n"
+                    "  return own.cwnd_bytes * 2, all[1].ssthresh_bytes\n"
+                    "end, signal = function(self, own, what, now_us, all)\n"
+                    "  assert(own == all[2]) return names[what], now_us\n"
+                    "end }");
+    struct plait_cc_out out = {.cwnd_bytes = 1, .ssthresh_bytes = 1};
+    (void)state;
+    cc->init(b.state, &group, &out);
+    assert_int_equal(out.cwnd_bytes, 56000);
+    assert_int_equal(out.ssthresh_bytes, 1 << 30);
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        cc->signal(b.state, &group, i, 5000 + i, &out);
+        assert_int_equal(out.cwnd_bytes, i + 1);
+        assert_int_equal(out.ssthresh_bytes, 5000 + i);
+    }
+    assert_int_equal(cc->trouble(b.state).what, PLAIT_PLUGIN_WORKS);
+    cc->done(b.state);
+    bench_close(&b);
+}
+
+/* ---- path managers ---- */
+
+static const struct plait_pm_addr locals[] = {
+    {.addr = {PLAIT_IPV4, {10, 0, 1, 1}}, .id = 0, .usable = true},
+    {.addr = {PLAIT_IPV4, {10, 0, 2, 1}}, .id = 3, .link = 2, .backup = true, .usable = true}};
+static const struct plait_pm_addr remotes[] = {
+    {.addr = {PLAIT_IPV4, {192, 0, 2, 1}}, .port = 443, .usable = true},
+    {.addr = {PLAIT_IPV6, {0x20, 1, 0xd, 0xb8}}, .port = 444, .id = 9}};
+static const struct plait_pm_subflow first = {.subflow_id = 1,
+                                              .local = {{PLAIT_IPV4, {10, 0, 1, 1}}, 5000},
+                                              .remote = {{PLAIT_IPV4, {192, 0, 2, 1}}, 443},
+                                              .established = true};
+static const struct plait_pm_news news = {.id = 3,
+                                          .failure = PLAIT_PM_FAIL_REFUSED,
+                                          .subflow = {.subflow_id = 8, .local_id = 3}};
+static const struct plait_pm_view places = {.now_us = 1000000,
+                                            .client = true,
+                                            .opens = true,
+                                            .confirmed = true,
+                                            .locals = locals,
+                                            .remotes = remotes,
+                                            .local_count = 2,
+                                            .remote_count = 2,
+                                            .subflows = &first,
+                                            .subflow_count = 1,
+                                            .subflow_max = 8,
+                                            .news = &news};
+
+struct decision {
+    struct plait_pm_action actions[PLAIT_PM_ACTIONS_MAX];
+    unsigned count;
+    uint64_t wake_us;
+};
+
+static struct decision decided(const char *body, enum plait_pm_event event,
+                               enum plait_plugin_failure what)
+{
+    struct bench b;
+    char text[1024];
+    struct decision d = {.wake_us = UINT64_MAX};
+    snprintf(text, sizeof text, "return { decide = function(self, view, event)\n%s\nend }", body);
+    bench_open(&b, text, NULL);
+    assert_int_equal(plugs_load(b.plugs, PLAIT_PLUGIN_PATH_MANAGER, b.name, b.error), PLUG_OK);
+    const struct plait_pm *pm = b.finder.path_manager(b.finder.ctx, b.name);
+    pm->begin(b.state, pm->data);
+    d.count = pm->decide(b.state, &places, event, d.actions, &d.wake_us);
+    if (pm->trouble(b.state).what != what)
+        print_message("%s\n%s\n", text, b.told);
+    assert_int_equal(pm->trouble(b.state).what, what);
+    pm->done(b.state);
+    bench_close(&b);
+    return d;
+}
+
+static void actions_become_the_engines(void **state)
+{
+    static const enum plait_plugin_failure GOOD = PLAIT_PLUGIN_WORKS;
+    (void)state;
+    struct decision d = decided("", PLAIT_PM_CONFIRMED, GOOD);
+    assert_int_equal(d.count, 0);
+    assert_true(d.wake_us == UINT64_MAX);
+    d = decided("return {}, view.now_us + 5", PLAIT_PM_TIMER, GOOD);
+    assert_int_equal(d.wake_us, 1000005);
+    d = decided("return { {'open', from = 3, to = 9}, {'open', from = 0, to = 0, backup = true},\n"
+                "{'open', from = 3, to = 0, backup = false},\n"
+                "{'close', subflow = 1, reason = 3}, {'announce', from = 3},\n"
+                "{'withdraw', from = 0} }",
+                PLAIT_PM_CONFIRMED, GOOD);
+    assert_int_equal(d.count, 6);
+    assert_int_equal(d.actions[0].kind, PLAIT_PM_OPEN);
+    assert_memory_equal(&d.actions[0].local, &locals[1], sizeof locals[1]);
+    assert_int_equal(d.actions[0].remote.port, 444);
+    assert_int_equal(d.actions[0].remote_id, 9);
+    assert_true(d.actions[0].backup); /* as the address is */
+    assert_true(d.actions[1].backup);
+    assert_false(d.actions[2].backup);
+    assert_int_equal(d.actions[3].kind, PLAIT_PM_CLOSE);
+    assert_int_equal(d.actions[3].subflow_id, 1);
+    assert_int_equal(d.actions[3].reset_reason, 3);
+    assert_int_equal(d.actions[4].kind, PLAIT_PM_ANNOUNCE);
+    assert_int_equal(d.actions[4].local.id, 3);
+    assert_int_equal(d.actions[5].kind, PLAIT_PM_WITHDRAW);
+}
+
+static void the_script_sees_the_places(void **state)
+{
+    (void)state;
+    decided("local l, r, s = view.locals[2], view.remotes[2], view.subflows[1]\n"
+            "assert(event == 'subflow_failed' and view.news.failure == 'refused')\n"
+            "assert(view.news.id == 3 and view.news.subflow.local_id == 3)\n"
+            "assert(l.addr == '10.0.2.1' and l.link == 2 and "
+            "l.backup and l.usable)\n"
+            "assert(l.family == 4 and r.family == 6)\n"
+            "assert(r.addr == '2001:db8::' and r.port == 444 and not r.usable)\n"
+            "assert(s.established and not s.backup)\n",
+            PLAIT_PM_SUBFLOW_FAILED, PLAIT_PLUGIN_WORKS);
+    decided("local s = view.subflows[1]\n"
+            "assert(s['local'] == '10.0.1.1:5000' and s.remote == '192.0.2.1:443')\n"
+            "assert(#view.locals == 2 and #view.remotes == 2 and #view.subflows == 1)\n"
+            "assert(view.client and view.opens and view.subflow_max == 8)\n"
+            "assert(event == 'timer' and view.news.failure == nil)",
+            PLAIT_PM_TIMER, PLAIT_PLUGIN_WORKS);
+}
+
+static void actions_that_mean_nothing(void **state)
+{
+    static const char *const bad[] = {
+        "return 1",
+        "return { 'open' }",
+        "return { {} }",
+        "return { {'opn', from = 3, to = 0} }",
+        "return { {'open', to = 0} }",
+        "return { {'open', from = 3} }",
+        "return { {'open', from = 4, to = 0} }",
+        "return { {'open', from = view.locals[1], to = 0} }",
+        "return { {'announce', from = -1} }",
+        "return { {'close'} }",
+        "return { {'close', subflow = 'first'} }",
+        "return {}, 'soon'",
+        "return {}, -1",
+        "local t = {} for i = 1, 17 do t[i] = {'close', subflow = i} end return t",
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(decided(bad[i], PLAIT_PM_TIMER, PLAIT_PLUGIN_RESULT).count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +596,11 @@ int main(void)
         cmocka_unit_test(a_script_that_fails_says_where),
         cmocka_unit_test(a_script_may_fail_at_once),
         cmocka_unit_test(ended_uses_leave_no_memory),
+        cmocka_unit_test(a_window_becomes_the_engines),
+        cmocka_unit_test(signals_have_names),
+        cmocka_unit_test(actions_become_the_engines),
+        cmocka_unit_test(the_script_sees_the_places),
+        cmocka_unit_test(actions_that_mean_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
