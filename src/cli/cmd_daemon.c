@@ -15,13 +15,14 @@
 #include "cli/options.h"
 #include "control/control.h"
 #include "daemon/daemon.h"
+#include "daemon/drop.h"
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
 
 struct daemon_settings {
     const char *config; /* the file; NULL: the default one, if it is there */
     const char *folder, *group;
-    bool everybody;
+    bool everybody, no_sandbox;
 };
 
 /* Everything that a file or a command line sets, and the file's text, into
@@ -47,6 +48,8 @@ static const struct option_row daemon_rows[] = {
      "members of this group may use the daemon (default: its user\nalone)", NULL, 0},
     {0, "everybody", NULL, OPTION_FLAG, AT(everybody), "every local user may use the daemon", NULL,
      0},
+    {0, "no-sandbox", NULL, OPTION_FLAG, AT(no_sandbox),
+     "keep all capabilities and system calls: to look for faults", NULL, 0},
     {0},
 };
 
@@ -194,6 +197,13 @@ static void notify_ready(void)
         close(fd);
 }
 
+static int sandbox(struct host_error *err)
+{
+    int failure = drop_capabilities(err);
+
+    return failure ? failure : drop_calls(err);
+}
+
 static int serve(struct running *r)
 {
     char folder[CONTROL_PATH_MAX];
@@ -212,6 +222,13 @@ static int serve(struct running *r)
     failure = daemon_open(&o, &d, &err);
     if (failure) {
         cli_error("%s", err.text);
+        return failure;
+    }
+    if (!r->now.own.no_sandbox)
+        failure = sandbox(&err);
+    if (failure) {
+        cli_error("%s", err.text);
+        daemon_close(d);
         return failure;
     }
     fprintf(stderr, "ready: %s; sockets in %s\n", host_driver(daemon_host(d))->describe, folder);

@@ -5,6 +5,7 @@
  * loop.
  *
  *   daemon.c    opening, the turn of the loop, closing
+ *   drop.c      what it gives up: capabilities, system calls
  *   folder.c    the folder of sockets: who may come, one daemon at a time
  *   clients.c   control connections: lines in, lines out
  *   requests.c  what they ask, in JSON: plait status, set, close, addr, events

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -14,7 +15,7 @@
 
 #include "host/fail.h"
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, FIRST_PASSED = 3 };
 
 char *folder_file(const struct folder *f, const char *name, char *out)
 {
@@ -107,8 +108,32 @@ void folder_close(struct folder *f)
     f->lock_fd = -1;
 }
 
+/* The socket of this name that systemd opened for us (sd_listen_fds(3)), or -1. */
+static int passed(const char *name)
+{
+    const char *pid = getenv("LISTEN_PID"), *names = getenv("LISTEN_FDNAMES");
+    size_t len = strlen(name);
+
+    if (!pid || !names || strtol(pid, NULL, 10) != getpid())
+        return -1;
+    for (int fd = FIRST_PASSED; *names; fd++) {
+        size_t word = strcspn(names, ":");
+        if (word == len && strncmp(names, name, len) == 0)
+            return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+                           fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0
+                       ? fd
+                       : -1;
+        names += word + (names[word] == ':');
+    }
+    return -1;
+}
+
 int folder_listen(const struct folder *f, const char *name, int type, struct host_error *err)
 {
+    int given = passed(name);
+    if (given >= 0)
+        return given;
+
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 

@@ -160,6 +160,45 @@ def test_settings(base):
                           done.stderr)
 
 
+def test_sandbox(folder):
+    """What it gave up: capabilities by /proc, system calls by its filter."""
+    d = Daemon(folder)
+    fields = dict(line.split(":", 1) for line in
+                  pathlib.Path(f"/proc/{d.process.pid}/status").read_text().splitlines())
+    kept = int(fields["CapEff"], 16)
+    failed = check("three capabilities are left", kept == 1 << 10 | 1 << 12 | 1 << 13, hex(kept))
+    failed += check("none comes back", int(fields["CapBnd"], 16) & ~kept == 0 and
+                    fields["NoNewPrivs"].strip() == "1", fields["CapBnd"])
+    failed += check("system calls are filtered", fields["Seccomp"].strip() == "2",
+                    fields["Seccomp"])
+    d.end()
+    return failed
+
+
+def test_socket_activation(folder):
+    """As systemd does it: sockets that are there before the daemon is."""
+    os.makedirs(folder, mode=0o755)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{folder}/control")
+        listening.listen()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(f"{folder}/control")
+            client.sendall(b'{"plait":1,"do":"status"}\n')
+
+            def pass_on():
+                os.dup2(listening.fileno(), 3)
+                os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1",
+                                  LISTEN_FDNAMES="control")
+                os.execv(PLAIT, ["plaitd", "--folder", folder])
+
+            process = subprocess.Popen([PLAIT], preexec_fn=pass_on, stderr=subprocess.DEVNULL,
+                                       pass_fds=[3])
+            answer = json.loads(client.makefile().readline())
+            process.terminate()
+            return check("a request from before it was started is answered",
+                         answer["ok"] and process.wait() == 0, answer)
+
+
 def test_stop(folder):
     d = Daemon(folder)
     failed = check("a request can stop it",
@@ -184,6 +223,7 @@ def main():
         d = Daemon(folder)
         failed = test_wrong_requests(folder) + test_addresses(folder) + test_folder(folder, d)
         failed += test_who_may_come(base) + test_settings(base) + test_stop(folder)
+        failed += test_sandbox(folder) + test_socket_activation(f"{base}/passed")
     finally:
         shutil.rmtree(base)
     print(f"{failed} failed")
