@@ -197,13 +197,6 @@ static void notify_ready(void)
         close(fd);
 }
 
-static int sandbox(struct host_error *err)
-{
-    int failure = drop_capabilities(err);
-
-    return failure ? failure : drop_calls(err);
-}
-
 static int serve(struct running *r)
 {
     char folder[CONTROL_PATH_MAX];
@@ -225,7 +218,7 @@ static int serve(struct running *r)
         return failure;
     }
     if (!r->now.own.no_sandbox)
-        failure = sandbox(&err);
+        failure = drop_privileges(&err);
     if (failure) {
         cli_error("%s", err.text);
         daemon_close(d);

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/run.h"
 #include "daemon/daemon.h"
+#include "daemon/drop.h"
 
 /* The command may become another user, who still has to find the daemon: the
  * folder can be entered by all, but not read, and the one inside has a name that
@@ -70,7 +71,8 @@ static int serve(const struct net_options *net, const char *folder, int tell)
         cli_error("%s", err.text);
         return failure;
     }
-    bool told = write(tell, "", 1) == 1;
+    failure = drop_privileges(&err);
+    bool told = !failure && write(tell, "", 1) == 1;
     close(tell);
     if (told)
         failure = daemon_run(d, &err);

@@ -97,3 +97,10 @@ int drop_calls(struct host_error *err)
                              strerror(-error))
                  : HOST_OK;
 }
+
+int drop_privileges(struct host_error *err)
+{
+    int failure = drop_capabilities(err);
+
+    return failure ? failure : drop_calls(err);
+}

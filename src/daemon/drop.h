@@ -17,4 +17,7 @@ int drop_capabilities(struct host_error *err);
  * start or look into other programs end this one. */
 int drop_calls(struct host_error *err);
 
+/* Both. */
+int drop_privileges(struct host_error *err);
+
 #endif
