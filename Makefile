@@ -13,7 +13,7 @@ ARGS   ?=
 MESON_FLAGS ?= --prefix=$(PREFIX)
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test bench soak interop compat lint swarm experiments experiments-quick install uninstall clean help deps
+.PHONY: all demo test bench soak interop compat manual package lint swarm experiments experiments-quick install uninstall clean help deps
 
 all: $(BUILD)/build.ninja ## build plait, libplait and their tests into build/
 	@ninja -C $(BUILD)
@@ -36,7 +36,7 @@ demo: ## a file over two emulated links, one of them cut half way (no root neede
 	@$(BUILD)/plait demo $(ARGS)
 
 test: ## everything that CI runs: checks, gcc and clang, sanitizers, simulation, interop
-	@scripts/install-packages
+	@scripts/install-packages build test lint manual
 	@scripts/run-tests $(ARGS)
 
 bench: ## plait and kernel side by side over veths: ratios, Gbit/s, CPU a byte (root)
@@ -83,6 +83,16 @@ experiments-quick: ## a reduced set of them, PASS or FAIL a row
 	@scripts/install-packages build
 	@$(MAKE) --no-print-directory plait
 	@experiments/run.py --plait $(BUILD)/plait --out $(BUILD)/experiments --quick $(ARGS)
+
+manual: ## the reference manual, from the public headers: build/manual/html
+	@scripts/install-packages manual
+	@mkdir -p $(BUILD)/manual
+	@(cat docs/Doxyfile; echo "OUTPUT_DIRECTORY = $(BUILD)/manual") | doxygen -
+	@echo "$(BUILD)/manual/html/index.html"
+
+package: ## Debian packages of what is committed: build/package
+	@scripts/install-packages build package
+	@scripts/make-package $(BUILD)/package
 
 lint: ## style, static analysis and the layout checks
 	@scripts/install-packages build lint
