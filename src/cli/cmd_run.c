@@ -118,7 +118,8 @@ static const char closing[] =
 /* Beside the program, as it is built, or where it is installed. */
 static bool find_library(char *path)
 {
-    static const char *const places[] = {"", "../lib/" PLAIT_LIBDIR_NAME "/plait/", "../lib/plait/"};
+    static const char *const places[] = {"", "../lib/" PLAIT_LIBDIR_NAME "/plait/",
+                                         "../lib/plait/"};
     ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
     char *slash = n > 0 ? (path[n] = 0, strrchr(path, '/')) : NULL;
 
