@@ -2,16 +2,22 @@
 # SPDX-License-Identifier: MIT
 """Run the experiments and compare what they measure with what was published.
 
-    run.py [--plait FILE] [--quick] [--resume] [--out DIR] [--markdown FILE] [NAME...]
+    run.py [--plait FILE] [--quick] [--resume] [--out DIR] [--markdown FILE] [--data DIR] [NAME...]
 
-Each folder has scenario.lua; `sweeps`, with the arguments of `plait sim` of a
-quick and of a full run; and expected.csv, a row a figure: where (parameters,
-as name=value), figure, least and most (what it must be; empty: no bound),
-published (what others measured), and open (why the row may fail for now; then
-it does not count). Several runs of a row (seeds) count by their median.
+Each folder has scenario.lua, or the line `scenario: FILE` in `sweeps`; `sweeps`, with
+the arguments of `plait sim` of a quick and of a full run; and expected.csv, a row a
+figure: where (parameters, as name=value), figure, least and most (what it must be;
+empty: no bound), published (what others measured), and open (why the row may fail for
+now; then it does not count). Several runs of a row (seeds) count by their median; a
+figure named `gains: NAME` is the percentage of them in which NAME is more than 0.
+
+`data` in sweeps are runs that need tables which are not plait's to give away: they are
+made when --data, or PLAIT_DATA, names their folder, and {data} stands for it. Rows of
+expected.csv whose place is never run then are left out.
 """
 import argparse
 import csv
+import os
 import pathlib
 import shlex
 import shutil
@@ -31,28 +37,46 @@ def sweeps(folder, kind):
             yield shlex.split(rest)
 
 
-def play(plait, folder, kind, out, resume):
+def scenario_of(folder):
+    return folder.joinpath(*next(sweeps(folder, "scenario"), ["scenario.lua"])).resolve()
+
+
+def runs_of(folder, kind, data):
+    """The argument lists of that kind, with those that need data if there is some."""
+    runs = list(sweeps(folder, kind))
+    if data and kind == "full":
+        place = os.path.relpath(data, scenario_of(folder).parent)
+        runs += [[arg.replace("{data}", place) for arg in args] for args in sweeps(folder, "data")]
+    return runs
+
+
+def play(plait, folder, kind, out, resume, data):
     """Every sweep of that kind; the rows of the tables that came of them."""
     rows = []
-    for number, args in enumerate(sweeps(folder, kind)):
+    for number, args in enumerate(runs_of(folder, kind, data)):
         target = out / f"{folder.name}-{kind}-{number}"
         if target.exists() and not resume:
             shutil.rmtree(target)
-        done = subprocess.run([plait, "sim", folder / "scenario.lua", *args, "--out", target],
+        done = subprocess.run([plait, "sim", scenario_of(folder), *args, "--out", target],
                               cwd=HERE, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             print(f"FAIL  {folder.name}: {done.stderr.strip()[:300]}")
         if (target / "results.csv").exists():
             with open(target / "results.csv", newline="") as file:
                 rows += list(csv.DictReader(file))
+    for row in rows:  # the name of a table, wherever it is
+        row["data"] = pathlib.Path(row.get("data", "")).name
     return rows
 
 
 def measured(row, rows):
-    """The median of the row's figure over the runs that it means, or None."""
+    """What the runs that it means say of the row's figure, or None."""
     wanted = [pair.split("=", 1) for pair in row["where"].split()]
-    values = [float(r[row["figure"]]) for r in rows
-              if row["figure"] in r and all(r.get(k) == v for k, v in wanted)]
+    name = row["figure"].removeprefix("gains: ")
+    values = [float(r[name]) for r in rows
+              if name in r and all(r.get(k) == v for k, v in wanted)]
+    if values and name != row["figure"]:
+        return 100 * sum(v > 0 for v in values) / len(values)
     return statistics.median(values) if values else None
 
 
@@ -67,12 +91,13 @@ def bounds(row):
     return f"at least {row['least']}" if row["least"] else f"at most {row['most']}"
 
 
-def judge(folder, rows, kind):
+def judge(folder, rows, kind, data):
     """(row, measured value, verdict) for the rows that this kind of run has."""
     with open(folder / "expected.csv", newline="") as file:
         for row in csv.DictReader(file):
             value = measured(row, rows)
-            if value is None and kind == "quick":
+            tables = any(w.startswith("data=") and w != "data=" for w in row["where"].split())
+            if value is None and (kind == "quick" or (tables and not data)):
                 continue
             good = value is not None and holds(row, value)
             verdict = "PASS" if good else "open" if row["open"] and value is not None else "FAIL"
@@ -126,10 +151,11 @@ def main():
                         "the same plait has measured")
     parser.add_argument("--out", default=str(ROOT / "build/experiments"))
     parser.add_argument("--markdown", type=pathlib.Path)
+    parser.add_argument("--data", type=pathlib.Path, default=os.environ.get("PLAIT_DATA"))
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     kind = "quick" if args.quick else "full"
-    folders = [f.parent for f in sorted(HERE.glob("*/scenario.lua"))]
+    folders = [f.parent for f in sorted(HERE.glob("*/sweeps"))]
     unknown = set(args.names) - {f.name for f in folders}
     if unknown:
         sys.exit(f"run.py: no experiment {', '.join(sorted(unknown))}, only "
@@ -139,8 +165,8 @@ def main():
         if args.names and folder.name not in args.names:
             continue
         rows = play(pathlib.Path(args.plait).resolve(), folder, kind, pathlib.Path(args.out),
-                    args.resume)
-        judged = list(judge(folder, rows, kind))
+                    args.resume, args.data)
+        judged = list(judge(folder, rows, kind, args.data))
         for row, value, verdict in judged:
             show(folder, row, value, verdict)
             failed += verdict == "FAIL"
