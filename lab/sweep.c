@@ -13,6 +13,46 @@ enum { PATH_MAX_BYTES = 900, KEY_MAX = 4096, RUN_LIMIT_S = 3600, FILE_MAX = 4 <<
 
 /* ---- which runs ------------------------------------------------------------------------- */
 
+static bool axis_add(struct sweep_axis *axis, const char *value, char *error)
+{
+    if (axis->count == SWEEP_VALUES_MAX) {
+        snprintf(error, SWEEP_ERROR_MAX, "at most %d values", SWEEP_VALUES_MAX);
+        return false;
+    }
+    for (unsigned i = 0; i < axis->count; i++) {
+        if (strcmp(axis->values[i], value) == 0) {
+            snprintf(error, SWEEP_ERROR_MAX, "%s=%s is there twice", axis->name, value);
+            return false;
+        }
+    }
+    axis->values[axis->count++] = value;
+    return true;
+}
+
+/* "3..7"; anything else is a value like others. */
+static bool is_range(const char *value, unsigned *first, unsigned *last)
+{
+    char rest;
+
+    return strspn(value, "0123456789.") == strlen(value) &&
+           sscanf(value, "%6u..%6u%c", first, last, &rest) == 2 && *first <= *last;
+}
+
+static bool axis_take(struct sweep_axis *axis, const char *value, char *error)
+{
+    unsigned first, last;
+
+    if (!is_range(value, &first, &last))
+        return axis_add(axis, value, error);
+    for (unsigned i = first; i <= last; i++) {
+        char *number = axis->numbers[axis->count % SWEEP_VALUES_MAX];
+        snprintf(number, sizeof axis->numbers[0], "%u", i);
+        if (!axis_add(axis, number, error))
+            return false;
+    }
+    return true;
+}
+
 bool sweep_axis_parse(struct sweep_axis *axis, char *text, char *error)
 {
     char *equals = strchr(text, '=');
@@ -22,19 +62,9 @@ bool sweep_axis_parse(struct sweep_axis *axis, char *text, char *error)
         return false;
     }
     *equals = '\0';
-    for (char *rest = equals + 1, *value; (value = strsep(&rest, ",")) != NULL;) {
-        if (axis->count == SWEEP_VALUES_MAX) {
-            snprintf(error, SWEEP_ERROR_MAX, "at most %d values", SWEEP_VALUES_MAX);
+    for (char *rest = equals + 1, *value; (value = strsep(&rest, ",")) != NULL;)
+        if (!axis_take(axis, value, error))
             return false;
-        }
-        for (unsigned i = 0; i < axis->count; i++) {
-            if (strcmp(axis->values[i], value) == 0) {
-                snprintf(error, SWEEP_ERROR_MAX, "%s=%s is there twice", axis->name, value);
-                return false;
-            }
-        }
-        axis->values[axis->count++] = value;
-    }
     return true;
 }
 

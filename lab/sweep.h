@@ -21,10 +21,11 @@ enum {
     SWEEP_ERROR_MAX = TABLE_ERROR_MAX
 };
 
-/* --sweep name=a,b,c */
+/* --sweep name=a,b,c; 1..9 among the values stands for all of these numbers */
 struct sweep_axis {
     const char *name;
     const char *values[SWEEP_VALUES_MAX];
+    char numbers[SWEEP_VALUES_MAX][8]; /* those that a range stands for */
     unsigned count;
 };
 

@@ -122,6 +122,8 @@ ANYWHERE = (
     ("sim {root}/tests/sim/sweep.lua --sweep nosuch=1,2", USAGE, r"no parameter \"nosuch\""),
     ("sim {root}/tests/sim/sweep.lua --sweep rate", USAGE, r"name=value,value"),
     ("sim {root}/tests/sim/sweep.lua --sweep rate=1,1", USAGE, r"rate=1 is there twice"),
+    ("sim {root}/tests/sim/sweep.lua --sweep rate=1..300", USAGE, r"at most 256 values"),
+    ("sim {root}/tests/sim/sweep.lua --sweep rate=1..3,2", USAGE, r"rate=2 is there twice"),
     ("sim {root}/tests/sim/sweep.lua --sweep rate=1 --sweep rate=2", USAGE, r"swept twice"),
     ("sim {root}/tests/sim/sweep.lua --sweep rate=1,much", USAGE, r"rate=much: a number"),
     ("sim {root}/tests/sim/sweep.lua --seeds 2..1", USAGE, r"--seeds 1\.\.10"),
