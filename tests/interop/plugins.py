@@ -76,7 +76,7 @@ def in_simulation(plait, tutorial, folder):
             check(not said, f"{command}: no failure")
     slow, quick = (float(figures[name]["longest delay of a response"])
                    for name in ("round-robin", "lua:mine.lua"))
-    check(quick < slow / 2, f"the longest delay is {quick} ms, with round-robin {slow} ms")
+    check(quick < 0.75 * slow, f"the longest delay is {quick} ms, with round-robin {slow} ms")
 
 
 def live(lab, folder, words, pattern):
