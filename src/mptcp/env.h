@@ -23,7 +23,7 @@
 #include "tcp/tcp.h"
 #include "wire/checksum.h"
 
-enum { PORTS_MAX = 4096, LOCAL_ID_MAX = 255, SEND_CHUNK_MAX = 64 * 1024 };
+enum { PORTS_MAX = 32768, LOCAL_ID_MAX = 255, SEND_CHUNK_MAX = 64 * 1024 };
 
 /* An address of this host. */
 /* What NATs before a local address are known to forget (nat.c). */
