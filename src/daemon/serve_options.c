@@ -200,6 +200,24 @@ static bool set_cc(struct served *s, const struct value *v)
     return true;
 }
 
+/* A socket of MPTCP that is not connected takes any number for these, one that is
+ * connected does not (tcp(7)'s limits). */
+static bool out_of_range(const struct served *s, int level, int name, const struct value *v)
+{
+    static const struct {
+        int name, most;
+    } limits[] = {{TCP_KEEPIDLE, 32767}, {TCP_KEEPINTVL, 32767}, {TCP_KEEPCNT, 127}};
+    int number;
+
+    if (level != IPPROTO_TCP || s->kind != SHIM_KIND_CONNECTION || v->len < sizeof number)
+        return false;
+    memcpy(&number, v->bytes, sizeof number);
+    for (unsigned i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if (name == limits[i].name)
+            return number < 1 || number > limits[i].most;
+    return false;
+}
+
 int option_set(struct served *s, const struct caller *who, int level, int name,
                const struct value *v)
 {
@@ -220,6 +238,8 @@ int option_set(struct served *s, const struct caller *who, int level, int name,
         if (priority < 0 || priority > 6)
             return EPERM;
     }
+    if (out_of_range(s, level, name, v))
+        return EINVAL;
     if (level == IPPROTO_TCP && name == TCP_CONGESTION && set_cc(s, v))
         return 0;
     if (setsockopt(fd, level, name, v->bytes, v->len) != 0)

@@ -4,6 +4,7 @@ as it should; its `asserts` is what the table in docs/compatibility.md says of i
 """
 from row import MB, Row
 from rows_killed import END_ROWS
+from rows_options import OPTION_ROWS
 from rows_servers import SERVER_ROWS
 from world import KERNEL, PLAIT, expect, expect_same
 
@@ -70,4 +71,4 @@ ROWS = [
     Row("curl", "refused connection", refused, "exit code 7 (ECONNREFUSED in time)", quick=1),
     Row("curl", "private destination without --carry", direct,
         "bytes exact; no MP_CAPABLE at the server; --explain says why", quick=1),
-] + SERVER_ROWS + END_ROWS
+] + SERVER_ROWS + END_ROWS + OPTION_ROWS

@@ -175,5 +175,5 @@ END_ROWS = [
         "the kernel at the other end sees a reset, an end of stream", size=1, quick=1),
     Row("python3", "connections at once, plait on both sides, twice", many,
         "every echo right; no channel left in either daemon, no more memory the second time",
-        size=4000, quick=200),
+        size=5000, quick=200),
 ]
