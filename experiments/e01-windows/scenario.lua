@@ -2,7 +2,9 @@
 -- NSDI'12 (Raiciu et al.), figure 4: WiFi and 3G, goodput against the window.
 scenario("Goodput against the receive window, WiFi and 3G (NSDI'12, figure 4)")
 local window = param("window", 200, "KB", "send and receive buffer")
-local variant = param("variant", "default", "", "wifi or 3g: TCP on that path; else the scheduler")
+local variant = param("variant", "default", "",
+                      "wifi or 3g: TCP on that path; plain: the lowest RTT and no heuristics; " ..
+                      "else the scheduler")
 local cc = param("cc", "lia", "", "congestion control")
 plot{name = "goodput", title = "WiFi 8 Mbit/s and 3G 2 Mbit/s", x = "window", y = "goodput",
      series = "variant", xlabel = "window, KB", ylabel = "Mbit/s"}
@@ -11,7 +13,9 @@ local single = variant == "wifi" or variant == "3g"
 local config = {cc = cc, tcp = single, send_buffer_bytes = window * KB,
                 send_buffer_max_bytes = window * KB, recv_buffer_bytes = window * KB,
                 recv_buffer_max_bytes = window * KB}
-if not single and variant ~= "default" then
+if variant == "plain" then
+    config.scheduler, config.heuristics = "lowest-rtt", 0
+elseif not single and variant ~= "default" then
     config.scheduler = variant
 end
 local client, server = host("client", config), host("server", config)

@@ -103,17 +103,20 @@ static void try_script(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const forms[] = {
-        "return { copies = true, pick = function(self, v) return %s\nend }",
-        "local function f(self, own, ack) return %s\nend return { acked = f, signal = f }",
-        "local function f(self, v, event) return %s\nend return { decide = f, why_not = f }"};
+    static const struct {
+        const char *before, *behind;
+    } forms[] = {{"return { copies = true, pick = function(self, v) return ", "\nend }"},
+                 {"local function f(self, own, ack) return ",
+                  "\nend return { acked = f, signal = f }"},
+                 {"local function f(self, v, event) return ",
+                  "\nend return { decide = f, why_not = f }"}};
     char text[TEXT_MAX + 1], whole[TEXT_MAX + 128];
     size_t len = size < TEXT_MAX ? size : TEXT_MAX;
     memcpy(text, data, len);
     text[len] = 0;
     try_script(text);
     for (unsigned i = 0; i < sizeof forms / sizeof *forms; i++) {
-        snprintf(whole, sizeof whole, forms[i], text); /* NOLINT(*-nonliteral) */
+        snprintf(whole, sizeof whole, "%s%s%s", forms[i].before, text, forms[i].behind);
         try_script(whole);
     }
     return 0;
