@@ -106,6 +106,16 @@ static int wait_connected(struct plait_socket *s, char *why)
     return error;
 }
 
+/* What came of asking the host for a connection. */
+static int begin(struct plait_socket *s, int failure, struct plait_conn *conn,
+                 const struct host_error *err, char *why)
+{
+    if (failure)
+        return sock_fail(err, why);
+    sock_take(s, conn);
+    return wait_connected(s, why);
+}
+
 /* Where the first subflow begins: bound, or the first of the addresses named. */
 static const struct plait_endpoint *local_of(const struct plait_socket *s,
                                              struct plait_endpoint *out)
@@ -120,20 +130,16 @@ int plait_socket_connect(struct plait_socket *s, const struct plait_endpoint *re
 {
     struct plait_endpoint local;
     struct plait_options options;
-    struct plait_conn *conn;
+    struct plait_conn *conn = NULL;
     struct host_error err;
     int error = PLAIT_E_INVALID;
 
     sock_enter(s->host);
     if (!begun(s, why)) {
         sock_options(s, &options);
-        if (host_connect(s->host->host, remote, local_of(s, &local), &options, &conn, &err) !=
-            HOST_OK) {
-            error = sock_fail(&err, why);
-        } else {
-            sock_take(s, conn);
-            error = wait_connected(s, why);
-        }
+        int failure =
+            host_connect(s->host->host, remote, local_of(s, &local), &options, &conn, &err);
+        error = begin(s, failure, conn, &err, why);
     }
     sock_leave(s->host);
     return error;
@@ -145,7 +151,7 @@ int plait_socket_connect_name(struct plait_socket *s, const char *name, uint16_t
     const struct host_target target = {.name = name, .port = port};
     struct plait_endpoint local;
     struct plait_options options;
-    struct plait_conn *conn;
+    struct plait_conn *conn = NULL;
     struct host_error err;
     unsigned count;
     int error = PLAIT_E_INVALID;
@@ -158,13 +164,9 @@ int plait_socket_connect_name(struct plait_socket *s, const char *name, uint16_t
     sock_enter(s->host);
     if (!begun(s, why)) {
         sock_options(s, &options);
-        if (host_connect_addrs(s->host->host, addrs, count, &target, &options, &conn, &err) !=
-            HOST_OK) {
-            error = sock_fail(&err, why);
-        } else {
-            sock_take(s, conn);
-            error = wait_connected(s, why);
-        }
+        int failure =
+            host_connect_addrs(s->host->host, addrs, count, &target, &options, &conn, &err);
+        error = begin(s, failure, conn, &err, why);
     }
     sock_leave(s->host);
     return error;
