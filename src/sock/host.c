@@ -1,137 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "sock/sock.h"
-
-/* ---- the lock ------------------------------------------------------------ */
-
-void sock_enter(struct plait_host *h)
-{
-    if (h->threaded)
-        pthread_mutex_lock(&h->mutex);
-    host_refresh(h->host);
-}
-
-/* The thread sleeps for longer than what was asked for allows. */
-static void wake(struct plait_host *h)
-{
-    static const uint64_t one = 1;
-    uint64_t wait_us = host_wait_us(h->host);
-
-    if (h->waiting && wait_us != UINT64_MAX && host_now(h->host) + wait_us < h->wait_until_us) {
-        h->waiting = false; /* once is enough */
-        if (write(h->wake_fd, &one, sizeof one) < 0)
-            return; /* full: it is awake already */
-    }
-}
-
-void sock_leave(struct plait_host *h)
-{
-    host_flush(h->host);
-    if (!h->threaded)
-        return;
-    wake(h);
-    pthread_mutex_unlock(&h->mutex);
-}
-
-static void before_wait(void *ctx, uint64_t until_us)
-{
-    struct plait_host *h = ctx;
-
-    h->waiting = true;
-    h->wait_until_us = until_us;
-    pthread_mutex_unlock(&h->mutex);
-}
-
-static void after_wait(void *ctx)
-{
-    struct plait_host *h = ctx;
-
-    pthread_mutex_lock(&h->mutex);
-    h->waiting = false;
-}
-
-static void on_wake(void *ctx, int fd, unsigned events)
-{
-    uint64_t count;
-    (void)ctx;
-    (void)events;
-
-    if (read(fd, &count, sizeof count) < 0)
-        return; /* somebody else's wake-up was ours too */
-}
-
-static void *run(void *ctx)
-{
-    struct plait_host *h = ctx;
-
-    pthread_mutex_lock(&h->mutex);
-    while (!h->stopping && host_step(h->host, UINT64_MAX) == 0)
-        ;
-    pthread_mutex_unlock(&h->mutex);
-    return NULL;
-}
-
-/* ---- waiting ------------------------------------------------------------- */
-
-static void cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
-uint64_t sock_until(const struct plait_socket *s, uint64_t timeout_us)
-{
-    uint64_t now_us = host_now(s->host->host);
-
-    return timeout_us && timeout_us < UINT64_MAX - now_us ? now_us + timeout_us : UINT64_MAX;
-}
-
-static void wait_cond(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t until_us)
-{
-    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
-                                   .tv_nsec = (long)(until_us % 1000000) * 1000};
-
-    if (until_us == UINT64_MAX)
-        pthread_cond_wait(cond, mutex);
-    else
-        pthread_cond_timedwait(cond, mutex, &until);
-}
-
-static bool wait_on(struct plait_host *h, pthread_cond_t *cond, uint64_t until_us)
-{
-    uint64_t changes = h->changes;
-
-    host_flush(h->host);
-    if (h->changes != changes)
-        return true; /* what is waited for may have come with it */
-    if (host_now(h->host) >= until_us)
-        return false;
-    if (h->threaded) {
-        wake(h);
-        wait_cond(cond, &h->mutex, until_us);
-        host_refresh(h->host);
-        return true;
-    }
-    return host_step(h->host, until_us == UINT64_MAX ? UINT64_MAX : until_us - host_now(h->host)) ==
-           0;
-}
-
-bool sock_wait(struct plait_socket *s, uint64_t until_us)
-{
-    return wait_on(s->host, &s->ready, until_us);
-}
 
 /* ---- readiness ----------------------------------------------------------- */
 
@@ -213,7 +85,7 @@ int plait_poll(struct plait_pollfd *list, unsigned count, uint64_t timeout_us)
                 sock_poll(list[i].socket) & (list[i].events | PLAIT_POLL_ERROR | PLAIT_POLL_HANGUP);
             ready += list[i].revents != 0;
         }
-    } while (!ready && wait_on(h, &h->changed, until_us));
+    } while (!ready && sock_wait_on(h, &h->changed, until_us));
     sock_leave(h);
     return ready;
 }
@@ -228,7 +100,7 @@ struct plait_socket *sock_new(struct plait_host *h, const struct sock_settings *
         return NULL;
     s->host = h;
     s->set = *set;
-    cond_init(&s->ready);
+    sock_cond_init(&s->ready);
     list_append(&h->sockets, &s->link);
     return s;
 }
@@ -311,23 +183,6 @@ static void translate(const struct plait_host_options *o, struct host_options *o
     out->engine = o->config;
 }
 
-static int start(struct plait_host *h)
-{
-    const struct host_pause pause = {h, before_wait, after_wait};
-    sigset_t all, before;
-
-    h->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (h->wake_fd < 0 || host_watch(h->host, h->wake_fd, HOST_IN, on_wake, h) != 0)
-        return PLAIT_E_NO_MEMORY;
-    host_set_pause(h->host, &pause);
-    /* Signals are the program's, and none of them comes to our thread. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    h->threaded = pthread_create(&h->thread, NULL, run, h) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return h->threaded ? 0 : PLAIT_E_NO_MEMORY;
-}
-
 int plait_host_open(const struct plait_host_options *options, struct plait_host **out, char *why)
 {
     struct plait_host_options defaults;
@@ -347,11 +202,11 @@ int plait_host_open(const struct plait_host_options *options, struct plait_host 
     host.engine.sink = (struct plait_event_sink){h, on_event};
     list_init(&h->sockets);
     pthread_mutex_init(&h->mutex, NULL);
-    cond_init(&h->changed);
+    sock_cond_init(&h->changed);
     int failure = host_open(&host, &h->host, &err);
     if (!failure)
         host_callbacks(h->host, &(struct host_callbacks){h, on_conn, on_listener});
-    if (failure || (!options->own_loop && start(h) < 0)) {
+    if (failure || (!options->own_loop && sock_thread_start(h) < 0)) {
         int error = sock_fail(&err, why);
         plait_host_close(h, 0);
         return error;
@@ -360,26 +215,12 @@ int plait_host_open(const struct plait_host_options *options, struct plait_host 
     return 0;
 }
 
-static void stop(struct plait_host *h)
-{
-    static const uint64_t one = 1;
-
-    pthread_mutex_lock(&h->mutex);
-    h->stopping = true;
-    if (write(h->wake_fd, &one, sizeof one) < 0)
-        h->stopping = true; /* full: it is awake already */
-    pthread_mutex_unlock(&h->mutex);
-    pthread_join(h->thread, NULL);
-    h->threaded = false;
-    host_set_pause(h->host, &(struct host_pause){0});
-}
-
 void plait_host_close(struct plait_host *h, uint64_t linger_us)
 {
     if (!h)
         return;
     if (h->threaded)
-        stop(h);
+        sock_thread_stop(h);
     while (!list_empty(&h->sockets)) {
         struct plait_socket *s = list_first(&h->sockets, struct plait_socket, link);
         if (s->conn)

@@ -2,9 +2,9 @@
  *
  * What a host of sockets and a socket are; for the files of this folder only.
  *
- *   host.c     opening, the thread, its lock       open.c   making a connection
- *   stream.c   send, recv, shutdown, close, poll   paths.c  subflows, numbers, history
- *   options.c  the table of options
+ *   lock.c     the lock, the thread, waiting   paths.c    subflows, numbers, history
+ *   host.c     opening, readiness, poll        options.c  the table of options
+ *   open.c     making a connection             stream.c   send, recv, shutdown, close
  *
  * One lock a host (threaded) guards everything in it, the engine included. The
  * thread holds it but while it waits. Every public function is: enter, work,
@@ -64,7 +64,7 @@ struct plait_socket {
     uint64_t happened; /* events so far; the last ones are in history */
 };
 
-/* host.c */
+/* lock.c */
 void sock_enter(struct plait_host *h);
 /* What the call asked for is sent before it returns. */
 void sock_leave(struct plait_host *h);
@@ -72,6 +72,14 @@ void sock_leave(struct plait_host *h);
 bool sock_wait(struct plait_socket *s, uint64_t until_us);
 /* When a wait of that length from now is over. 0: never. */
 uint64_t sock_until(const struct plait_socket *s, uint64_t timeout_us);
+/* The same with another condition; it is initialised by sock_cond_init. */
+bool sock_wait_on(struct plait_host *h, pthread_cond_t *cond, uint64_t until_us);
+void sock_cond_init(pthread_cond_t *cond);
+/* 0, or NO_MEMORY. After stop the host belongs to the caller alone. */
+int sock_thread_start(struct plait_host *h);
+void sock_thread_stop(struct plait_host *h);
+
+/* host.c */
 /* A new socket in its host's list, or NULL. */
 struct plait_socket *sock_new(struct plait_host *h, const struct sock_settings *set);
 void sock_free(struct plait_socket *s);
