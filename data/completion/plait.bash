@@ -8,7 +8,7 @@ _plait() {
     if ((COMP_CWORD == 1)); then
         words="$(plait --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p') --help --version"
     elif [[ $previous == --@(cc|scheduler|path-manager) ]]; then
-        words=$(plait "$command" "$previous" help 2>/dev/null | sed -n 's/^ *\([a-z][a-z0-9-]*\).*/\1/p')
+        words=$(plait connect "$previous" help 2>/dev/null | sed -n 's/^ *\([a-z][a-z0-9-]*\)  .*/\1/p' | sort -u)
     elif [[ $word == -* ]]; then
         words=$(plait "$command" --help 2>/dev/null | grep -o -e '--[a-z0-9-]*' | sort -u)
     else
