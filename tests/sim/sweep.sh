@@ -35,7 +35,8 @@ sweep --jobs 1 >printed.csv 2>/dev/null
 cmp printed.csv first.csv || die "one at a time gives another table"
 
 # A range is all its numbers.
-"$plait" sim "$here/sweep.lua" --sweep rate=2,8..11 --emit-tasks >ranged.txt 2>/dev/null
+"$plait" sim "$here/sweep.lua" --sweep rate=2,8..11 --out ranged --emit-tasks >ranged.txt \
+    2>/dev/null
 [ "$(grep -o 'rate=[0-9]*' ranged.txt | tr '\n' ' ')" = "rate=2 rate=8 rate=9 rate=10 rate=11 " ] ||
     die "a range became: $(cat ranged.txt)"
 
