@@ -140,7 +140,8 @@ static int load(struct loaded *l, int argc, char **argv)
 struct running {
     int argc;
     char **argv;
-    struct loaded now;
+    struct loaded now; /* as opened: the stack's names lie in its text */
+    char *reread;      /* the text of the last reload */
 };
 
 static bool reload(void *ctx, struct plait_options *out)
@@ -156,8 +157,15 @@ static bool reload(void *ctx, struct plait_options *out)
         return false;
     }
     net_conn_options(&fresh.net, out);
-    free(r->now.text); /* who pointed into it is replaced by *out */
-    r->now = fresh;
+    /* What is named no longer is plait's default again, not what the stack began with. */
+    if (!out->scheduler)
+        out->scheduler = plait_sched_at(0)->name;
+    if (!out->cc)
+        out->cc = plait_cc_at(0)->name;
+    if (!out->path_manager)
+        out->path_manager = plait_pm_at(0)->name;
+    free(r->reread); /* who pointed into it is replaced by *out */
+    r->reread = fresh.text;
     fprintf(stderr, "settings read; they hold for connections to come\n");
     return true;
 }
@@ -240,6 +248,7 @@ int cmd_daemon(int argc, char **argv)
 
     if (end == OPTION_GO)
         end = serve(&r);
+    free(r.reread);
     free(r.now.text);
     return end;
 }
