@@ -73,6 +73,10 @@ static json_t *path_json(const struct report *r, unsigned i)
         {"rtt_min_us", p->rtt_min_us},
         {"mss_bytes", p->mss_bytes},
         {"cwnd_bytes", p->cwnd_bytes},
+        {"ssthresh_bytes", p->ssthresh_bytes},
+        {"in_flight_bytes", p->in_flight_bytes},
+        {"pacing_rate", p->pacing_rate},
+        {"rto_us", p->rto_us},
     };
     report_numbers(o, numbers, sizeof numbers / sizeof numbers[0]);
     json_object_set_new(o, "share", json_real(report_share(r, i)));
@@ -85,8 +89,13 @@ json_t *report_json(const struct report *r)
     const char *why = c->multipath ? NULL : plait_reason_name(c->fallback_why);
     json_t *paths = json_array();
     const struct report_number numbers[] = {
-        {"bytes_sent", c->bytes_written},      {"bytes_acked", c->bytes_acked},
-        {"bytes_received", c->bytes_received}, {"bytes_reinjected", c->bytes_reinjected},
+        {"bytes_sent", c->bytes_written},
+        {"bytes_acked", c->bytes_acked},
+        {"bytes_received", c->bytes_received},
+        {"bytes_reinjected", c->bytes_reinjected},
+        {"bytes_copied", c->bytes_copied},
+        {"send_queued_bytes", c->send_queued_bytes},
+        {"recv_queued_bytes", c->recv_queued_bytes},
         {"subflows_total", c->subflows_total},
     };
     json_t *o = json_pack("{s:b s:s? s:s s:i s:b s:s* s:s* s:s*}", "multipath", c->multipath,

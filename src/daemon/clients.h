@@ -36,4 +36,7 @@ bool caller_may(const struct caller *caller, const struct caller *owner);
 /* requests.c: the answer to one request, which is the caller's to release. */
 json_t *request_answer(struct daemon *d, struct asker *asker, const json_t *request);
 
+/* status.c: the same for "status". */
+json_t *status_answer(struct daemon *d, struct asker *asker, const json_t *request);
+
 #endif

@@ -46,6 +46,7 @@ void carried_add(struct daemon *d, struct carried *c, struct plait_conn *conn)
     struct plait_conn_info info;
 
     plait_conn_info(conn, &info);
+    c->daemon = d;
     c->conn = conn;
     c->id = info.id;
     c->since_us = host_now(d->host);
@@ -55,6 +56,7 @@ void carried_add(struct daemon *d, struct carried *c, struct plait_conn *conn)
 
 void carried_remove(struct carried *c)
 {
+    totals_conn(&c->daemon->totals, c->conn);
     list_remove(&c->link);
 }
 
@@ -89,6 +91,26 @@ const struct plait_options *daemon_defaults(const struct daemon *d)
     return &d->defaults;
 }
 
+/* ---- others in this process ---------------------------------------------- */
+
+json_t *daemon_ask(struct daemon *d, const json_t *request)
+{
+    struct asker asker = {.caller = {.uid = geteuid(), .gid = getegid(), .pid = getpid()}};
+
+    return request_answer(d, &asker, request);
+}
+
+void daemon_watch(struct daemon *d, const struct plait_event_sink *watcher)
+{
+    d->watcher = watcher ? *watcher : (struct plait_event_sink){0};
+}
+
+void daemon_page(struct daemon *d, const char *url, const char *token)
+{
+    d->page = url;
+    d->page_token = token;
+}
+
 /* ---- the loop ------------------------------------------------------------ */
 
 static void on_conn(void *ctx, struct plait_conn *conn)
@@ -117,6 +139,9 @@ static void on_event(void *ctx, const struct plait_event *e)
 {
     struct daemon *d = ctx;
 
+    totals_event(&d->totals, e);
+    if (d->watcher.emit)
+        d->watcher.emit(d->watcher.ctx, e);
     if (d->clients && clients_listen(d->clients)) {
         const struct carried *c = e->conn_id ? daemon_find(d, e->conn_id) : NULL;
         clients_event(d->clients, e, c ? &c->owner : NULL);

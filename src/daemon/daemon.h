@@ -8,7 +8,9 @@
  *   drop.c      what it gives up: capabilities, system calls
  *   folder.c    the folder of sockets: who may come, one daemon at a time
  *   clients.c   control connections: lines in, lines out
- *   requests.c  what they ask, in JSON: plait status, set, close, addr, events
+ *   requests.c  what they ask, in JSON: plait set, close, addr, events
+ *   status.c    and plait status
+ *   totals.c    what was counted since the daemon began
  *   serve.c     programs under libplait-preload.so (serve.h, shim/protocol.h)
  *
  * A connection of the stack belongs to a `struct carried`, which is inside
@@ -18,6 +20,7 @@
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
 
+#include <jansson.h>
 #include <sys/types.h>
 
 #include "base/list.h"
@@ -40,6 +43,7 @@ int caller_of(int fd, struct caller *out);
 /* A connection that somebody uses through the daemon. */
 struct carried {
     struct list link;
+    struct daemon *daemon;
     struct plait_conn *conn; /* plait_conn_user is this struct */
     uint32_t id;             /* plait_conn_info.id */
     struct caller owner;
@@ -51,7 +55,7 @@ struct carried {
 };
 /* From now on `conn` is carried by c, whose owner and functions are set. */
 void carried_add(struct daemon *d, struct carried *c, struct plait_conn *conn);
-/* The handle is given up by the caller, before or after. */
+/* The caller gives the handle up, afterwards: what it moved is counted here. */
 void carried_remove(struct carried *c);
 
 /* A listener that somebody uses through the daemon. */
@@ -69,6 +73,19 @@ struct host *daemon_host(struct daemon *d);
 /* What a program's connection or listener begins with: names and heuristics as
  * plait set and the configuration say now. Good until the next turn. */
 const struct plait_options *daemon_defaults(const struct daemon *d);
+
+/* ---- others in this process ---------------------------------------------- */
+
+/* The answer to a request as the daemon's own user would get it from the control socket
+ * (docs/control.md; "events" means nothing here). It is the caller's to release. */
+json_t *daemon_ask(struct daemon *d, const json_t *request);
+/* From now on every event is told to this one too; NULL: no longer. There is one. It may
+ * not call into the stack. */
+void daemon_watch(struct daemon *d, const struct plait_event_sink *watcher);
+/* Where people can look into this daemon with a browser, and the secret that lets them
+ * change something there ("": nobody can): plait status tells them. Both are kept as they
+ * are; NULL: nowhere. */
+void daemon_page(struct daemon *d, const char *url, const char *token);
 
 /* ---- opening ------------------------------------------------------------- */
 

@@ -11,51 +11,8 @@
 #include "control/control.h"
 #include "control/report.h"
 #include "daemon/clients.h"
+#include "daemon/members.h"
 #include "daemon/state.h"
-
-/* ---- reading a request --------------------------------------------------- */
-
-static json_t *wrong(const char *name, const char *kind)
-{
-    return control_failed(CONTROL_BAD_REQUEST, "\"%s\" is %s", name, kind);
-}
-
-/* Optional members: false and *answer where they are of the wrong kind. */
-static bool number_of(const json_t *request, const char *name, uint32_t *out, bool *given,
-                      json_t **answer)
-{
-    const json_t *value = json_object_get(request, name);
-
-    *given = value != NULL;
-    json_int_t number = value ? json_integer_value(value) : 0;
-    if (value && (!json_is_integer(value) || number < 0 || number > UINT32_MAX)) {
-        *answer = wrong(name, "a number from 0 to 4294967295");
-        return false;
-    }
-    *out = (uint32_t)number;
-    return true;
-}
-
-static bool text_of(const json_t *request, const char *name, const char **out, json_t **answer)
-{
-    const json_t *value = json_object_get(request, name);
-
-    *out = value ? json_string_value(value) : NULL;
-    if (value && !*out)
-        *answer = wrong(name, "a text");
-    return !value || *out;
-}
-
-/* -1: not given. */
-static bool flag_of(const json_t *request, const char *name, int *out, json_t **answer)
-{
-    const json_t *value = json_object_get(request, name);
-
-    *out = value ? json_is_true(value) : -1;
-    if (value && !json_is_boolean(value))
-        *answer = wrong(name, "true or false");
-    return !value || json_is_boolean(value);
-}
 
 static json_t *failed_with(int error)
 {
@@ -69,13 +26,13 @@ static struct carried *conn_of(struct daemon *d, const struct asker *asker, cons
     uint32_t id;
     bool given;
 
-    if (!number_of(request, "conn", &id, &given, answer))
+    if (!member_number(request, "conn", &id, &given, answer))
         return NULL;
     struct carried *c = given ? daemon_find(d, id) : NULL;
     if (c && caller_may(&asker->caller, &c->owner))
         return c;
     *answer = given ? control_failed(CONTROL_NO_CONNECTION, "there is no connection %u", id)
-                    : wrong("conn", "missing: say which connection");
+                    : member_wrong("conn", "missing: say which connection");
     return NULL;
 }
 
@@ -95,86 +52,6 @@ static json_t *no_subflow(uint32_t id)
     return control_failed(CONTROL_NO_SUBFLOW, "the connection has no open subflow %u", id);
 }
 
-/* ---- status -------------------------------------------------------------- */
-
-static json_t *conn_json(const struct daemon *d, const struct carried *c)
-{
-    char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
-    struct report r;
-
-    report_take(&r, c->conn);
-    json_t *o = report_json(&r);
-    json_t *more =
-        json_pack("{s:I s:s s:I s:I s:s s:s s:b s:b s:I}", "conn", (json_int_t)c->id, "program",
-                  c->owner.program, "pid", (json_int_t)c->owner.pid, "uid",
-                  (json_int_t)c->owner.uid, "local", endpoint_format(&r.conn.local, local),
-                  "remote", endpoint_format(&r.conn.remote, remote), "client", r.conn.client,
-                  "established", r.conn.established, "age_us",
-                  (json_int_t)(host_now(d->host) - c->since_us));
-
-    if (more)
-        json_object_update_new(o, more);
-    return o;
-}
-
-static json_t *daemon_json(const struct daemon *d)
-{
-    struct plait_memory m;
-
-    plait_stack_memory(host_stack(d->host), &m);
-    json_t *memory = json_object();
-    report_numbers(memory,
-                   (const struct report_number[]){{"used_bytes", m.used_bytes},
-                                                  {"peak_bytes", m.peak_bytes},
-                                                  {"held_bytes", m.held_bytes},
-                                                  {"connections", m.conns},
-                                                  {"subflows", m.subflows},
-                                                  {"asleep", m.conns_asleep}},
-                   6);
-    return json_pack("{s:I s:I s:s s:s s:o}", "pid", (json_int_t)getpid(), "uptime_us",
-                     (json_int_t)(host_now(d->host) - d->opened_us), "driver",
-                     host_driver(d->host)->describe, "why", host_driver_why(d->host), "memory",
-                     memory);
-}
-
-static json_t *listeners_json(const struct daemon *d, const struct caller *caller)
-{
-    json_t *all = json_array();
-    char local[ENDPOINT_TEXT_MAX];
-
-    for (const struct list *l = d->offered.next; l != &d->offered; l = l->next) {
-        const struct offered *o = list_entry(l, struct offered, link);
-        if (caller_may(caller, &o->owner))
-            json_array_append_new(all, json_pack("{s:s s:s s:I s:I}", "local",
-                                                 endpoint_format(&o->local, local), "program",
-                                                 o->owner.program, "pid", (json_int_t)o->owner.pid,
-                                                 "uid", (json_int_t)o->owner.uid));
-    }
-    return all;
-}
-
-static json_t *do_status(struct daemon *d, struct asker *asker, const json_t *request)
-{
-    json_t *answer = NULL, *conns = json_array();
-    const struct caller *caller = &asker->caller;
-    int counters;
-
-    if (!flag_of(request, "counters", &counters, &answer)) {
-        json_decref(conns);
-        return answer;
-    }
-    for (const struct list *l = d->carried.next; l != &d->carried; l = l->next) {
-        const struct carried *c = list_entry(l, struct carried, link);
-        if (caller_may(caller, &c->owner))
-            json_array_append_new(conns, conn_json(d, c));
-    }
-    answer = json_pack("{s:o s:o s:o}", "daemon", daemon_json(d), "connections", conns, "listeners",
-                       listeners_json(d, caller));
-    if (counters == 1)
-        json_object_set_new(answer, "counters", report_counters(host_stack(d->host)));
-    return control_ok(answer);
-}
-
 /* ---- close --------------------------------------------------------------- */
 
 static json_t *do_close(struct daemon *d, struct asker *asker, const json_t *request)
@@ -184,7 +61,7 @@ static json_t *do_close(struct daemon *d, struct asker *asker, const json_t *req
     bool given;
     struct carried *c = conn_of(d, asker, request, &answer);
 
-    if (!c || !number_of(request, "subflow", &subflow, &given, &answer))
+    if (!c || !member_number(request, "subflow", &subflow, &given, &answer))
         return answer;
     if (!given) {
         c->abort(c);
@@ -203,11 +80,11 @@ static bool endpoint_of(const json_t *request, const char *name, struct plait_en
 {
     const char *text;
 
-    if (!text_of(request, name, &text, answer))
+    if (!member_text(request, name, &text, answer))
         return false;
     if (text && endpoint_parse(text, out))
         return true;
-    *answer = wrong(name, "an address, with or without a port");
+    *answer = member_wrong(name, "an address, with or without a port");
     return false;
 }
 
@@ -220,7 +97,7 @@ static json_t *do_open(struct daemon *d, struct asker *asker, const json_t *requ
     struct carried *c = conn_of(d, asker, request, &answer);
 
     if (!c || !endpoint_of(request, "local", &local, &answer) ||
-        !flag_of(request, "backup", &backup, &answer))
+        !member_flag(request, "backup", &backup, &answer))
         return answer;
     plait_conn_info(c->conn, &info);
     remote = info.remote;
@@ -252,11 +129,11 @@ static bool known_names(const struct settings *s, json_t **answer)
 
 static bool settings_of(const json_t *request, struct settings *s, json_t **answer)
 {
-    return text_of(request, "scheduler", &s->scheduler, answer) &&
-           text_of(request, "cc", &s->cc, answer) &&
-           text_of(request, "path_manager", &s->path_manager, answer) &&
-           flag_of(request, "backup", &s->backup, answer) &&
-           number_of(request, "subflow", &s->subflow, &s->subflow_given, answer) &&
+    return member_text(request, "scheduler", &s->scheduler, answer) &&
+           member_text(request, "cc", &s->cc, answer) &&
+           member_text(request, "path_manager", &s->path_manager, answer) &&
+           member_flag(request, "backup", &s->backup, answer) &&
+           member_number(request, "subflow", &s->subflow, &s->subflow_given, answer) &&
            known_names(s, answer);
 }
 
@@ -282,9 +159,9 @@ static json_t *set_defaults(struct daemon *d, const struct asker *asker, const s
                               "what new connections begin with is set by root or the daemon's "
                               "user; name a connection of yours");
     if (s->backup >= 0 || s->subflow_given)
-        return wrong("subflow", "a connection's: say which connection");
+        return member_wrong("subflow", "a connection's: say which connection");
     if (strlen(longest) >= sizeof d->names[0])
-        return wrong("scheduler", "too long");
+        return member_wrong("scheduler", "too long");
     keep_name(d, 0, s->scheduler, &d->defaults.scheduler);
     keep_name(d, 1, s->cc, &d->defaults.cc);
     keep_name(d, 2, s->path_manager, &d->defaults.path_manager);
@@ -305,9 +182,9 @@ static json_t *do_set(struct daemon *d, struct asker *asker, const json_t *reque
     if (!c)
         return answer;
     if (s.path_manager)
-        return wrong("path_manager", "fixed once a connection has begun");
+        return member_wrong("path_manager", "fixed once a connection has begun");
     if ((s.backup >= 0) != s.subflow_given)
-        return wrong("backup", "a subflow's: say which, and true or false");
+        return member_wrong("backup", "a subflow's: say which, and true or false");
     if (s.subflow_given && !subflow_there(c, s.subflow))
         return no_subflow(s.subflow);
     if (s.scheduler)
@@ -350,7 +227,7 @@ static bool take_flag(const json_t *request, const char *name, unsigned bit, boo
 {
     int value;
 
-    if (!flag_of(request, name, &value, answer))
+    if (!member_flag(request, name, &value, answer))
         return false;
     if (value >= 0)
         *flags = (value == 1) == on ? *flags | bit : *flags & ~bit;
@@ -365,7 +242,7 @@ static json_t *do_addr(struct daemon *d, struct asker *asker, const json_t *requ
     bool given;
     uint32_t port;
 
-    if (!text_of(request, "addr", &text, &answer))
+    if (!member_text(request, "addr", &text, &answer))
         return answer;
     if (!text)
         return addrs_json(d);
@@ -373,16 +250,16 @@ static json_t *do_addr(struct daemon *d, struct asker *asker, const json_t *requ
         return control_failed(CONTROL_NOT_PERMITTED,
                               "how addresses are used is set by root or the daemon's user");
     if (!addr_parse(text, &a.addr))
-        return wrong("addr", "an IP address");
+        return member_wrong("addr", "an IP address");
     host_address_get(d->host, &a);
     if (!take_flag(request, "used", HOST_ADDRESS_UNUSED, false, &a.flags, &answer) ||
         !take_flag(request, "backup", HOST_ADDRESS_BACKUP, true, &a.flags, &answer) ||
         !take_flag(request, "subflow", HOST_ADDRESS_NO_SUBFLOW, false, &a.flags, &answer) ||
         !take_flag(request, "announced", HOST_ADDRESS_NO_ANNOUNCE, false, &a.flags, &answer) ||
-        !number_of(request, "port", &port, &given, &answer))
+        !member_number(request, "port", &port, &given, &answer))
         return answer;
     if (given && port > UINT16_MAX)
-        return wrong("port", "a number up to 65535");
+        return member_wrong("port", "a number up to 65535");
     if (given)
         a.port = (uint16_t)port;
     struct host_error err;
@@ -425,8 +302,8 @@ static const struct {
     const char *name;
     json_t *(*answer)(struct daemon *d, struct asker *asker, const json_t *request);
 } requests[] = {
-    {"status", do_status}, {"close", do_close},   {"open", do_open}, {"set", do_set},
-    {"addr", do_addr},     {"events", do_events}, {"stop", do_stop},
+    {"status", status_answer}, {"close", do_close},   {"open", do_open}, {"set", do_set},
+    {"addr", do_addr},         {"events", do_events}, {"stop", do_stop},
 };
 
 json_t *request_answer(struct daemon *d, struct asker *asker, const json_t *request)

@@ -7,6 +7,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/folder.h"
+#include "daemon/totals.h"
 
 struct clients;
 
@@ -16,7 +17,9 @@ struct daemon {
     struct clients *clients;
     struct serve *serve;
     struct plait_options defaults;
-    struct plait_event_sink next;
+    struct plait_event_sink next, watcher;
+    struct totals totals;
+    const char *page, *page_token; /* NULL: there is none */
     bool (*reload)(void *ctx, struct plait_options *out);
     void *reload_ctx;
     struct list carried, offered;

@@ -76,6 +76,7 @@ def test_wrong_requests(folder):
             (b'{"plait":1,"do":"close","conn":"1"}\n', "bad-request"),
             (b'{"plait":1,"do":"set","cc":"nonesuch"}\n', "unknown-name"),
             (b'{"plait":1,"do":"addr","addr":"10.0.0.1","port":65536}\n', "bad-request"),
+            (b'{"plait":1,"do":"status","limit":-1}\n', "bad-request"),
             (b"x" * 70000, "bad-request")]
     failed = 0
     for data, error in rows:
@@ -115,6 +116,12 @@ def test_who_may_come(base):
     d = Daemon(folder, "--everybody")
     code, out, said = plait(folder, "status", uid=NOBODY)
     failed += check("with --everybody it may", code == 0, said)
+    own, = lines(folder, b'{"plait":1,"do":"status","limit":1}\n')
+    failed += check("sums are shown to root", own["paths"] == [] and own["more"] == 0 and
+                    "addr_local_added" in own["reasons"], own)
+    code, out, said = plait(folder, "status", "--json", uid=NOBODY)
+    failed += check("and to nobody else", code == 0 and not {"paths", "reasons"} & set(json.loads(out)),
+                    out)
     code, _, said = plait(folder, "set", "--scheduler", "redundant", uid=NOBODY)
     failed += check("but not change what others get", code == 3, (code, said))
     code, _, said = plait(folder, "addr", "10.1.1.1", "unuse", uid=NOBODY)
