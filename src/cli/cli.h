@@ -34,6 +34,7 @@ int cmd_lb(int argc, char **argv);
 int cmd_paths(int argc, char **argv);
 int cmd_daemon(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_close(int argc, char **argv);
 int cmd_open(int argc, char **argv);
 int cmd_set(int argc, char **argv);

@@ -297,17 +297,13 @@ int cmd_events(int argc, char **argv)
         json_object_set_new(request, "conn", json_integer(conn));
     }
     struct control *c = ask_open(&o, &failure);
-    json_t *line = c ? ask(c, request, &failure) : NULL;
+    json_t *answer = c ? ask(c, request, &failure) : NULL;
     if (!c)
         json_decref(request);
-    while (line) {
-        json_decref(line);
-        line = control_next(c);
-        if (line && (json_dumpf(line, stdout, JSON_COMPACT) != 0 || putchar('\n') == EOF ||
-                     fflush(stdout) != 0))
+    for (const char *line; answer && (line = control_next(c));)
+        if (fputs(line, stdout) == EOF || fflush(stdout) != 0)
             break;
-    }
-    json_decref(line);
+    json_decref(answer);
     control_close(c);
     return failure;
 }

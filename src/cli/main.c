@@ -19,6 +19,7 @@ static const struct cli_command commands[] = {
     {"lb", cmd_lb, "print rules for a load balancer in front of several servers"},
     {"daemon", cmd_daemon, "serve the programs of this host (plaitd)"},
     {"status", cmd_status, "what plaitd's connections are doing"},
+    {"top", cmd_top, "the same as a live view: rates, paths, why"},
     {"set", cmd_set, "change a live connection of plaitd's: scheduler, priority"},
     {"open", cmd_open, "open a further subflow of a connection of plaitd's"},
     {"close", cmd_close, "end a connection of plaitd's, or a subflow"},

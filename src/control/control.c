@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/control.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,8 +68,8 @@ json_t *control_parse(const char *line, size_t len, json_t **answer)
 
 struct control {
     FILE *stream;
-    char *line;
-    size_t room;
+    char *line; /* control_next's, or what control_poll has read: `len` bytes */
+    size_t room, len;
 };
 
 const char *control_folder(const char *folder, char out[CONTROL_PATH_MAX])
@@ -128,19 +129,71 @@ void control_close(struct control *c)
     free(c);
 }
 
-json_t *control_next(struct control *c)
+const char *control_next(struct control *c)
 {
-    ssize_t n = getline(&c->line, &c->room, c->stream);
-
-    return n > 0 ? json_loadb(c->line, (size_t)n, 0, NULL) : NULL;
+    return getline(&c->line, &c->room, c->stream) > 0 ? c->line : NULL;
 }
 
-json_t *control_ask(struct control *c, json_t *request)
+/* Data sequence numbers have 64 bits, an integer of jansson's 63: then all of a line's
+ * numbers become real ones. */
+static json_t *load(const char *line, size_t len)
+{
+    json_t *o = json_loadb(line, len, 0, NULL);
+
+    return o ? o : json_loadb(line, len, JSON_DECODE_INT_AS_REAL, NULL);
+}
+
+bool control_send(struct control *c, json_t *request)
 {
     json_object_set_new(request, "plait", json_integer(CONTROL_VERSION));
     int failed = json_dumpf(request, c->stream, JSON_COMPACT);
     json_decref(request);
-    if (failed || fputc('\n', c->stream) == EOF || fflush(c->stream) != 0)
-        return NULL;
-    return control_next(c);
+    return !failed && fputc('\n', c->stream) != EOF && fflush(c->stream) == 0;
+}
+
+json_t *control_ask(struct control *c, json_t *request)
+{
+    const char *line = control_send(c, request) ? control_next(c) : NULL;
+
+    return line ? load(line, strlen(line)) : NULL;
+}
+
+int control_fd(const struct control *c)
+{
+    return fileno(c->stream);
+}
+
+/* Read what is there, behind what is there already. False: nothing came. */
+static bool read_more(struct control *c, bool *gone)
+{
+    if (c->len == c->room) {
+        size_t room = c->room ? 2 * c->room : CONTROL_LINE_MAX;
+        char *line = realloc(c->line, room);
+        *gone = !line;
+        if (!line)
+            return false;
+        c->line = line;
+        c->room = room;
+    }
+    ssize_t n = recv(fileno(c->stream), c->line + c->len, c->room - c->len, MSG_DONTWAIT);
+    *gone = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    c->len += n > 0 ? (size_t)n : 0;
+    return n > 0;
+}
+
+json_t *control_poll(struct control *c, bool *gone)
+{
+    char *end = c->len ? memchr(c->line, '\n', c->len) : NULL;
+
+    for (*gone = false; !end;) {
+        size_t had = c->len;
+        if (!read_more(c, gone))
+            return NULL;
+        end = memchr(c->line + had, '\n', c->len - had);
+    }
+    json_t *line = load(c->line, (size_t)(end - c->line));
+    c->len -= (size_t)(end + 1 - c->line);
+    memmove(c->line, end + 1, c->len);
+    *gone = !line;
+    return line;
 }

@@ -64,7 +64,17 @@ void control_close(struct control *c);
 /* Send a request (taken over; its version is added) and wait for the answer.
  * NULL: the daemon went away. */
 json_t *control_ask(struct control *c, json_t *request);
-/* The next line, after "events". NULL: there is none any more. */
-json_t *control_next(struct control *c);
+/* The next line as it comes, after "events": until the next call. NULL: there is none any
+ * more. */
+const char *control_next(struct control *c);
+
+/* For those who wait for other things too; not to be mixed with the two above.
+ * Send a request (taken over; its version is added). False: the daemon went away. */
+bool control_send(struct control *c, json_t *request);
+/* Readable when there may be a line, */
+int control_fd(const struct control *c);
+/* which this returns without waiting. NULL: not yet, or the daemon went away (*gone). In a
+ * line with a number above INT64_MAX, as an event's dsn, all numbers are real ones. */
+json_t *control_poll(struct control *c, bool *gone);
 
 #endif

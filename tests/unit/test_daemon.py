@@ -212,6 +212,21 @@ def test_socket_activation(folder):
                          answer["ok"] and process.wait() == 0, answer)
 
 
+def test_large_numbers(folder):
+    """What no integer of 63 bits holds, as a data sequence number, passes plait events."""
+    os.makedirs(folder)
+    event = b'{"time_us":1,"event":"reinjected","conn":1,"dsn":16202703064441633232}\n'
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{folder}/control")
+        listening.listen()
+        asking = subprocess.Popen([PLAIT, "events", "--folder", folder], stdout=subprocess.PIPE)
+        with listening.accept()[0] as client:
+            client.recv(1000)
+            client.sendall(b'{"plait":1,"ok":true}\n' + event)
+        out = asking.communicate()[0]
+    return check("numbers of 64 bits are printed as they come", out == event, out)
+
+
 def test_stop(folder):
     d = Daemon(folder)
     failed = check("a request can stop it",
@@ -236,6 +251,7 @@ def main():
         d = Daemon(folder)
         failed = test_wrong_requests(folder) + test_addresses(folder) + test_folder(folder, d)
         failed += test_who_may_come(base) + test_settings(base) + test_stop(folder)
+        failed += test_large_numbers(f"{base}/fake")
         failed += test_sandbox(folder) + test_socket_activation(f"{base}/passed")
     finally:
         shutil.rmtree(base)
