@@ -16,6 +16,7 @@
 #include "control/control.h"
 #include "daemon/daemon.h"
 #include "daemon/drop.h"
+#include "web/web.h"
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
 
@@ -23,6 +24,7 @@ struct daemon_settings {
     const char *config; /* the file; NULL: the default one, if it is there */
     const char *folder, *group;
     bool everybody, no_sandbox;
+    struct web_options web; /* port 0: none */
 };
 
 /* Everything that a file or a command line sets, and the file's text, into
@@ -32,6 +34,14 @@ struct loaded {
     struct net_options net;
     char *text;
 };
+
+static bool set_http(void *at, char *const *values, char *why)
+{
+    if (web_address(values[0], at))
+        return true;
+    snprintf(why, OPTION_WHY_MAX, "write a port, or an address of this host and a port");
+    return false;
+}
 
 #define AT(field) offsetof(struct daemon_settings, field)
 static const struct option_row config_rows[] = {
@@ -48,6 +58,12 @@ static const struct option_row daemon_rows[] = {
      "members of this group may use the daemon (default: its user\nalone)", NULL, 0},
     {0, "everybody", NULL, OPTION_FLAG, AT(everybody), "every local user may use the daemon", NULL,
      0},
+    {0, "http", "[ADDR:]PORT", OPTION_CUSTOM, AT(web.at),
+     "serve a live page, /metrics and /status.json there (default\naddress 127.0.0.1); who can "
+     "connect sees all connections",
+     set_http, 0},
+    {0, "http-control", NULL, OPTION_FLAG, AT(web.control),
+     "the page may change connections too: with the token that\nplait status tells root", NULL, 0},
     {0, "no-sandbox", NULL, OPTION_FLAG, AT(no_sandbox),
      "keep all capabilities and system calls: to look for faults", NULL, 0},
     {0},
@@ -205,8 +221,20 @@ static void notify_ready(void)
         close(fd);
 }
 
+/* The page, where one is wanted, then no more than the daemon needs. */
+static int settle(const struct daemon_settings *own, struct daemon *d, struct web **web,
+                  struct host_error *err)
+{
+    int failure = own->web.at.port ? web_open(d, &own->web, web, err) : HOST_OK;
+
+    if (!failure && !own->no_sandbox)
+        failure = drop_privileges(err);
+    return failure;
+}
+
 static int serve(struct running *r)
 {
+    struct web *web = NULL;
     char folder[CONTROL_PATH_MAX];
     struct host_error err;
     struct daemon *d;
@@ -225,10 +253,10 @@ static int serve(struct running *r)
         cli_error("%s", err.text);
         return failure;
     }
-    if (!r->now.own.no_sandbox)
-        failure = drop_privileges(&err);
+    failure = settle(&r->now.own, d, &web, &err);
     if (failure) {
         cli_error("%s", err.text);
+        web_close(web);
         daemon_close(d);
         return failure;
     }
@@ -237,6 +265,7 @@ static int serve(struct running *r)
     failure = daemon_run(d, &err);
     if (failure)
         cli_error("%s", err.text);
+    web_close(web);
     daemon_close(d);
     return failure;
 }
@@ -246,6 +275,10 @@ int cmd_daemon(int argc, char **argv)
     struct running r = {.argc = argc, .argv = argv};
     int end = load(&r.now, argc, argv);
 
+    if (end == OPTION_GO && r.now.own.web.control && !r.now.own.web.at.port) {
+        cli_error("--http-control says what may be done at --http, which is missing");
+        end = HOST_FAIL_USAGE;
+    }
     if (end == OPTION_GO)
         end = serve(&r);
     free(r.reread);

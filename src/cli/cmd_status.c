@@ -112,12 +112,23 @@ static void print_counters(const json_t *answer)
     }
 }
 
+/* With what it takes to change something there, which only those who may are told. */
+static void print_page(const json_t *answer)
+{
+    const char *url = json_string_value(json_object_get(answer, "page"));
+    const char *token = json_string_value(json_object_get(answer, "page_token"));
+
+    if (url)
+        printf("page at %s%s%s\n", url, token && *token ? "#" : "", token ? token : "");
+}
+
 static void print_status(const json_t *answer)
 {
     size_t i;
     const json_t *c, *l;
 
     print_daemon(answer);
+    print_page(answer);
     json_array_foreach(json_object_get(answer, "listeners"), i, l)
         printf("listening at %s: %s (%llu)\n", text(l, "local"), text(l, "program"),
                (unsigned long long)number(l, "pid"));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Something to watch: two hosts joined by two links, a plaitd at one of them, and a
-program there that plaitd carries and that sends without hurry until it is told to stop.
+program there that plaitd carries and that sends over both, without hurry, until it is
+told to stop.
 """
 import json
 import pathlib
@@ -33,7 +34,7 @@ class Watched(Lab):
         try:
             self.sockets = self.file("daemon")
             self.daemon = self.start(self.client, plait, "daemon", "--folder", self.sockets,
-                                     *daemon_options)
+                                     "--scheduler", "redundant", *daemon_options)
             self.daemon.wait_line("ready")
             sink = self.start(self.server, plait, "run", "--carry", "10.0.0.0/8", "--",
                               sys.executable, "-c", SINK)
