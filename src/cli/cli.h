@@ -40,6 +40,7 @@ int cmd_open(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_addr(int argc, char **argv);
 int cmd_events(int argc, char **argv);
+int cmd_proxy(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
 /* "plait connect: <sentence>" on standard error. The command's name is what

@@ -6,17 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/net.h"
 #include "cli/options.h"
-#include "control/control.h"
-#include "daemon/daemon.h"
-#include "daemon/drop.h"
-#include "web/web.h"
+#include "cli/service.h"
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
 
@@ -186,88 +181,22 @@ static bool reload(void *ctx, struct plait_options *out)
     return true;
 }
 
-/* Where its own sockets go, which is not where a client looks first. */
-static const char *own_folder(const char *given, char out[CONTROL_PATH_MAX])
-{
-    const char *named = given ? given : getenv("PLAIT_FOLDER");
-    const char *own = getenv("XDG_RUNTIME_DIR");
-
-    if (named && *named)
-        snprintf(out, CONTROL_PATH_MAX, "%s", named);
-    else if (geteuid() != 0 && own && *own)
-        snprintf(out, CONTROL_PATH_MAX, "%s/plait", own);
-    else
-        snprintf(out, CONTROL_PATH_MAX, "/run/plait");
-    return out;
-}
-
-/* systemd waits for this where the unit says Type=notify. */
-static void notify_ready(void)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    static const char text[] = "READY=1";
-
-    if (!path || strlen(path) >= sizeof at.sun_path)
-        return;
-    memcpy(at.sun_path, path, strlen(path));
-    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-    if (at.sun_path[0] == '@')
-        at.sun_path[0] = 0;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && sendto(fd, text, sizeof text - 1, 0, (struct sockaddr *)&at, len) < 0)
-        cli_error("systemd cannot be told that we are ready: %s", strerror(errno));
-    if (fd >= 0)
-        close(fd);
-}
-
-/* The page, where one is wanted, then no more than the daemon needs. */
-static int settle(const struct daemon_settings *own, struct daemon *d, struct web **web,
-                  struct host_error *err)
-{
-    int failure = own->web.at.port ? web_open(d, &own->web, web, err) : HOST_OK;
-
-    if (!failure && !own->no_sandbox)
-        failure = drop_privileges(err);
-    return failure;
-}
-
 static int serve(struct running *r)
 {
-    struct web *web = NULL;
     char folder[CONTROL_PATH_MAX];
-    struct host_error err;
-    struct daemon *d;
-    struct daemon_options o = {.folder = own_folder(r->now.own.folder, folder),
-                               .group = r->now.own.group,
-                               .everybody = r->now.own.everybody,
-                               .reload = reload,
-                               .reload_ctx = r};
-    int failure = net_host_options(&r->now.net, &o.host);
+    struct service service = {.no_sandbox = r->now.own.no_sandbox, .web = r->now.own.web};
+    struct daemon_options *o = &service.daemon;
+    int failure = net_host_options(&r->now.net, &o->host);
 
     if (failure)
         return failure;
-    net_conn_options(&r->now.net, &o.defaults);
-    failure = daemon_open(&o, &d, &err);
-    if (failure) {
-        cli_error("%s", err.text);
-        return failure;
-    }
-    failure = settle(&r->now.own, d, &web, &err);
-    if (failure) {
-        cli_error("%s", err.text);
-        web_close(web);
-        daemon_close(d);
-        return failure;
-    }
-    fprintf(stderr, "ready: %s; sockets in %s\n", host_driver(daemon_host(d))->describe, folder);
-    notify_ready();
-    failure = daemon_run(d, &err);
-    if (failure)
-        cli_error("%s", err.text);
-    web_close(web);
-    daemon_close(d);
-    return failure;
+    o->folder = service_folder(r->now.own.folder, "plait", folder);
+    o->group = r->now.own.group;
+    o->everybody = r->now.own.everybody;
+    o->reload = reload;
+    o->reload_ctx = r;
+    net_conn_options(&r->now.net, &o->defaults);
+    return service_run(&service);
 }
 
 int cmd_daemon(int argc, char **argv)

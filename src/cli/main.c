@@ -12,6 +12,7 @@ static const struct cli_command commands[] = {
     {"connect", cmd_connect, "connect to a host and carry standard input and output"},
     {"listen", cmd_listen, "accept connections and carry standard input and output"},
     {"run", cmd_run, "run a command with its connections carried by plait"},
+    {"proxy", cmd_proxy, "bond access links: SOCKS, HTTP CONNECT and RFC 8803"},
     {"perf", cmd_perf, "measure throughput between a client and a server"},
     {"sim", cmd_sim, "run a scenario in the simulator"},
     {"wire", cmd_wire, "join two interfaces through emulated links, in real time"},

@@ -224,7 +224,7 @@ int daemon_open(const struct daemon_options *options, struct daemon **out, struc
         failure = open_host(d, options, err);
     if (!failure)
         failure = open_control(d, err);
-    if (!failure)
+    if (!failure && !options->no_programs)
         failure = open_programs(d, err);
     if (failure) {
         daemon_close(d);

@@ -94,6 +94,7 @@ struct daemon_options {
     const char *folder;            /* of the sockets: see folder.h */
     const char *group;             /* whose members may come too; NULL: nobody */
     bool everybody;                /* every local user may come */
+    bool no_programs;              /* nobody comes with plait run: control alone */
     struct plait_options defaults; /* of connections; its names outlive the daemon */
     /* SIGHUP: read the configuration anew and put what can change while
      * connections live into *out; false: it is wrong (said), nothing changes.
