@@ -16,6 +16,7 @@
 #include "proxy/client.h"
 #include "proxy/server.h"
 
+#define DRAIN_STANDARD_US 5000000ull
 enum { PORT_STANDARD = 8803, CONNS_STANDARD = 10000, USERS_FILE_MAX = 1 << 20 };
 
 struct proxy_options {
@@ -26,6 +27,7 @@ struct proxy_options {
     const char *listen, *to, *server, *login;
     struct option_list socks, http, transparent;
     struct access access;
+    uint64_t drain_us; /* 0: the default */
     unsigned conns, user_conns;
     struct net_options net;
 };
@@ -119,6 +121,10 @@ static const struct option_row client_rows[] = {
 static const struct option_row service_rows[] = {
     {0, "log", NULL, OPTION_FLAG, AT(log), "a line about each connection on standard error", NULL,
      0},
+    {0, "drain", "TIME", OPTION_DURATION, AT(drain_us),
+     "on SIGTERM, take nothing new and let connections end for\nso long (default 5s); a second one "
+     "ends at once",
+     NULL, 0},
     {0, "folder", "PATH", OPTION_TEXT, AT(folder),
      "of the socket that plait status comes to (default:\n$PLAIT_FOLDER, else plait-proxy-client "
      "or "
@@ -395,7 +401,13 @@ static void close_proxy(void *ctx)
 {
     struct proxy *p = ctx;
 
-    proxy_server_close(p->server); /* NULL: nothing */
+    uint64_t drain_us = p->o.drain_us ? p->o.drain_us : DRAIN_STANDARD_US;
+
+    if (p->server)
+        proxy_server_drain(p->server, drain_us);
+    if (p->client)
+        proxy_client_drain(p->client, drain_us);
+    proxy_server_close(p->server);
     proxy_client_close(p->client);
 }
 

@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "host/fail.h"
 #include "host/names.h"
+#include "proxy/heard.h"
 #include "proxy/relay.h"
 
 #define REQUEST_WAIT_US 10000000ull /* for what a program wants */
@@ -51,9 +52,9 @@ struct session {
     struct names_query *query;
     struct front front;
     unsigned tries; /* the message was sent so often */
-    size_t in_have, have;
-    uint8_t in[FRONT_IN_MAX];           /* of the program: what was not dealt with yet */
-    uint8_t message[CONVERT_BYTES_MAX]; /* of the server */
+    size_t in_have;
+    uint8_t in[FRONT_IN_MAX]; /* of the program: what was not dealt with yet */
+    struct heard message;     /* of the server */
 };
 
 static struct host *host_of(const struct session *s)
@@ -230,7 +231,7 @@ static void on_answer(struct session *s, size_t len)
 {
     struct convert_message m;
 
-    if (convert_decode(s->message, len, &m) != CONVERT_GOOD)
+    if (convert_decode(s->message.bytes, len, &m) != CONVERT_GOOD)
         refuse(s, FRONT_WHY_FAILED, "the proxy server's answer makes no sense");
     else if (m.error)
         on_error(s, &m);
@@ -241,28 +242,15 @@ static void on_answer(struct session *s, size_t len)
 static void on_opening(struct carried *k)
 {
     struct session *s = (struct session *)list_entry(k, struct relay, carried);
+    int error, len = heard_read(&s->message, k->conn, now(s), &error);
 
-    while (s->phase == OPENING) {
-        int len = convert_length(s->message, s->have);
-        size_t whole = len > 0 ? (size_t)len : CONVERT_HEAD_BYTES;
-        if (len < 0) {
-            refuse(s, FRONT_WHY_FAILED, "the proxy server speaks no Convert Protocol");
-            return;
-        }
-        if (len > 0 && s->have == whole) {
-            on_answer(s, whole);
-            return;
-        }
-        int64_t n = plait_conn_read(k->conn, s->message + s->have, whole - s->have, now(s));
-        if (n == PLAIT_E_AGAIN)
-            return;
-        if (n <= 0) {
-            refuse(s, FRONT_WHY_UNREACHABLE,
-                   n < 0 ? plait_error_text((int)n) : "the proxy server went away");
-            return;
-        }
-        s->have += (size_t)n;
-    }
+    if (len > 0)
+        on_answer(s, (size_t)len);
+    else if (len == HEARD_OTHER)
+        refuse(s, FRONT_WHY_FAILED, "the proxy server speaks no Convert Protocol");
+    else if (len == HEARD_ENDED)
+        refuse(s, FRONT_WHY_UNREACHABLE,
+               error ? plait_error_text(error) : "the proxy server went away");
 }
 
 static void on_direct(struct carried *k)
@@ -323,7 +311,7 @@ static void open_conn(struct session *s)
     const struct host_target target = {.name = c->o.server, .port = c->o.server_port};
     struct convert_writer w;
 
-    s->have = 0;
+    s->message.have = 0;
     s->tries++;
     if (!write_message(s, &w))
         refuse(s, FRONT_WHY_FAILED, "the name is too long");
@@ -545,16 +533,28 @@ int proxy_client_open(struct daemon *d, const struct proxy_client_options *optio
     return HOST_OK;
 }
 
+static void unlisten(struct proxy_client *c)
+{
+    for (; c->front_count > 0; c->front_count--) {
+        int fd = c->fronts[c->front_count - 1].fd;
+        host_watch(daemon_host(c->daemon), fd, 0, NULL, NULL);
+        close(fd);
+    }
+}
+
+void proxy_client_drain(struct proxy_client *c, uint64_t max_us)
+{
+    unlisten(c);
+    host_drain(daemon_host(c->daemon), max_us);
+}
+
 void proxy_client_close(struct proxy_client *c)
 {
     if (!c)
         return;
     while (!list_empty(&c->sessions))
         reset(list_entry(c->sessions.next, struct session, link));
-    for (unsigned i = 0; i < c->front_count; i++) {
-        host_watch(daemon_host(c->daemon), c->fronts[i].fd, 0, NULL, NULL);
-        close(c->fronts[i].fd);
-    }
+    unlisten(c);
     names_free(c->names);
     free(c);
 }

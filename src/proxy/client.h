@@ -34,6 +34,9 @@ struct proxy_client;
 /* Resolves the server's name (blocks), and listens. */
 int proxy_client_open(struct daemon *d, const struct proxy_client_options *options,
                       struct proxy_client **out, struct host_error *err);
+/* No new connections; those that are there may end by themselves for so long, or until
+ * a second signal. */
+void proxy_client_drain(struct proxy_client *c, uint64_t max_us);
 /* Connections are reset; before daemon_close. */
 void proxy_client_close(struct proxy_client *c);
 

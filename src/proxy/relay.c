@@ -78,6 +78,13 @@ static void end(struct relay *r, const char *why)
 
 /* ---- bytes ------------------------------------------------------------------- */
 
+static const char *why_of(const struct pumped *p)
+{
+    return p->stop == PUMP_FD     ? strerror(p->error)
+           : p->stop == PUMP_CONN ? plait_error_text(p->error)
+                                  : NULL;
+}
+
 /* NULL, or why the relay is at its end. */
 static const char *carry_in(struct relay *r)
 {
@@ -85,21 +92,12 @@ static const char *carry_in(struct relay *r)
         return NULL;
     struct pumped p = pump_in(r->carried.conn, r->fd, r->fd_ends, now(r));
     r->bytes_in += p.bytes;
-    switch (p.stop) {
-    case PUMP_EMPTY:
-        r->readable = false;
-        return NULL;
-    case PUMP_END:
+    r->readable = p.stop != PUMP_EMPTY;
+    if (p.stop == PUMP_END) {
         r->fd_ended = true;
         plait_conn_shutdown(r->carried.conn, PLAIT_SHUT_WR, now(r));
-        return NULL;
-    case PUMP_FD:
-        return strerror(p.error);
-    case PUMP_CONN:
-        return plait_error_text(p.error);
-    default:
-        return NULL;
     }
+    return why_of(&p);
 }
 
 static const char *carry_out(struct relay *r)
@@ -108,21 +106,12 @@ static const char *carry_out(struct relay *r)
         return NULL;
     struct pumped p = pump_out(r->carried.conn, r->fd, now(r));
     r->bytes_out += p.bytes;
-    switch (p.stop) {
-    case PUMP_FULL:
-        r->writable = false;
-        return NULL;
-    case PUMP_END:
+    r->writable = p.stop != PUMP_FULL;
+    if (p.stop == PUMP_END) {
         r->conn_ended = true;
         shutdown(r->fd, SHUT_WR);
-        return NULL;
-    case PUMP_FD:
-        return strerror(p.error);
-    case PUMP_CONN:
-        return plait_error_text(p.error);
-    default:
-        return NULL;
     }
+    return why_of(&p);
 }
 
 static void carry(struct relay *r)

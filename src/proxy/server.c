@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "host/fail.h"
 #include "host/names.h"
+#include "proxy/heard.h"
 #include "proxy/outward.h"
 #include "proxy/relay.h"
 
@@ -52,8 +53,7 @@ struct session {
     struct plait_endpoint client, to[HOST_NAME_ADDRS_MAX];
     unsigned count, at; /* of `to` */
     bool info, extended, multipath;
-    size_t have;
-    uint8_t message[CONVERT_BYTES_MAX];
+    struct heard message;
     char host[CONVERT_NAME_MAX + 1];
 };
 
@@ -331,7 +331,7 @@ static bool authorize(struct session *s, size_t len, const struct convert_messag
         return false;
     }
     struct user_account *user = NULL;
-    enum users_verdict v = users_check(server->o.users, s->message, len, m, clock_us, &user);
+    enum users_verdict v = users_check(server->o.users, s->message.bytes, len, m, clock_us, &user);
     if (v != USERS_GOOD) {
         refuse(s, v == USERS_FULL ? CONVERT_E_RESOURCE_EXCEEDED : CONVERT_E_NOT_AUTHORIZED);
         return false;
@@ -379,7 +379,7 @@ static void refuse_echo(struct session *s, unsigned code, size_t len)
         refuse_with(s, code, value, 1);
         return;
     }
-    memcpy(value + 1, s->message, len);
+    memcpy(value + 1, s->message.bytes, len);
     refuse_with(s, code, value, 1 + len);
 }
 
@@ -398,7 +398,7 @@ static void answer_info(struct session *s)
 static void on_message(struct session *s, size_t len)
 {
     struct convert_message m;
-    int error = convert_decode(s->message, len, &m);
+    int error = convert_decode(s->message.bytes, len, &m);
 
     if (error != CONVERT_GOOD) {
         refuse_echo(s, (unsigned)error, len);
@@ -422,31 +422,16 @@ static void on_message(struct session *s, size_t len)
     }
 }
 
-static void on_reading(struct carried *c)
+static void on_reading(struct session *s)
 {
-    struct session *s = (struct session *)list_entry(c, struct relay, carried);
+    int error, len = heard_read(&s->message, s->relay.carried.conn, now(s), &error);
 
-    while (s->phase == READING) {
-        int len = convert_length(s->message, s->have);
-        size_t whole = len > 0 ? (size_t)len : CONVERT_HEAD_BYTES;
-        if (len < 0) {
-            say(s, "it speaks no Convert Protocol");
-            reset(s);
-            return;
-        }
-        if (len > 0 && s->have == whole) {
-            on_message(s, whole);
-            return;
-        }
-        int64_t n = plait_conn_read(c->conn, s->message + s->have, whole - s->have, now(s));
-        if (n == PLAIT_E_AGAIN)
-            return;
-        if (n <= 0) {
-            say(s, "gone before it said what it wants");
-            reset(s);
-            return;
-        }
-        s->have += (size_t)n;
+    if (len > 0) {
+        on_message(s, (size_t)len);
+    } else if (len < 0) {
+        say(s, len == HEARD_OTHER ? "it speaks no Convert Protocol"
+                                  : "gone before it said what it wants");
+        reset(s);
     }
 }
 
@@ -456,7 +441,7 @@ static void on_waiting(struct carried *c)
     struct session *s = (struct session *)list_entry(c, struct relay, carried);
 
     if (s->phase == READING)
-        on_reading(c);
+        on_reading(s);
     else if (plait_conn_poll(c->conn) & PLAIT_POLL_ERROR)
         reset(s);
 }
@@ -502,7 +487,7 @@ static void session_new(struct proxy_server *server, struct plait_conn *conn)
     if (server->o.to_name)
         connect_name(s, server->o.to_name, server->o.to_port);
     else
-        on_reading(&s->relay.carried);
+        on_reading(s);
 }
 
 static void on_listener(struct offered *o)
@@ -546,14 +531,20 @@ int proxy_server_open(struct daemon *d, const struct proxy_server_options *optio
     return HOST_OK;
 }
 
+void proxy_server_drain(struct proxy_server *s, uint64_t max_us)
+{
+    host_unlisten(daemon_host(s->daemon), s->offered.listener);
+    offered_remove(&s->offered);
+    s->offered.listener = NULL;
+    host_drain(daemon_host(s->daemon), max_us);
+}
+
 void proxy_server_close(struct proxy_server *s)
 {
     if (!s)
         return;
     while (!list_empty(&s->sessions))
         reset(list_entry(s->sessions.next, struct session, link));
-    host_unlisten(daemon_host(s->daemon), s->offered.listener);
-    offered_remove(&s->offered);
     names_free(s->names);
     free(s);
 }

@@ -27,6 +27,9 @@ struct proxy_server_options {
 struct proxy_server;
 int proxy_server_open(struct daemon *d, const struct proxy_server_options *options,
                       struct proxy_server **out, struct host_error *err);
+/* No new connections; those that are there may end by themselves for so long, or until
+ * a second signal. */
+void proxy_server_drain(struct proxy_server *s, uint64_t max_us);
 /* Connections are reset; before daemon_close. */
 void proxy_server_close(struct proxy_server *s);
 

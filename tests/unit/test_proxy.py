@@ -110,7 +110,8 @@ class Proxy:
         return json.loads(done.stdout)
 
     def end(self):
-        self.process.send_signal(signal.SIGTERM)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
         code = self.process.wait()
         self.reader.join()
         self.process.stderr.close()
@@ -299,9 +300,9 @@ def test_fetch(ns, client):
                         (code, len(out), err))
     code, out, err = curl(ns, "-x", "http://127.0.0.1:3128", url)
     failed += check("plain HTTP is refused in words", b"CONNECT only" in out, (out, err))
-    paths = client.status().get("paths", [])
-    failed += check("both links carried", len([p for p in paths if p.get("received_bytes", 1)]) == 2,
-                    paths)
+    paths = client.status()["paths"]
+    failed += check("both links carried", len(paths) == 2 and all(
+        p["bytes_received"] > len(DATA) // 10 for p in paths), paths)
     return failed
 
 
@@ -330,6 +331,50 @@ def test_ends(lab, ns):
     failed += check("a program's reset goes over as one", ends == ["reset"], ends)
     listener.close()
     return failed
+
+
+def syns(capture):
+    """How many bytes each SYN to the server carried."""
+    out = subprocess.run(["tshark", "-r", capture, "-T", "fields", "-e", "tcp.len", "-Y",
+                          "tcp.dstport == 8803 && tcp.flags.syn == 1 && ip.dst == 10.0.1.2"],
+                         capture_output=True, text=True, check=True).stdout
+    return [int(n) for n in out.split()]
+
+
+def test_round_trips(lab, folder):
+    """What is wanted goes with the SYN, once the server gave a cookie."""
+    capture = f"{folder}/client.pcap"
+    with Proxies(lab, folder, ["--user", "bob:secret"],
+                 ["--user", "bob:secret", "--pcap", capture]):
+        for _ in range(3):
+            s, _ = socks(lab.client, 1080, 81)
+            s.shutdown(socket.SHUT_WR)
+            s.recv(1)
+            s.close()
+    sent = syns(capture)
+    return check("the message goes with the SYN", sent[0] == 0 and min(sent[2:]) > 80, sent)
+
+
+def test_drain(lab, folder):
+    """SIGTERM lets a connection end; nothing new is taken."""
+    server = Proxy(lab.server, f"{folder}/s", "server", "--no-auth", "--allow", "198.18.0.0/15",
+                   "--drain", "60")
+    answer, s = converse(lab.client, message(connect_tlv(ORIGIN, 81)) + b"dr")
+    server.process.send_signal(signal.SIGTERM)
+    refused = False
+    while not refused:  # the signal takes its way
+        try:
+            converse(lab.client, message())[1].close()
+        except ConnectionRefusedError:
+            refused = True
+        except ConnectionResetError:  # it came just then
+            pass
+    s.sendall(b"ain")
+    s.shutdown(socket.SHUT_WR)
+    got = receive(s, 10)
+    s.close()
+    return check("a connection ends by itself after SIGTERM", answer == {} and got == b"DRAIN",
+                 (answer, got)) + check("and then the server", server.end() == 0, server.said)
 
 
 def test_refusals(lab, ns):
@@ -436,7 +481,7 @@ def main():
     if os.geteuid() != 0:
         print("needs root")
         return 77
-    missing = [p for p in ("curl", "nft", "ip") if not shutil.which(p)]
+    missing = [p for p in ("curl", "nft", "ip", "tshark") if not shutil.which(p)]
     if missing:
         print("missing:", *missing)
         return 77
@@ -447,7 +492,7 @@ def main():
             web = http.server.ThreadingHTTPServer((ORIGIN, 80), Origin)
         threading.Thread(target=web.serve_forever, daemon=True).start()
         listeners = [serve(lab.server, 81, upper), serve(lab.server, 82, slam)]
-        for test in (test_pair, test_users, test_in_front):
+        for test in (test_pair, test_users, test_in_front, test_round_trips, test_drain):
             failed += test(lab, folder)
         web.shutdown()
         for listener in listeners:
