@@ -15,17 +15,19 @@
 #include "cli/service.h"
 #include "proxy/client.h"
 #include "proxy/server.h"
+#include "proxy/ways.h"
 
 #define DRAIN_STANDARD_US 5000000ull
+enum { LAN_PORT_STANDARD = 1081 };
 enum { PORT_STANDARD = 8803, CONNS_STANDARD = 10000, USERS_FILE_MAX = 1 << 20 };
 
 struct proxy_options {
     const char *folder, *group, *users_file;
     struct option_list users; /* NAME:SECRET */
     struct web_options page;  /* port 0: none */
-    bool log, everybody, no_sandbox, no_auth, proxy_protocol;
+    bool dry_run, log, everybody, no_sandbox, no_auth, proxy_protocol;
     const char *listen, *to, *server, *login;
-    struct option_list socks, http, transparent;
+    struct option_list socks, http, transparent, wans, lans;
     struct access access;
     uint64_t drain_us; /* 0: the default */
     unsigned conns, user_conns;
@@ -41,6 +43,9 @@ struct proxy {
     struct proxy_client_options client_options;
     struct proxy_server *server;
     struct proxy_client *client;
+    struct ways ways;
+    char locals[2 * WAYS_MAX][ADDR_TEXT_MAX];
+    int held; /* of ways_hold; -1: nothing */
     char to_name[256], server_name[256];
 };
 
@@ -112,6 +117,14 @@ static const struct option_row client_rows[] = {
      NULL, 0},
     {0, "transparent", "[ADDR:]PORT", OPTION_LIST, AT(transparent),
      "take connections that nftables redirects there, with\nredirect or tproxy (may be repeated)",
+     NULL, 0},
+    {0, "wan", "IF", OPTION_LIST, AT(wans),
+     "use this interface's addresses, and set up rules and routes\nso that each is left by its own "
+     "link (may be repeated)",
+     NULL, 0},
+    {0, "lan", "IF", OPTION_LIST, AT(lans),
+     "redirect TCP connections that come in there (may be repeated)", NULL, 0},
+    {0, "dry-run", NULL, OPTION_FLAG, AT(dry_run), "print what --wan and --lan would do, and end",
      NULL, 0},
     {0, "login", "NAME:SECRET", OPTION_TEXT, AT(login),
      "what programs have to give (default: nothing)", NULL, 0},
@@ -356,6 +369,45 @@ static bool add_fronts(struct proxy_client_options *c, enum front_kind kind,
     return true;
 }
 
+/* Both families: what is redirected comes to the LAN's own address. */
+static bool add_lan_fronts(struct proxy *p)
+{
+    struct proxy_client_options *c = &p->client_options;
+    struct plait_endpoint at[2] = {{.port = LAN_PORT_STANDARD}, {.port = LAN_PORT_STANDARD}};
+
+    p->ways.port =
+        p->o.transparent.count ? c->fronts[c->front_count - 1].at.port : LAN_PORT_STANDARD;
+    if (p->o.lans.count == 0 || p->o.transparent.count)
+        return true;
+    addr_parse("0.0.0.0", &at[0].addr);
+    addr_parse("::", &at[1].addr);
+    for (unsigned i = 0; i < 2 && c->front_count < PROXY_FRONTS_MAX; i++)
+        c->fronts[c->front_count++] = (struct proxy_front){FRONT_TRANSPARENT, at[i]};
+    return true;
+}
+
+/* --wan and --lan: what is there, and which addresses are used. HOST_OK, or a failure
+ * that was said. */
+static int find_ways(struct proxy *p)
+{
+    struct proxy_options *o = &p->o;
+    struct host_error err;
+    int failure = HOST_OK;
+
+    for (unsigned i = 0; i < o->wans.count && !failure; i++)
+        failure = ways_add_wan(&p->ways, o->wans.items[i], &err);
+    for (unsigned i = 0; i < o->lans.count && !failure; i++)
+        failure = ways_add_lan(&p->ways, o->lans.items[i], &err);
+    if (failure) {
+        cli_error("%s", err.text);
+        return failure;
+    }
+    for (unsigned i = 0; i < p->ways.wan_count && o->net.locals.count < OPTION_LIST_MAX; i++)
+        o->net.locals.items[o->net.locals.count++] =
+            addr_format(&p->ways.wans[i].addr, p->locals[i]);
+    return HOST_OK;
+}
+
 static bool client_settings(struct proxy *p)
 {
     struct proxy_client_options *c = &p->client_options;
@@ -383,15 +435,18 @@ static bool client_settings(struct proxy *p)
             return false;
         c->program = &p->program;
     }
-    bool any = o->socks.count || o->http.count || o->transparent.count;
+    bool any = o->socks.count || o->http.count || o->transparent.count || o->lans.count;
     return add_fronts(c, FRONT_SOCKS, any ? &o->socks : &standard) &&
-           add_fronts(c, FRONT_HTTP, &o->http) && add_fronts(c, FRONT_TRANSPARENT, &o->transparent);
+           add_fronts(c, FRONT_HTTP, &o->http) &&
+           add_fronts(c, FRONT_TRANSPARENT, &o->transparent) && add_lan_fronts(p);
 }
 
 static int open_client(void *ctx, struct daemon *d, struct host_error *err)
 {
     struct proxy *p = ctx;
 
+    if ((p->ways.wan_count || p->ways.lan_count) && (p->held = ways_hold(&p->ways, err)) < 0)
+        return (int)err->failure;
     return proxy_client_open(d, &p->client_options, &p->client, err);
 }
 
@@ -409,6 +464,7 @@ static void close_proxy(void *ctx)
         proxy_client_drain(p->client, drain_us);
     proxy_server_close(p->server);
     proxy_client_close(p->client);
+    ways_release(p->held);
 }
 
 static int serve(struct proxy *p, bool server)
@@ -433,6 +489,14 @@ static int serve(struct proxy *p, bool server)
     return service_run(&s);
 }
 
+static void print_ways(const struct proxy *p)
+{
+    printf("# at the beginning\n");
+    ways_print_up(&p->ways, stdout);
+    printf("\n# at the end\n");
+    ways_print_down(&p->ways, stdout);
+}
+
 static int run(int argc, char **argv, bool server)
 {
     struct proxy *p = calloc(1, sizeof *p);
@@ -442,11 +506,15 @@ static int run(int argc, char **argv, bool server)
         cli_error("out of memory");
         return end;
     }
+    p->held = -1;
     const struct usage usage = usage_of(&p->o, server);
     end = options_parse(&usage, argc, argv, &operand);
     if (end == OPTION_GO) {
-        bool good = server ? server_settings(p) : client_settings(p);
-        end = good ? serve(p, server) : HOST_FAIL_USAGE;
+        end = (server ? server_settings(p) : client_settings(p)) ? find_ways(p) : HOST_FAIL_USAGE;
+        if (!end && p->o.dry_run)
+            print_ways(p);
+        else if (!end)
+            end = serve(p, server);
     }
     users_free(p->users);
     explicit_bzero(p, sizeof *p);

@@ -475,6 +475,8 @@ static int listen_at(struct listening *l, struct host_error *err)
     }
     l->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool good = l->fd >= 0 && setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+    if (good && v6) /* IPv4 has a socket of its own */
+        good = setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0;
     if (good && l->kind == FRONT_TRANSPARENT) /* TPROXY wants it; REDIRECT does without */
         (void)!setsockopt(l->fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
                           v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &on, sizeof on);

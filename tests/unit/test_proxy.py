@@ -38,8 +38,8 @@ class Lab:
     """Namespaces of the client and the server, two links between them."""
 
     def __init__(self):
-        self.client, self.server = (f"px{os.getpid()}{end}" for end in "cs")
-        for ns in (self.client, self.server):
+        self.client, self.server, self.lan = (f"px{os.getpid()}{end}" for end in "csl")
+        for ns in (self.client, self.server, self.lan):
             run("ip", "netns", "add", ns)
             run("ip", "-n", ns, "link", "set", "lo", "up")
         for link in (1, 2):
@@ -49,10 +49,16 @@ class Lab:
                 run("ip", "-n", ns, "addr", "add", f"10.0.{link}.{host}/24", "dev", f"{end}{link}")
                 run("ip", "-n", ns, "link", "set", f"{end}{link}", "up")
         run("ip", "-n", self.server, "addr", "add", f"{ORIGIN}/32", "dev", "lo")
+        run("ip", "link", "add", "lan", "netns", self.client, "type", "veth", "peer", "name", "lan",
+            "netns", self.lan)
+        for ns, host in ((self.client, 1), (self.lan, 2)):
+            run("ip", "-n", ns, "addr", "add", f"10.9.0.{host}/24", "dev", "lan")
+            run("ip", "-n", ns, "link", "set", "lan", "up")
+        run("ip", "-n", self.lan, "route", "add", "default", "via", "10.9.0.1")
         run("ip", "-n", self.client, "route", "add", "default", "via", "10.0.1.2")
 
     def close(self):
-        for ns in (self.client, self.server):
+        for ns in (self.client, self.server, self.lan):
             subprocess.run(["ip", "netns", "del", ns], check=False)
 
 
@@ -301,8 +307,8 @@ def test_fetch(ns, client):
     code, out, err = curl(ns, "-x", "http://127.0.0.1:3128", url)
     failed += check("plain HTTP is refused in words", b"CONNECT only" in out, (out, err))
     paths = client.status()["paths"]
-    failed += check("both links carried", len(paths) == 2 and all(
-        p["bytes_received"] > len(DATA) // 10 for p in paths), paths)
+    carried = [p["local"] for p in paths if p["bytes_received"] > len(DATA) // 10]
+    failed += check("both links carried", sorted(carried) == ["10.0.1.1", "10.0.2.1"], paths)
     return failed
 
 
@@ -447,6 +453,35 @@ def test_pair(lab, folder):
                 + test_refusals(lab, lab.client) + test_convert(lab, lab.client))
 
 
+def test_ways(lab, folder):
+    """--wan and --lan: links that need rules of their own, a network behind; and nothing
+    is left, though the proxy is killed."""
+    def rules():
+        return [subprocess.run(["ip", "netns", "exec", lab.client, *words], capture_output=True,
+                               text=True, check=True).stdout
+                for words in (["ip", "rule"], ["ip", "route", "show", "table", "all"],
+                              ["nft", "list", "tables"])]
+
+    before = rules()
+    server = Proxy(lab.server, f"{folder}/s", "server", "--no-auth", "--allow", "198.18.0.0/15")
+    client = Proxy(lab.client, f"{folder}/c", "client", "--server", "10.0.1.2", "--wan", "c1",
+                   "--wan", "c2", "--lan", "lan")
+    with within(lab.lan):
+        s = socket.create_connection((ORIGIN, 81))
+    s.sendall(b"from the lan")
+    s.shutdown(socket.SHUT_WR)
+    got = receive(s, 100)
+    s.close()
+    failed = check("a LAN's connection is carried", got == b"FROM THE LAN", got)
+    during = rules()
+    failed += check("a rule for each link", "8800:" in during[0] and "8801:" in during[0]
+                    and "plait_lan" in during[2], during)
+    client.process.send_signal(signal.SIGKILL)
+    client.end()  # until nobody has its standard error any more: its keeper is done
+    server.end()
+    return failed + check("nothing is left after SIGKILL", rules() == before)
+
+
 def test_in_front(lab, folder):
     """--to: a server that knows nothing of MPTCP, and hears who came."""
     seen, done = [], threading.Event()
@@ -492,7 +527,7 @@ def main():
             web = http.server.ThreadingHTTPServer((ORIGIN, 80), Origin)
         threading.Thread(target=web.serve_forever, daemon=True).start()
         listeners = [serve(lab.server, 81, upper), serve(lab.server, 82, slam)]
-        for test in (test_pair, test_users, test_in_front, test_round_trips, test_drain):
+        for test in (test_pair, test_users, test_in_front, test_round_trips, test_drain, test_ways):
             failed += test(lab, folder)
         web.shutdown()
         for listener in listeners:
