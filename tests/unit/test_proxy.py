@@ -116,8 +116,10 @@ class Proxy:
         return json.loads(done.stdout)
 
     def end(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self):
         code = self.process.wait()
         self.reader.join()
         self.process.stderr.close()
@@ -380,7 +382,7 @@ def test_drain(lab, folder):
     got = receive(s, 10)
     s.close()
     return check("a connection ends by itself after SIGTERM", answer == {} and got == b"DRAIN",
-                 (answer, got)) + check("and then the server", server.end() == 0, server.said)
+                 (answer, got)) + check("and then the server", server.wait() == 0, server.said)
 
 
 def test_refusals(lab, ns):
@@ -477,7 +479,7 @@ def test_ways(lab, folder):
     failed += check("a rule for each link", "8800:" in during[0] and "8801:" in during[0]
                     and "plait_lan" in during[2], during)
     client.process.send_signal(signal.SIGKILL)
-    client.end()  # until nobody has its standard error any more: its keeper is done
+    client.wait()  # until nobody has its standard error any more: its keeper is done
     server.end()
     return failed + check("nothing is left after SIGKILL", rules() == before)
 
