@@ -43,6 +43,14 @@ struct proxy_client {
 
 enum phase { ASKING, NAMING, OPENING, CARRYING };
 
+/* What is needed until it is known where a connection goes, and whether it is there:
+ * most of a session's memory, and for a short time. */
+struct opening {
+    size_t in_have;
+    uint8_t in[FRONT_IN_MAX]; /* of the program: what was not dealt with yet */
+    struct heard message;     /* of the server */
+};
+
 struct session {
     struct relay relay; /* first */
     struct list link;
@@ -51,10 +59,8 @@ struct session {
     struct host_timer *due;
     struct names_query *query;
     struct front front;
-    unsigned tries; /* the message was sent so often */
-    size_t in_have;
-    uint8_t in[FRONT_IN_MAX]; /* of the program: what was not dealt with yet */
-    struct heard message;     /* of the server */
+    unsigned tries;          /* the message was sent so often */
+    struct opening *opening; /* until bytes are carried */
 };
 
 static struct host *host_of(const struct session *s)
@@ -92,6 +98,7 @@ static void session_free(struct session *s)
     host_timer_free(host_of(s), s->due);
     list_remove(&s->link);
     s->client->count--;
+    free(s->opening);
     free(s);
 }
 
@@ -157,10 +164,13 @@ static void accepted(struct session *s)
         return;
     }
     /* What the program sent without waiting: the send buffer has room for it. */
-    if (s->in_have && plait_conn_write(conn, s->in, s->in_have, now(s)) != (int64_t)s->in_have) {
+    if (s->opening->in_have && plait_conn_write(conn, s->opening->in, s->opening->in_have,
+                                                now(s)) != (int64_t)s->opening->in_have) {
         reset(s);
         return;
     }
+    free(s->opening);
+    s->opening = NULL;
     s->phase = CARRYING;
     wait_until(s, 0);
     say(s, "connected");
@@ -231,7 +241,7 @@ static void on_answer(struct session *s, size_t len)
 {
     struct convert_message m;
 
-    if (convert_decode(s->message.bytes, len, &m) != CONVERT_GOOD)
+    if (convert_decode(s->opening->message.bytes, len, &m) != CONVERT_GOOD)
         refuse(s, FRONT_WHY_FAILED, "the proxy server's answer makes no sense");
     else if (m.error)
         on_error(s, &m);
@@ -242,7 +252,7 @@ static void on_answer(struct session *s, size_t len)
 static void on_opening(struct carried *k)
 {
     struct session *s = (struct session *)list_entry(k, struct relay, carried);
-    int error, len = heard_read(&s->message, k->conn, now(s), &error);
+    int error, len = heard_read(&s->opening->message, k->conn, now(s), &error);
 
     if (len > 0)
         on_answer(s, (size_t)len);
@@ -311,7 +321,7 @@ static void open_conn(struct session *s)
     const struct host_target target = {.name = c->o.server, .port = c->o.server_port};
     struct convert_writer w;
 
-    s->message.have = 0;
+    s->opening->message.have = 0;
     s->tries++;
     if (!write_message(s, &w))
         refuse(s, FRONT_WHY_FAILED, "the name is too long");
@@ -367,19 +377,21 @@ static void on_program(void *ctx, int fd, unsigned events)
         return;
     }
     for (;;) {
-        ssize_t n = recv(fd, s->in + s->in_have, sizeof s->in - s->in_have, 0);
+        ssize_t n = recv(fd, s->opening->in + s->opening->in_have,
+                         sizeof s->opening->in - s->opening->in_have, 0);
         if (n < 0 && errno == EAGAIN)
             return;
         if (n <= 0) {
             reset(s);
             return;
         }
-        s->in_have += (size_t)n;
+        s->opening->in_have += (size_t)n;
         size_t used;
-        enum front_state state = front_take(&s->front, s->in, s->in_have, &used);
-        s->in_have -= used;
-        memmove(s->in, s->in + used, s->in_have);
-        if (!send_answer(s) || (state == FRONT_MORE && s->in_have == sizeof s->in)) {
+        enum front_state state = front_take(&s->front, s->opening->in, s->opening->in_have, &used);
+        s->opening->in_have -= used;
+        memmove(s->opening->in, s->opening->in + used, s->opening->in_have);
+        if (!send_answer(s) ||
+            (state == FRONT_MORE && s->opening->in_have == sizeof s->opening->in)) {
             reset(s);
             return;
         }
@@ -418,7 +430,10 @@ static void session_new(struct listening *l, int fd)
     struct host_timer *due = s ? host_timer_new(h, on_due, s) : NULL;
     const int on = 1;
 
-    if (!due) {
+    if (due)
+        s->opening = calloc(1, sizeof *s->opening);
+    if (!due || !s->opening) {
+        host_timer_free(h, due);
         free(s);
         close(fd);
         return;
