@@ -37,7 +37,9 @@ static bool same(const char *a, const char *b)
 
 static bool knows(const struct front *f, const char *name, const char *secret)
 {
-    return same(f->wanted->name, name) & same(f->wanted->secret, secret);
+    bool named = same(f->wanted->name, name); /* and then look at the secret in any case */
+
+    return same(f->wanted->secret, secret) && named;
 }
 
 /* ---- SOCKS ------------------------------------------------------------------------ */
